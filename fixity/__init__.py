@@ -1,0 +1,1 @@
+"""The night watch: every copy is read again, and what has decayed is made whole."""

@@ -1,0 +1,1 @@
+"""The door: what publishers deliver comes in here, and nothing else does."""

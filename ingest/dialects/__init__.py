@@ -1,0 +1,1 @@
+"""The publishers' XML, one module a format: bytes in, ArticleRecord out."""

@@ -1,0 +1,1 @@
+"""The window: other archives harvest here by OAI-PMH 2.0."""

@@ -1,0 +1,1 @@
+"""What is kept, where it is kept, and who may read it."""

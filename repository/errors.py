@@ -1,0 +1,76 @@
+"""What stops us from answering, named by who must act: the machine waits, a person decides, or the call was wrong.
+
+A thing that is wrong with a publisher's delivery is never an exception: it is a
+:class:`repository.vocabulary.Finding`.
+"""
+
+from __future__ import annotations
+
+
+class MahfuzError(Exception):
+    """Anything that Mahfuz says on purpose; ``exit_status`` is the contract's (docs: Exit status)."""
+
+    exit_status = 1
+
+
+class Doubt(MahfuzError):
+    """We could not find out. Nothing is verified, nothing is repaired, the same step is tried again later."""
+
+    exit_status = 3
+
+
+class StoreUnavailable(Doubt):
+    """A store did not answer, answered with an error of its own, or stopped in the middle."""
+
+    def __init__(self, store: str, reason: str) -> None:
+        super().__init__(f"store {store!r} did not answer: {reason}")
+        self.store = store
+        self.reason = reason
+
+
+class DatabaseUnavailable(Doubt):
+    """The catalogue did not answer."""
+
+
+class ObjectMissing(MahfuzError):
+    """The store answered, and it has nothing under this key. Damage, not doubt."""
+
+    def __init__(self, store: str, key: str) -> None:
+        super().__init__(f"store {store!r} has no object {key!r}")
+        self.store = store
+        self.key = key
+
+
+class WouldOverwrite(MahfuzError):
+    """Other bytes are already kept under this key. A person decides; nothing was changed."""
+
+    exit_status = 4
+
+    def __init__(self, store: str, key: str, detail: str) -> None:
+        super().__init__(f"store {store!r} already keeps other bytes under {key!r}: {detail}")
+        self.store = store
+        self.key = key
+        self.detail = detail
+
+
+class RefusedByStore(MahfuzError):
+    """The store answered that what reached it is not what we sent (a digest differed in transit)."""
+
+    exit_status = 3
+
+    def __init__(self, store: str, key: str, detail: str) -> None:
+        super().__init__(f"store {store!r} refused {key!r}: {detail}")
+        self.store = store
+        self.key = key
+
+
+class NeedsDecision(MahfuzError):
+    """Two witnesses disagree, and no rule may choose between them."""
+
+    exit_status = 4
+
+
+class UsageError(MahfuzError):
+    """The command or a setting is wrong: names the word, the reason and an example."""
+
+    exit_status = 2

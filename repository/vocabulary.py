@@ -1,0 +1,294 @@
+"""The field's words as frozen values: what both towers of the repository may say to each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from repository.turkish import machine_lower, tr_fold
+
+
+class Level(StrEnum):
+    """How much a finding weighs: an error refuses what it is about, a warning and a note do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong or worth knowing, as a value.
+
+    ``code`` is stable for ever (docs/findings.md); ``path`` and ``line`` say where;
+    ``message`` says what, ``remedy`` what to do, both as one English sentence;
+    ``params`` are the values inside them, so that a page can say it in another language.
+    """
+
+    code: str
+    level: Level
+    message: str
+    remedy: str = ""
+    path: str | None = None
+    line: int | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as the contract prints it."""
+        return {
+            "code": self.code,
+            "level": str(self.level),
+            "path": self.path,
+            "line": self.line,
+            "message": self.message,
+            "remedy": self.remedy,
+            "params": dict(self.params),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Finding:
+        """The inverse of :meth:`as_json`."""
+        return cls(
+            code=data["code"],
+            level=Level(data["level"]),
+            message=data["message"],
+            remedy=data.get("remedy") or "",
+            path=data.get("path"),
+            line=data.get("line"),
+            params=data.get("params") or {},
+        )
+
+
+class AuditOutcome(StrEnum):
+    """What one reading of one copy told. The first three are knowledge, the last is doubt."""
+
+    INTACT = "intact"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+class CopyState(StrEnum):
+    """What is known of a copy. Doubt is not a state: it stands in a column of its own."""
+
+    UNVERIFIED = "unverified"
+    INTACT = "intact"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands.
+
+    RECEIVED: its bytes are kept, its story is not finished (a restart takes it up again).
+    ACCEPTED: every article is preserved. PARTIAL: some are, the others wait for the publisher.
+    QUARANTINED: kept whole, nothing published, a person or the publisher decides.
+    REFUSED: unusable or hostile as a delivery; the bytes are kept as evidence.
+    """
+
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    PARTIAL = "partial"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+
+
+class ArticleOutcome(StrEnum):
+    """What became of one article of a delivery."""
+
+    ACCEPTED = "accepted"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+class ArticleState(StrEnum):
+    """Whether an article is shown. Withdrawing hides it; its bytes and its tombstone stay."""
+
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+
+
+class EventType(StrEnum):
+    """PREMIS event types, by the terms of the Library of Congress vocabulary (eventType)."""
+
+    CAPTURE = "capture"
+    VALIDATION = "validation"
+    INGESTION = "ingestion"
+    REPLICATION = "replication"
+    FIXITY_CHECK = "fixity check"
+    RECOVERY = "recovery"
+    QUARANTINE = "quarantine"
+    DEACCESSION = "deaccession"
+    DISSEMINATION = "dissemination"
+    REBUILD = "metadata modification"
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """PREMIS messageDigest: ``algorithm`` as in a manifest's name (``sha512``), ``value`` in small hexadecimal."""
+
+    algorithm: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """One person (``family``, ``given``, ``suffix``) or one group (``collab``), as named by the publisher."""
+
+    family: str | None = None
+    given: str | None = None
+    suffix: str | None = None
+    collab: str | None = None
+    orcid: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``Family, Given`` or the group's name, for lists and for dc:creator."""
+        if self.collab:
+            return self.collab
+        return ", ".join(part for part in (self.family, self.given, self.suffix) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A pointer to another article as the publisher gave it: JATS related-article-type and its target."""
+
+    type: str
+    identifier: str
+    identifier_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleRecord:
+    """What one publisher said of one article; what it did not say is None or empty, never invented.
+
+    Texts are plain, white space folded, Unicode NFC. ``published`` maps the
+    publisher's date type to an ISO 8601 date of the precision given.
+    """
+
+    title: str | None = None
+    translated_titles: Mapping[str, str] = field(default_factory=dict)
+    language: str | None = None
+    journal_title: str | None = None
+    publisher: str | None = None
+    issn_print: str | None = None
+    issn_electronic: str | None = None
+    issn_unspecified: str | None = None
+    issn_l: str | None = None
+    volume: str | None = None
+    issue: str | None = None
+    first_page: str | None = None
+    last_page: str | None = None
+    elocation: str | None = None
+    doi: str | None = None
+    authors: tuple[Author, ...] = ()
+    published: Mapping[str, str] = field(default_factory=dict)
+    article_type: str | None = None
+    related: tuple[Related, ...] = ()
+    licence: str | None = None
+    abstracts: Mapping[str, str] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
+    other_ids: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def issns(self) -> tuple[str, ...]:
+        """Every ISSN given, the electronic one first, each once."""
+        given = (self.issn_electronic, self.issn_print, self.issn_unspecified, self.issn_l)
+        return tuple(dict.fromkeys(issn for issn in given if issn))
+
+    @property
+    def year(self) -> int | None:
+        """The year under which the article is shelved: that of its issue if one is given, else the earliest."""
+        for kind in ("ppub", "collection", "print", "pub", "epub-ppub", "epub"):
+            for name, date in self.published.items():
+                if (name == kind or name.endswith("/" + kind) or name.startswith(kind + "/")) and date[:4].isdigit():
+                    return int(date[:4])
+        years = [int(date[:4]) for date in self.published.values() if date[:4].isdigit()]
+        return min(years) if years else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, keys in the order above; written to ``metadata/article.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ArticleRecord:
+        """The inverse of :meth:`as_json`; keys that a later version added are passed over."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        known["authors"] = tuple(Author(**author) for author in known.get("authors", ()))
+        known["related"] = tuple(Related(**related) for related in known.get("related", ()))
+        known["keywords"] = tuple(known.get("keywords", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFile:
+    """One file of an AIP: ``path`` inside ``data/``, where its bytes start in the tar, how many, their SHA-512."""
+
+    path: str
+    offset: int
+    bytes: int
+    sha512: str
+
+
+def article_identity(record: ArticleRecord) -> str:
+    """The text from which an article's id is derived: its DOI, else where it stands in its journal.
+
+    Never a counter or a clock, so that the same article gets the same id in any
+    order and on any machine. Raises ValueError when the record names neither a
+    DOI nor a journal with a title or a page.
+    """
+    if record.doi:
+        return "doi:" + machine_lower(record.doi)
+    if not record.issns or not (record.title or record.first_page or record.elocation):
+        raise ValueError("an article without DOI needs an ISSN and a title or page")
+    place = (
+        record.issns[0],
+        record.volume or "",
+        record.issue or "",
+        record.elocation or record.first_page or "",
+        tr_fold(record.title or ""),
+    )
+    return "place:" + "\x1f".join(machine_lower(part) for part in place)
+
+
+def article_id(record: ArticleRecord) -> str:
+    """32 small hexadecimal digits derived from :func:`article_identity` (128 bits: no collision at 50 million)."""
+    return hashlib.sha256(article_identity(record).encode()).hexdigest()[:32]
+
+
+def bag_name(article: str, version: int) -> str:
+    """``{id}-v{n}``: the one top-level folder inside the tar."""
+    return f"{article}-v{version}"
+
+
+def bag_key(article: str, version: int) -> str:
+    """``{id[0:2]}/{id[2:4]}/{id}/v{n}.tar``: where a bag lies in every store; ASCII only."""
+    return f"{article[0:2]}/{article[2:4]}/{article}/v{version}.tar"
+
+
+def parse_bag_key(key: str) -> tuple[str, int] | None:
+    """The article id and version of a key made by :func:`bag_key`; None for any other key."""
+    parts = key.split("/")
+    if len(parts) != 4 or not parts[3].startswith("v") or not parts[3].endswith(".tar"):
+        return None
+    number = parts[3][1:-4]
+    if not number.isascii() or not number.isdigit() or key != bag_key(parts[2], int(number)):
+        return None
+    return parts[2], int(number)
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, UTC. Times are UTC everywhere inside."""
+    return datetime.now(UTC)
+
+
+def as_utc_text(moment: datetime) -> str:
+    """``2026-11-23T09:05:00Z``: seconds, as OAI-PMH, PREMIS and our JSON write a moment."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
