@@ -1,0 +1,89 @@
+"""What the archive knows, asked and told: every question and every change goes through here, none holds a byte.
+
+The modules beside this one each know one noun. Their functions take the
+:class:`~sqlalchemy.orm.Session` of a transaction that the caller opened with
+:meth:`Catalogue.reading` or :meth:`Catalogue.writing`; no transaction is ever
+open while bytes move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from repository.errors import DatabaseUnavailable
+
+LOCK_WAIT_SECONDS = 30
+"""How long a writer waits for another before it says that the catalogue did not answer."""
+
+
+class Catalogue:
+    """The catalogue behind one database URL (SQLite or PostgreSQL)."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.engine = _engine(url)
+        self._writing = self.engine.execution_options(mahfuz_writing=True)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that sees one moment of the catalogue and changes nothing. Raises DatabaseUnavailable."""
+        with _translated(self), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block, or not at all. Raises DatabaseUnavailable."""
+        with _translated(self), Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated(catalogue: Catalogue) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(f"the catalogue {catalogue.shown_url} did not answer: {error.orig}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable(f"the catalogue {catalogue.shown_url} went away: {error.orig}") from error
+        raise
+
+
+def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    # isolation_level None: the driver begins nothing by itself, the "begin" below does.
+    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        # Rollback journal, not WAL: SQLite 3.7.0 to 3.51.2 can lose commits in WAL mode (walresetbug).
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock at once: an upgrade from reading to writing cannot wait, it fails.
+        writing = connection.get_execution_options().get("mahfuz_writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine

@@ -1,0 +1,84 @@
+"""The change log: every change that a harvester must hear of gets the next number, in the order in which it is seen.
+
+The row of :class:`~repository.models.ChangeHead` is locked from the moment the
+number is taken to the commit, so numbers become visible in their order, on
+SQLite (one writer) and on PostgreSQL (row lock) alike. The datestamp lies one
+to two seconds ahead of the clock and readers show only what is not ahead of
+theirs: a record becomes visible exactly when the clock reaches its datestamp,
+so nothing older than an answer already given can appear afterwards. A commit so
+slow that the clock overtook it is stamped again (:func:`restamp`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from repository.models import Article, Change, ChangeHead
+from repository.vocabulary import utc_now
+
+AHEAD = timedelta(seconds=1)
+
+
+def now(session: Session) -> datetime:
+    """The moment by the clock that stamps: the database server's where there is one, so that hosts agree."""
+    if session.get_bind().dialect.name == "postgresql":
+        moment = session.execute(select(func.clock_timestamp())).scalar_one()
+        assert isinstance(moment, datetime)
+        return moment.astimezone(UTC)
+    return utc_now()
+
+
+def announce(session: Session, article: Article) -> datetime:
+    """Give ``article``, as it now is, the next change number and datestamp; the datestamp is returned.
+
+    The last thing a transaction does: every other writer waits from here to the commit.
+    """
+    head = session.execute(select(ChangeHead).where(ChangeHead.id == 1).with_for_update()).scalar_one()
+    session.refresh(head)
+    whole = now(session).replace(microsecond=0)
+    head.datestamp = max(head.datestamp, whole + timedelta(seconds=1) + AHEAD)
+    head.number += 1
+    article.change_number, article.datestamp = head.number, head.datestamp
+    session.add(article)
+    session.flush()
+    session.add(
+        Change(
+            number=head.number,
+            article_id=article.id,
+            version=article.version,
+            state=article.state,
+            datestamp=head.datestamp,
+        )
+    )
+    session.flush()
+    return head.datestamp
+
+
+def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:
+    """Give the next number with a datestamp of the past: only for a catalogue written again from its bags."""
+    head = session.execute(select(ChangeHead).where(ChangeHead.id == 1).with_for_update()).scalar_one()
+    head.datestamp = max(head.datestamp, datestamp)
+    head.number += 1
+    article.change_number, article.datestamp = head.number, datestamp
+    session.add(article)
+    session.flush()
+    session.add(
+        Change(
+            number=head.number,
+            article_id=article.id,
+            version=article.version,
+            state=article.state,
+            datestamp=datestamp,
+        )
+    )
+
+
+def restamp(session: Session, article_id: str, seen: datetime) -> datetime | None:
+    """Announce again a change whose datestamp ``seen`` was already past when it was committed; None if another has."""
+    article = session.get(Article, article_id)
+    if article is None or article.datestamp != seen:
+        return None
+    return announce(session, article)

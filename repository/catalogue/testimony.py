@@ -1,0 +1,54 @@
+"""PREMIS events: who did what to what, when, and how it ended. Written, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from repository.models import Event
+from repository.vocabulary import EventType
+
+
+def witness(
+    session: Session,
+    kind: EventType,
+    *,
+    at: datetime,
+    outcome: str,
+    agent: str,
+    detail: dict[str, Any],
+    article_id: str | None = None,
+    version: int | None = None,
+    store: str | None = None,
+    delivery_id: str | None = None,
+) -> None:
+    """Append one event. ``outcome`` is ``success``, ``failure`` or ``unknown`` (doubt)."""
+    session.add(
+        Event(
+            type=kind,
+            at=at,
+            outcome=outcome,
+            agent=agent,
+            detail=detail,
+            article_id=article_id,
+            version=version,
+            store=store,
+            delivery_id=delivery_id,
+        )
+    )
+    session.flush()
+
+
+def of_article(session: Session, article_id: str, *, after: int = 0, limit: int = 200) -> Sequence[Event]:
+    """The events of an article, the oldest first, after the event numbered ``after``."""
+    return (
+        session.execute(
+            select(Event).where(Event.article_id == article_id, Event.id > after).order_by(Event.id).limit(limit)
+        )
+        .scalars()
+        .all()
+    )

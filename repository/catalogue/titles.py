@@ -1,0 +1,116 @@
+"""Publishers and their journals: found by ISSN, named once, agreed or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from repository.errors import UsageError
+from repository.models import Publisher, Title, TitleIssn
+from repository.turkish import tr_fold, tr_sort_key
+from repository.vocabulary import ArticleRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedTitle:
+    """One line of a publisher's agreed title list (KBART columns 1 to 3)."""
+
+    name: str
+    issn_print: str | None
+    issn_electronic: str | None
+
+    @property
+    def issns(self) -> tuple[str, ...]:
+        """The ISSNs given, the electronic one first."""
+        return tuple(issn for issn in (self.issn_electronic, self.issn_print) if issn)
+
+
+def slug(name: str) -> str:
+    """A publisher's name as an OAI setSpec part and in addresses: small ASCII letters, digits, hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", tr_fold(name)).strip("-") or "publisher"
+
+
+def publisher_named(session: Session, name: str) -> Publisher:
+    """The publisher of this name, entered if new. Raises UsageError for a name that cannot stand in a bag-info line."""
+    clean = " ".join(name.split())
+    if not clean or len(clean) > 200 or not clean.isprintable():
+        raise UsageError(
+            f"{name!r} is no name of a publisher: one line of at most 200 characters, for example 'Örnek Yayınevi'"
+        )
+    publisher = session.execute(select(Publisher).where(Publisher.name == clean)).scalar_one_or_none()
+    if publisher is None:
+        taken = slug(clean)
+        number = 1
+        while session.execute(select(Publisher.id).where(Publisher.slug == taken)).first():
+            number += 1
+            taken = f"{slug(clean)}-{number}"
+        publisher = Publisher(name=clean, slug=taken, titles_agreed=False)
+        session.add(publisher)
+        session.flush()
+    return publisher
+
+
+def title_by_issn(session: Session, issns: Iterable[str]) -> Title | None:
+    """The title to which the first known of these ISSNs leads."""
+    for issn in issns:
+        found = session.execute(
+            select(Title).join(TitleIssn, TitleIssn.title_id == Title.id).where(TitleIssn.issn == issn)
+        ).scalar_one_or_none()
+        if found is not None:
+            return found
+    return None
+
+
+def title_of(session: Session, publisher: Publisher, record: ArticleRecord) -> Title:
+    """The journal in which ``record`` appeared, entered or completed with what the record says of it."""
+    title = title_by_issn(session, record.issns)
+    if title is None:
+        title = _entered(session, publisher, record.journal_title or record.issns[0])
+    title.issn_print = title.issn_print or record.issn_print
+    title.issn_electronic = title.issn_electronic or record.issn_electronic
+    title.issn_l = title.issn_l or record.issn_l
+    _lead_here(session, title, record.issns)
+    return title
+
+
+def agree(session: Session, publisher: Publisher, titles: Iterable[AgreedTitle]) -> int:
+    """Enter ``titles`` as agreed with ``publisher``, which may from now on deliver no others; how many there are."""
+    number = 0
+    for agreed in titles:
+        title = title_by_issn(session, agreed.issns) or _entered(session, publisher, agreed.name)
+        title.agreed = True
+        title.issn_print = title.issn_print or agreed.issn_print
+        title.issn_electronic = title.issn_electronic or agreed.issn_electronic
+        _lead_here(session, title, agreed.issns)
+        number += 1
+    publisher.titles_agreed = True
+    session.flush()
+    return number
+
+
+def is_agreed(session: Session, publisher: Publisher, issns: Iterable[str]) -> bool:
+    """Whether this publisher may deliver this journal: no list was agreed, or it is on the list."""
+    if not publisher.titles_agreed:
+        return True
+    title = title_by_issn(session, issns)
+    return title is not None and title.agreed
+
+
+def _entered(session: Session, publisher: Publisher, name: str) -> Title:
+    title = Title(
+        publisher_id=publisher.id, name=name, sort_key=tr_sort_key(name), folded=tr_fold(name), agreed=False, articles=0
+    )
+    session.add(title)
+    session.flush()
+    return title
+
+
+def _lead_here(session: Session, title: Title, issns: Iterable[str]) -> None:
+    for issn in issns:
+        if session.get(TitleIssn, issn) is None:
+            session.add(TitleIssn(issn=issn, title_id=title.id))
+    session.flush()

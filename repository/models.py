@@ -1,0 +1,383 @@
+"""The catalogue's tables on one page, in PREMIS words: a memory of what lies in the stores.
+
+Every moment is UTC. Every list that a page or a worker walks has an index that
+begins with what it asks for and ends with a unique column, so that it pages by
+key. Nothing here depends on a database's collation: what is sorted for people
+has a ``sort_key``, what is searched has a ``folded`` column.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime in every database (SQLite keeps no zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Octets = bytes
+
+Bytewise = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text compared byte by byte in every database, whatever its locale: what is sorted or paged by."""
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""A row number: 64 bits everywhere (SQLite's INTEGER PRIMARY KEY is its rowid)."""
+
+
+class Table(DeclarativeBase):
+    """What all tables share: names of constraints that a migration can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: Moment(), dict[str, Any]: JSON(), list[dict[str, Any]]: JSON()}
+
+
+class Publisher(Table):
+    """One who delivers, by the name under which the archive knows them."""
+
+    __tablename__ = "publisher"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    titles_agreed: Mapped[bool] = mapped_column(Boolean, default=False)
+    """True once a list of agreed titles was loaded: from then on a title that is not on it is quarantined."""
+
+
+class Title(Table):
+    """One journal. Its ISSNs lead to it through :class:`TitleIssn`."""
+
+    __tablename__ = "title"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"))
+    name: Mapped[str] = mapped_column(Text)
+    sort_key: Mapped[str] = mapped_column(Bytewise)
+    folded: Mapped[str] = mapped_column(Bytewise)
+    issn_l: Mapped[str | None] = mapped_column(String(9))
+    issn_print: Mapped[str | None] = mapped_column(String(9))
+    issn_electronic: Mapped[str | None] = mapped_column(String(9))
+    agreed: Mapped[bool] = mapped_column(Boolean, default=False)
+    articles: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (
+        Index(None, "sort_key", "id"),
+        Index(None, "folded", "id"),
+        Index(None, "publisher_id", "sort_key", "id"),
+    )
+
+
+class TitleIssn(Table):
+    """Every ISSN that leads to a title, whichever kind it was given as."""
+
+    __tablename__ = "title_issn"
+
+    issn: Mapped[str] = mapped_column(String(9), primary_key=True)
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"), index=True)
+
+
+class Issue(Table):
+    """One issue of a title, or its year where the journal has no issues, with the number of articles shown in it."""
+
+    __tablename__ = "issue"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"))
+    shelf: Mapped[str] = mapped_column(Bytewise)
+    """Comparable bytewise: year, volume, issue (catalogue.shelves)."""
+    year: Mapped[int | None] = mapped_column(Integer)
+    volume: Mapped[str | None] = mapped_column(Text)
+    issue: Mapped[str | None] = mapped_column(Text)
+    articles: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (UniqueConstraint("title_id", "shelf"),)
+
+
+class Delivery(Table):
+    """One transfer from a publisher: its bytes, their digest, and what became of it."""
+
+    __tablename__ = "delivery"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"))
+    file_names: Mapped[list[str]] = mapped_column(JSON)
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    accepted_on: Mapped[datetime]
+    """When its bytes were kept. The day of it is the Bagging-Date of every bag made from it."""
+    finished_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    findings: Mapped[list[dict[str, Any]]]
+
+    __table_args__ = (
+        UniqueConstraint("publisher_id", "sha256"),
+        Index(None, "state", "accepted_on", "id"),
+        Index(None, "accepted_on", "id"),
+        Index(None, "publisher_id", "accepted_on", "id"),
+    )
+
+
+class DeliveryArticle(Table):
+    """What one delivery said of one article: the lines of its receipt."""
+
+    __tablename__ = "delivery_article"
+
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    """The metadata file from which the article was read, as the publisher named it."""
+    article_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    doi: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int | None] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(String(16))
+    findings: Mapped[list[dict[str, Any]]]
+
+
+class Article(Table):
+    """PREMIS intellectual entity: the work across its versions, described as its latest version describes it."""
+
+    __tablename__ = "article"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"))
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    version: Mapped[int] = mapped_column(Integer)
+    doi: Mapped[str | None] = mapped_column(Text, index=True)
+    """Small ASCII letters: compared, never shown (the record keeps the publisher's spelling)."""
+    folded: Mapped[str] = mapped_column(Bytewise)
+    issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id"))
+    shelf: Mapped[str] = mapped_column(Bytewise)
+    """Where it stands in its issue, comparable bytewise (catalogue.shelves)."""
+    record: Mapped[dict[str, Any]]
+    change_number: Mapped[int] = mapped_column(BigInteger)
+    datestamp: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("change_number"),
+        Index(None, "datestamp", "change_number"),
+        Index(None, "title_id", "datestamp", "change_number"),
+        Index(None, "publisher_id", "datestamp", "change_number"),
+        Index(None, "issue_id", "shelf", "id"),
+    )
+
+
+class ArticleWord(Table):
+    """Which article has which folded word in one of its titles: search without a database's own text engine."""
+
+    __tablename__ = "article_word"
+
+    word: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), primary_key=True)
+
+    __table_args__ = (Index(None, "article_id"), {"sqlite_with_rowid": False})
+
+
+class Aip(Table):
+    """One sealed bag: one version of one article."""
+
+    __tablename__ = "aip"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"))
+    version: Mapped[int] = mapped_column(Integer)
+    seal: Mapped[str] = mapped_column(String(64), unique=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    payload_digest: Mapped[str] = mapped_column(String(64))
+    """Digest of the payload's digests: tells the same bytes again, whatever they are named."""
+    bagging_date: Mapped[str] = mapped_column(String(10))
+    delivery_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"), index=True)
+    registered_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("article_id", "version"),)
+
+
+class File(Table):
+    """One payload file of an AIP; ``offset`` is its first byte inside the tar, so one ranged GET serves it."""
+
+    __tablename__ = "file"
+
+    aip_id: Mapped[int] = mapped_column(ForeignKey("aip.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    offset: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha512: Mapped[Octets] = mapped_column(LargeBinary(64))
+    format: Mapped[str | None] = mapped_column(String(32))
+    """PRONOM identifier, where the format was identified."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Copy(Table):
+    """One AIP in one store: what is known of it, since when, and when it is to be read again."""
+
+    __tablename__ = "copy"
+
+    aip_id: Mapped[int] = mapped_column(ForeignKey("aip.id"), primary_key=True)
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    verified_at: Mapped[datetime | None]
+    """When its bytes were last read to the end and matched the seal."""
+    unreadable_since: Mapped[datetime | None]
+    """Doubt: since when the store has not answered for it. Says nothing of the bytes."""
+    next_due: Mapped[datetime]
+    lease: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(None, "store", "next_due", "aip_id"),
+        Index(None, "next_due", "aip_id"),
+        Index(None, "store", "state", "aip_id"),
+        Index(None, "verified_at", "aip_id"),
+        Index(None, "unreadable_since", "aip_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class Tally(Table):
+    """How many there are of what, kept in the transaction that changes it: no page counts a large table."""
+
+    __tablename__ = "tally"
+
+    what: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """``copies``, ``articles``, ``aips``, ``deliveries``."""
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The store of a copy; empty for the others."""
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Event(Table):
+    """PREMIS event: append-only testimony of an act and its outcome."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    type: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(String(16))
+    agent: Mapped[str] = mapped_column(String(120))
+    detail: Mapped[dict[str, Any]]
+    article_id: Mapped[str | None] = mapped_column(String(32))
+    version: Mapped[int | None] = mapped_column(Integer)
+    store: Mapped[str | None] = mapped_column(String(64))
+    delivery_id: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index(None, "article_id", "id"), Index(None, "delivery_id", "id"), Index(None, "at", "id"))
+
+
+class Round(Table):
+    """One pass of the night watch; ``expected = intact + damaged + missing + unreadable`` once it has ended."""
+
+    __tablename__ = "round"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    scope: Mapped[str] = mapped_column(String(120))
+    expected: Mapped[int] = mapped_column(Integer, default=0)
+    intact: Mapped[int] = mapped_column(Integer, default=0)
+    damaged: Mapped[int] = mapped_column(Integer, default=0)
+    missing: Mapped[int] = mapped_column(Integer, default=0)
+    unreadable: Mapped[int] = mapped_column(Integer, default=0)
+    mended: Mapped[int] = mapped_column(Integer, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class ChangeHead(Table):
+    """The one row whose lock puts all changes in one order: the last number given and the last moment stamped."""
+
+    __tablename__ = "change_head"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, default=0)
+    datestamp: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
+class Change(Table):
+    """The change log: everything that a harvester must hear of, numbered without end and never renumbered."""
+
+    __tablename__ = "change"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16))
+    datestamp: Mapped[datetime]
+
+
+class Staff(Table):
+    """A member of the archive's staff who may sign in. Readers have no account."""
+
+    __tablename__ = "staff"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    login: Mapped[str] = mapped_column(String(120), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(32))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    must_change: Mapped[bool] = mapped_column(Boolean, default=False)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class StaffSession(Table):
+    """A signed-in browser, kept here so that signing out ends it. ``id`` is the SHA-256 of the cookie's secret."""
+
+    __tablename__ = "staff_session"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    data: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
