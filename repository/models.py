@@ -176,6 +176,8 @@ class DeliveryArticle(Table):
     title: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int | None] = mapped_column(Integer)
     outcome: Mapped[str] = mapped_column(String(16))
+    datestamp: Mapped[datetime | None]
+    """The moment from which harvesters are told of this version."""
     findings: Mapped[list[dict[str, Any]]]
 
 

@@ -30,7 +30,8 @@ def tr_fold(text: str) -> str:
     Letters lose their marks, white space becomes one blank, punctuation becomes a blank.
     The result holds only what :meth:`str.isalnum` accepts, and blanks.
     """
-    small = text.translate(_DOTS).lower()
+    # Composed first: an İ written as I and a combining dot is one letter before it is made small.
+    small = unicodedata.normalize("NFKC", text).translate(_DOTS).lower()
     bare = "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
     bare = bare.translate(_UNDOTTED)
     return " ".join("".join(c if c.isalnum() else " " for c in bare).split())
@@ -42,7 +43,7 @@ def tr_sort_key(text: str) -> str:
     Digits stand before letters; other scripts stand after them, in code-point order;
     punctuation is passed over, as in a library catalogue.
     """
-    small = unicodedata.normalize("NFC", text.translate(_DOTS).lower())
+    small = unicodedata.normalize("NFC", text).translate(_DOTS).lower()
     key: list[str] = []
     for letter in small:
         if letter in _PLACE:

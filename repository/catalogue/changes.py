@@ -82,3 +82,10 @@ def restamp(session: Session, article_id: str, seen: datetime) -> datetime | Non
     if article is None or article.datestamp != seen:
         return None
     return announce(session, article)
+
+
+def datestamp_of(session: Session, article_id: str, version: int) -> datetime | None:
+    """The latest datestamp under which this version of this article was announced."""
+    return session.execute(
+        select(func.max(Change.datestamp)).where(Change.article_id == article_id, Change.version == version)
+    ).scalar_one()

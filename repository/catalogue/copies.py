@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies
@@ -15,6 +18,9 @@ from repository.models import Aip, Copy
 from repository.vocabulary import AuditOutcome, CopyState, bag_key
 
 UNREADABLE = "unreadable"
+
+_SMALLEST_STEP = timedelta(seconds=1)
+"""A copy just read is never due at the moment of its reading, so that a round ends whatever the policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,42 @@ class CopyRef:
     def key(self) -> str:
         """The key under which it lies in its store."""
         return bag_key(self.article_id, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one reading of one copy told, when, and when the copy is to be read again."""
+
+    ref: CopyRef
+    outcome: AuditOutcome
+    at: datetime
+    next_due: datetime
+    held_until: datetime | None = None
+    """The claim is kept until then, because the copy is about to be mended; None gives it back."""
+
+
+def next_due(article_id: str, version: int, store: str, at: datetime, fixity_days: float) -> datetime:
+    """When a copy verified at ``at`` is to be read again: 80 to 100 % of the cycle later, never beyond the promise.
+
+    Where in that span follows from the copy's name alone, so copies that were verified
+    together drift apart and the same catalogue always gives the same timetable.
+    """
+    return _spread(0.8, 1.0, article_id, version, store, at, fixity_days)
+
+
+def first_due(article_id: str, version: int, store: str, at: datetime, fixity_days: float) -> datetime:
+    """When a copy that was stored and read back at ``at`` is first read again: 10 to 100 % of the cycle later.
+
+    The wide span turns a bulk load into an even share a day; without it 30 million bags
+    loaded in ten days would come back as a wave nine times the steady rate.
+    """
+    return _spread(0.1, 1.0, article_id, version, store, at, fixity_days)
+
+
+def _spread(low: float, high: float, article_id: str, version: int, store: str, at: datetime, days: float) -> datetime:
+    digest = hashlib.sha256(f"{article_id}-v{version}@{store}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    return at + max(_SMALLEST_STEP, timedelta(days=days * (low + (high - low) * place)))
 
 
 def shown_state(copy: Copy) -> str:
@@ -66,26 +108,44 @@ def claim_due(
 ) -> list[CopyRef]:
     """Take up to ``limit`` copies whose day has come, the longest overdue first, for ``lease_for``.
 
-    A claim that is not answered by :func:`record` lapses: nobody has to clean up after a crash.
+    A claim that is not answered by :func:`record_all` lapses: nobody has to clean up after a crash.
     """
     where = [Copy.next_due <= at, or_(Copy.lease_until.is_(None), Copy.lease_until <= at)]
     if stores is not None:
         where.append(Copy.store.in_(list(stores)))
-    picked = session.execute(
+    rows = session.execute(
         select(Copy.aip_id, Copy.store)
         .where(*where)
-        .order_by(Copy.next_due, Copy.aip_id)
+        .order_by(Copy.next_due, Copy.aip_id, Copy.store)
         .limit(limit)
         .with_for_update(skip_locked=True)
-    ).all()
+    )
+    picked = [(row.aip_id, row.store) for row in rows]
+    refs = {(ref.aip_id, ref.store): ref for ref in _refs(session, _among(picked), limit=limit)}
+    return take_over(session, [refs[place] for place in picked], until=at + lease_for)
+
+
+def take_over(session: Session, refs: Sequence[CopyRef], *, until: datetime) -> list[CopyRef]:
+    """These copies are claimed by the caller until then, whoever held them before; in the order given.
+
+    What an earlier holder still reads counts for that holder's report, but is not written
+    down any more (:func:`record_all`): the last who claimed is the one who answers.
+    """
     lease = secrets.token_hex(16)
-    for aip_id, store in picked:
-        session.execute(
-            update(Copy)
-            .where(Copy.aip_id == aip_id, Copy.store == store)
-            .values(lease=lease, lease_until=at + lease_for)
-        )
-    return _refs(session, Copy.lease == lease, limit=limit) if picked else []
+    _set(session, _locked(session, refs), lease=lease, lease_until=until)
+    return [replace(ref, lease=lease) for ref in refs]
+
+
+def renew(session: Session, refs: Sequence[CopyRef], *, until: datetime) -> None:
+    """Those of these copies that the caller still holds are held until then."""
+    mine = and_(_locked(session, refs), Copy.lease.in_({ref.lease for ref in refs}))
+    _set(session, mine, lease_until=until)
+
+
+def give_back(session: Session, refs: Sequence[CopyRef]) -> None:
+    """These copies were claimed and not read: whoever asks next may have them at once."""
+    mine = and_(_locked(session, refs), Copy.lease.in_({ref.lease for ref in refs}))
+    _set(session, mine, lease=None, lease_until=None)
 
 
 def walk(
@@ -107,30 +167,59 @@ def walk(
 
 
 def record(session: Session, ref: CopyRef, outcome: AuditOutcome, *, at: datetime, next_due: datetime) -> bool:
-    """Write down what one reading told; False when the claim had lapsed and somebody else has it (nothing is written).
+    """Write down what one reading told; False when somebody else has claimed the copy since (nothing is written)."""
+    return bool(record_all(session, [Verdict(ref, outcome, at, next_due)]))
 
+
+def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, str]:
+    """Write down what readings told; returned are those that were written, each with its shown state before.
+
+    A copy that somebody else has claimed since is passed over: who claimed last answers.
     INTACT is the only outcome that sets ``verified_at``. UNREADABLE leaves what was known
-    of the bytes and notes since when the store has been silent.
+    of the bytes and notes since when the store has been silent. Rows are locked in one
+    order, so two callers never wait for each other; a caller keeps to one store at a time.
     """
-    copy = session.execute(
-        select(Copy).where(Copy.aip_id == ref.aip_id, Copy.store == ref.store).with_for_update()
-    ).scalar_one_or_none()
-    if copy is None or (ref.lease is not None and copy.lease != ref.lease):
-        return False
-    before, never = shown_state(copy), copy.verified_at is None
-    if outcome is AuditOutcome.UNREADABLE:
-        copy.unreadable_since = copy.unreadable_since or at
+    by_place = {(verdict.ref.aip_id, verdict.ref.store): verdict for verdict in verdicts}
+    rows = session.execute(
+        select(Copy).where(_among(list(by_place))).order_by(Copy.aip_id, Copy.store).with_for_update()
+    ).scalars()
+    written: dict[CopyRef, str] = {}
+    moved: Counter[tuple[str, str, str]] = Counter()
+    octets: Counter[tuple[str, str, str]] = Counter()
+    for copy in rows:
+        verdict = by_place[copy.aip_id, copy.store]
+        ref = verdict.ref
+        if ref.lease is not None and copy.lease != ref.lease:
+            continue
+        before, never = shown_state(copy), copy.verified_at is None
+        _note(copy, verdict)
+        after = shown_state(copy)
+        changes = [("copies", before, -1), ("copies", after, 1)] if before != after else []
+        if never and copy.verified_at is not None:
+            changes.append(("never verified", "", -1))
+        for what, state, sign in changes:
+            moved[copy.store, what, state] += sign
+            octets[copy.store, what, state] += sign * ref.bytes
+        written[ref] = before
+    session.flush()
+    for place, what, state in sorted(moved):
+        tallies.add(session, what, state, moved[place, what, state], octets[place, what, state], place=place)
+    return written
+
+
+def _note(copy: Copy, verdict: Verdict) -> None:
+    if verdict.outcome is AuditOutcome.UNREADABLE:
+        copy.unreadable_since = copy.unreadable_since or verdict.at
     else:
         copy.unreadable_since = None
-        copy.state = CopyState(outcome.value)
-        if outcome is AuditOutcome.INTACT:
-            copy.verified_at = at
-    copy.next_due, copy.lease, copy.lease_until = next_due, None, None
-    _count_move(session, copy.store, before, shown_state(copy), ref.bytes)
-    if never and copy.verified_at is not None:
-        tallies.add(session, "never verified", "", -1, -ref.bytes, place=copy.store)
-    session.flush()
-    return True
+        copy.state = CopyState(verdict.outcome.value)
+        if verdict.outcome is AuditOutcome.INTACT:
+            copy.verified_at = verdict.at
+    copy.next_due = verdict.next_due
+    if verdict.held_until is None:
+        copy.lease, copy.lease_until = None, None
+    else:
+        copy.lease_until = verdict.held_until
 
 
 def stores_with_copies(session: Session) -> set[str]:
@@ -151,15 +240,38 @@ def overdue(session: Session, at: datetime, *, up_to: int | None = None) -> int:
     return session.execute(select(func.count()).select_from(late.subquery())).scalar_one()
 
 
-def _count_move(session: Session, store: str, before: str, after: str, octets: int) -> None:
-    if before != after:
-        tallies.add(session, "copies", before, -1, -octets, place=store)
-        tallies.add(session, "copies", after, 1, octets, place=store)
+def late(session: Session, store: str, *, verified_before: datetime, at: datetime, up_to: int) -> int:
+    """How many copies in ``store`` have outlived the promise, counted no further than ``up_to``.
+
+    Those last verified before ``verified_before``, and those never verified whose day had come by ``at``.
+    """
+    old = select(Copy.aip_id).where(Copy.store == store, Copy.verified_at < verified_before)
+    never = select(Copy.aip_id).where(Copy.store == store, Copy.verified_at.is_(None), Copy.next_due <= at)
+    return sum(
+        session.execute(select(func.count()).select_from(some.limit(up_to).subquery())).scalar_one()
+        for some in (old, never)
+    )
+
+
+def _among(places: Sequence[tuple[int, str]]) -> ColumnElement[bool]:
+    return tuple_(Copy.aip_id, Copy.store).in_(places)
+
+
+def _locked(session: Session, refs: Sequence[CopyRef]) -> ColumnElement[bool]:
+    """The condition that finds the rows of ``refs``, after locking them in the one order in which all lock them."""
+    where = _among([(ref.aip_id, ref.store) for ref in refs])
+    session.execute(select(Copy.aip_id).where(where).order_by(Copy.aip_id, Copy.store).with_for_update())
+    return where
+
+
+def _set(session: Session, where: ColumnElement[bool], **values: Any) -> None:
+    session.execute(update(Copy).where(where).values(**values).execution_options(synchronize_session=False))
 
 
 def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[CopyRef]:
+    # Without their leases: a claim belongs to the one who made it, not to everyone who looks.
     rows = session.execute(
-        select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes, Copy.lease)
+        select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes)
         .join(Aip, Aip.id == Copy.aip_id)
         .where(*where)
         .order_by(Copy.aip_id, Copy.store)

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies, titles
+from repository.errors import UsageError
 from repository.models import Delivery, DeliveryArticle, Publisher
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding
 
@@ -27,6 +28,8 @@ class ArticleLine:
     version: int | None
     outcome: ArticleOutcome
     findings: tuple[Finding, ...]
+    datestamp: datetime | None = None
+    """The moment from which harvesters are told of this version; None where nothing new was registered."""
 
 
 def delivery_id(publisher: str, sha256: str) -> str:
@@ -57,6 +60,21 @@ def accept(
     session.add(delivery)
     tallies.add(session, "deliveries", DeliveryState.RECEIVED, 1, octets)
     session.flush()
+    return delivery
+
+
+def find(session: Session, identifier: str) -> Delivery | None:
+    """The delivery of this id, or None."""
+    return session.get(Delivery, identifier)
+
+
+def known(session: Session, identifier: str) -> Delivery:
+    """The delivery of this id. Raises UsageError when there is none."""
+    delivery = find(session, identifier)
+    if delivery is None:
+        raise UsageError(
+            f"no delivery has the id {identifier!r}; `mahfuz status` counts them, /staff/ingest lists them"
+        )
     return delivery
 
 
@@ -92,11 +110,24 @@ def finish(
             title=line.title,
             version=line.version,
             outcome=line.outcome,
+            datestamp=line.datestamp,
             findings=[finding.as_json() for finding in line.findings],
         )
         for line in lines
     )
     session.flush()
+
+
+def datestamp_of(session: Session, identifier: str, article_id: str, version: int) -> datetime | None:
+    """The datestamp that a receipt gives for one version of one article."""
+    return session.execute(
+        select(DeliveryArticle.datestamp).where(
+            DeliveryArticle.delivery_id == identifier,
+            DeliveryArticle.article_id == article_id,
+            DeliveryArticle.version == version,
+            DeliveryArticle.datestamp.is_not(None),
+        )
+    ).scalar()
 
 
 def unfinished(session: Session) -> list[str]:
@@ -130,6 +161,7 @@ def lines_of(session: Session, identifier: str) -> Iterator[ArticleLine]:
             version=row.version,
             outcome=ArticleOutcome(row.outcome),
             findings=tuple(Finding.from_json(item) for item in row.findings),
+            datestamp=row.datestamp,
         )
 
 

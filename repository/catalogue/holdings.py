@@ -65,10 +65,15 @@ def held(session: Session, article_id: str) -> Held | None:
     return Held(row.version, row.seal, row.payload_digest, any(machine_lower(path).endswith(".pdf") for path in paths))
 
 
-def version_with(session: Session, article_id: str, payload_digest: str) -> int | None:
+def aip_version(session: Session, article_id: str, version: int) -> Aip | None:
+    """One version of an article, or None."""
+    return session.execute(select(Aip).where(Aip.article_id == article_id, Aip.version == version)).scalar_one_or_none()
+
+
+def aip_with(session: Session, article_id: str, payload_digest: str) -> Aip | None:
     """The newest version of this article that holds exactly this payload, or None."""
     return session.execute(
-        select(Aip.version)
+        select(Aip)
         .where(Aip.article_id == article_id, Aip.payload_digest == payload_digest)
         .order_by(Aip.version.desc())
         .limit(1)
@@ -92,10 +97,7 @@ def register(
     ``due`` says when each store's copy is to be read again. ``datestamp`` is given only when
     a catalogue is written again from its bags. The same AIP twice is entered once.
     """
-    known = session.execute(
-        select(Aip).where(Aip.article_id == sealed.article_id, Aip.version == sealed.version)
-    ).scalar_one_or_none()
-    if known is not None:
+    if aip_version(session, sealed.article_id, sealed.version) is not None:
         return session.get_one(Article, sealed.article_id)
     article = _entered(session, publisher, record, sealed)
     aip = Aip(

@@ -41,7 +41,7 @@ def publisher_named(session: Session, name: str) -> Publisher:
         raise UsageError(
             f"{name!r} is no name of a publisher: one line of at most 200 characters, for example 'Örnek Yayınevi'"
         )
-    publisher = session.execute(select(Publisher).where(Publisher.name == clean)).scalar_one_or_none()
+    publisher = find_publisher(session, clean)
     if publisher is None:
         taken = slug(clean)
         number = 1
@@ -52,6 +52,11 @@ def publisher_named(session: Session, name: str) -> Publisher:
         session.add(publisher)
         session.flush()
     return publisher
+
+
+def find_publisher(session: Session, name: str) -> Publisher | None:
+    """The publisher of this name, if it is known."""
+    return session.execute(select(Publisher).where(Publisher.name == " ".join(name.split()))).scalar_one_or_none()
 
 
 def title_by_issn(session: Session, issns: Iterable[str]) -> Title | None:

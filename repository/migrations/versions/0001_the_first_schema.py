@@ -144,6 +144,7 @@ def upgrade() -> None:
     sa.Column('title', sa.Text(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=True),
     sa.Column('outcome', sa.String(length=16), nullable=False),
+    sa.Column('datestamp', Moment(), nullable=True),
     sa.Column('findings', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_delivery_article_delivery_id')),
     sa.PrimaryKeyConstraint('delivery_id', 'position', name=op.f('pk_delivery_article'))

@@ -1,0 +1,46 @@
+# A thin face over the commands. `make` alone prints what there is.
+PYTHON ?= python3
+PORT ?= 8080
+BIN := .venv/bin
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/installed ## build, start everything on this machine with sample articles, print the addresses
+	$(BIN)/mahfuz up --demo --port $(PORT)
+
+test: .venv/installed-dev ## linters, types and the whole test suite, with real S3 and PostgreSQL servers
+	$(MAKE) lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: .venv/installed-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev ## measure against the naive way, in one process tree; prints a table
+	$(BIN)/python tests/bench/__main__.py
+
+lock: ## write .requirements.lock from a fresh environment of the newest allowed versions
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	.venv-lock/bin/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > .requirements.lock
+	rm -rf .venv-lock
+
+clean: ## take away the environment (never what was ingested)
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml .requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .requirements.lock -e '.[embedded]'
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .requirements.lock -e '.[embedded,dev]'
+	@touch $@

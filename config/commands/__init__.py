@@ -1,0 +1,1 @@
+"""The commands of `mahfuz`, by the work that they are for."""

@@ -1,0 +1,76 @@
+"""How a command is asked and how it answers: settings in, one text or one JSON document out, an exit status at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from config import logs, wiring
+from config.settings import Loaded, Settings, load
+from repository.errors import MahfuzError
+
+as_json = click.option("--json", "json_wanted", is_flag=True, help="Answer with one JSON document.")
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was said before the command's name."""
+
+    config_file: Path | None
+
+    def loaded(self) -> Loaded:
+        """The settings with their origins. Raises UsageError."""
+        found = load(self.config_file)
+        logs.configure(found.settings.log.level)
+        return found
+
+    def settings(self) -> Settings:
+        """The settings. Raises UsageError."""
+        return self.loaded().settings
+
+    @contextmanager
+    def archive(self, *, with_stores: bool = True) -> Iterator[wiring.Archive]:
+        """The archive, wired and up to date. Raises UsageError, Doubt."""
+        with wiring.opened(self.settings(), with_stores=with_stores) as archive:
+            wiring.initialise(archive)
+            yield archive
+
+
+def answer(json_wanted: bool, data: Any, say: Callable[[Console], None], status: int = 0) -> None:
+    """Print ``data`` as the one JSON document, or let ``say`` print the text; leave with ``status``."""
+    if json_wanted:
+        json.dump(data, sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+    else:
+        say(out)
+    sys.stdout.flush()
+    if status:
+        raise click.exceptions.Exit(status)
+
+
+def complain(error: MahfuzError) -> None:
+    """One plain line about what stopped us."""
+    err.print(f"mahfuz: {error}", style="bold red", markup=False)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, nothing elsewhere: call it with (done, of all)."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

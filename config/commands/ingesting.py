@@ -1,0 +1,169 @@
+"""Commands for publishers' and ingest operators."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from stdnum import issn as issn_numbers
+
+from config.commands.answers import Asked, answer, as_json, progress
+from config.wiring import Archive
+from ingest import inbox, pipeline
+from ingest.findings import sentence
+from ingest.pipeline import Door
+from ingest.rebuild import rebuild as rebuilt_from_bags
+from ingest.receipts import Receipt
+from repository.catalogue import titles as title_rows
+from repository.catalogue.titles import AgreedTitle
+from repository.errors import UsageError
+from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--publisher", required=True, help="Who delivers, by the name under which the archive knows them.")
+@as_json
+@click.pass_obj
+def ingest(asked: Asked, files: tuple[Path, ...], publisher: str, json_wanted: bool) -> None:
+    """Take these deliveries now: zip, tar or tar.gz files. Files of one set (an archive and its .md5) are one delivery."""
+    with asked.archive() as archive, progress("articles") as bar:
+        door = replace(archive.door(), progress=bar)
+        done = [
+            pipeline.ingest(door, inbox.accept(archive.catalogue, archive.home, members, publisher, utc_now))
+            for members in inbox.sets_of(files)
+        ]
+        wait_until_visible(done)
+    _answer_receipts(json_wanted, done)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def receive(asked: Asked, json_wanted: bool) -> None:
+    """One pass over the inbox (home/inbox/<publisher>/), after every delivery that was interrupted."""
+    with asked.archive() as archive:
+        done = list(receive_once(archive, archive.door()))
+        wait_until_visible(done)
+    _answer_receipts(json_wanted, done)
+
+
+def receive_once(archive: Archive, door: Door) -> Iterable[Receipt]:
+    """Take up what was interrupted, then whatever in the inbox is complete; a receipt for each."""
+    yield from pipeline.resume(door, lambda identifier: inbox.kept(archive.catalogue, archive.home, identifier))
+    folder = archive.home / "inbox"
+    folder.mkdir(exist_ok=True)
+    quiet = utc_now() - timedelta(seconds=archive.settings.ingest.quiet_seconds)
+    for publisher, files in list(inbox.waiting(folder, quiet)):
+        arrived = inbox.accept(archive.catalogue, archive.home, files, publisher, utc_now)
+        inbox.clear(files)
+        yield pipeline.ingest(door, arrived)
+
+
+def wait_until_visible(done: Iterable[Receipt]) -> None:
+    """Return when harvesters are shown what was just registered: its datestamp lies a second or two ahead."""
+    last = max((line.datestamp for receipt in done for line in receipt.articles if line.datestamp), default=None)
+    if last is not None and (seconds := (last - utc_now()).total_seconds()) > 0:
+        time.sleep(min(seconds, 5.0))
+
+
+@click.command()
+@click.option("--from", "store", help="Read the bags of this store only; the others are listed and due to be read.")
+@as_json
+@click.pass_obj
+def rebuild(asked: Asked, store: str | None, json_wanted: bool) -> None:
+    """Write the catalogue again from the bags. What is registered stays as it is; it may be interrupted and repeated."""
+    with asked.archive() as archive, progress("bags") as bar:
+        work = replace(archive.rebuilding(store), progress=lambda done: bar(done, 0))
+        done = rebuilt_from_bags(work)
+
+    def say(console: Console) -> None:
+        console.print(
+            f"{done.aips} bags entered, {done.already} were known, {done.copies} copies read to the end, "
+            f"{done.damaged_copies} damaged, {done.missing_copies} missing, {done.receipts} receipts"
+        )
+        for problem in done.problems:
+            console.print(f"  {problem['store']}: {problem['key']}: {problem['problem']}", markup=False)
+
+    answer(json_wanted, asdict(done), say, done.exit_status)
+
+
+@click.group()
+def titles() -> None:
+    """The titles that a publisher has agreed to deliver."""
+
+
+@titles.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--publisher", required=True)
+@as_json
+@click.pass_obj
+def agree(asked: Asked, file: Path, publisher: str, json_wanted: bool) -> None:
+    """Load agreed titles: a KBART file, or a tab-separated one with publication_title, print_identifier, online_identifier.
+
+    From then on a title that is not on this publisher's list is quarantined.
+    """
+    agreed = _agreed_titles(file)
+    with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
+        number = title_rows.agree(session, title_rows.publisher_named(session, publisher), agreed)
+    answer(json_wanted, {"agreed": number}, lambda console: console.print(f"{number} titles agreed with {publisher}"))
+
+
+def _agreed_titles(file: Path) -> list[AgreedTitle]:
+    """The lines of a title list. Raises UsageError naming every bad line."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read as UTF-8 text: {error}") from error
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    if "publication_title" not in (rows.fieldnames or ()):
+        raise UsageError(f"{file}, line 1: no column publication_title; a KBART file begins with its 25 column names")
+    found, wrong = [], []
+    for number, row in enumerate(rows, start=2):
+        numbers = [(row.get(column) or "").strip() for column in ("print_identifier", "online_identifier")]
+        bad = [value for value in numbers if value and not issn_numbers.is_valid(value)]
+        if bad or not any(numbers):
+            wrong.append(f"{file}, line {number}: " + (f"{bad[0]!r} is not an ISSN" if bad else "no ISSN"))
+            continue
+        printed, electronic = (issn_numbers.format(value) if value else None for value in numbers)
+        found.append(AgreedTitle(row["publication_title"].strip(), printed, electronic))
+    if wrong:
+        raise UsageError("\n".join([*wrong, "nothing was loaded; mend these lines and load the file again"]))
+    return found
+
+
+def _answer_receipts(json_wanted: bool, done: list[Receipt]) -> None:
+    refused = any(
+        receipt.state in (DeliveryState.REFUSED, DeliveryState.QUARANTINED, DeliveryState.PARTIAL) for receipt in done
+    )
+    decide = any(
+        found.code == "STORE_HOLDS_OTHER" for receipt in done for line in receipt.articles for found in line.findings
+    )
+
+    def say(console: Console) -> None:
+        for receipt in done:
+            _say_receipt(console, receipt)
+        if not done:
+            console.print("nothing was waiting")
+
+    status = 4 if decide else 1 if refused else 0
+    answer(json_wanted, {"deliveries": [receipt.as_json() for receipt in done]}, say, status)
+
+
+def _say_receipt(console: Console, receipt: Receipt) -> None:
+    console.print(f"{receipt.file_names[0]}: {receipt.shown_state} ({receipt.delivery_id})", markup=False, style="bold")
+    for found in receipt.findings:
+        console.print(f"  {found.level}: {found.code}: {sentence(found)}", markup=False)
+    for line in receipt.articles:
+        mark = {ArticleOutcome.ACCEPTED: "✓", ArticleOutcome.UNCHANGED: "="}.get(line.outcome, "✗")
+        name = line.doi or line.title or line.name
+        shown = "unchanged" if receipt.repeated and line.outcome is ArticleOutcome.ACCEPTED else line.outcome
+        console.print(f"  {mark} {name}: {shown}" + (f", version {line.version}" if line.version else ""), markup=False)
+        for found in line.findings:
+            console.print(f"      {found.level}: {found.code}: {sentence(found)}", markup=False)

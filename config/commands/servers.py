@@ -1,0 +1,246 @@
+"""Commands that stay: the web server, the clock, the worker, and all three together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import structlog
+from gunicorn.app.base import BaseApplication
+from rich.console import Console
+
+from config import demo, wiring
+from config.app import create_app
+from config.commands.answers import Asked, out, progress
+from config.commands.ingesting import receive_once, wait_until_visible
+from config.schedule import Job, run_clock
+from config.settings import Settings
+from dataclasses import replace
+from fixity.rounds import Scope, run_round
+from ingest import inbox, pipeline
+from repository.access import staff as accounts
+from repository.errors import UsageError
+from repository.vocabulary import utc_now
+
+log = structlog.get_logger(__name__)
+
+FIRST_LOGIN = "admin"
+_PARTS = ("serve", "clock", "worker")
+_READY_SECONDS = 60
+
+
+class _Web(BaseApplication):  # type: ignore[misc]
+    """gunicorn with threads: a slow reader keeps a thread, never a process, and is not cut off."""
+
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self.archive_settings = settings
+        self.bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in {
+            "bind": self.bind,
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": 16,
+            "timeout": 120,
+            "graceful_timeout": 20,
+            "keepalive": 5,
+            "accesslog": None,
+            "loglevel": "warning",
+            "forwarded_allow_ips": "",
+            "control_socket_disable": True,
+        }.items():
+            if key in self.cfg.settings:
+                self.cfg.set(key, value)
+
+    def load(self) -> Any:
+        # Wired in the worker itself: neither a database connection nor an S3 client survives a fork.
+        context = wiring.opened(self.archive_settings)
+        archive = context.__enter__()
+        return create_app(wiring.rooms(archive))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.pass_obj
+def serve(asked: Asked, host: str, port: int) -> None:
+    """Serve the pages and OAI-PMH."""
+    with asked.archive() as archive:
+        settings = archive.settings
+        archive.catalogue.close()
+        _Web(settings, host, port).run()
+
+
+@click.command()
+@click.pass_obj
+def clock(asked: Asked) -> None:
+    """Look again and again for copies that are due, and have them read. One clock runs; a second one waits."""
+    with asked.archive() as archive:
+        watch = archive.watch()
+
+        def look() -> None:
+            report = run_round(watch, Scope(due=True))
+            if report.expected:
+                log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
+
+        jobs = [Job("fixity", archive.settings.policy.fixity_tick_seconds, look)]
+        run_clock(jobs, lock=wiring.leader_lock(archive))
+
+
+@click.command()
+@click.pass_obj
+def worker(asked: Asked) -> None:
+    """Take in what lies in the inbox, and take up what was interrupted."""
+    with asked.archive() as archive:
+        door = archive.door()
+
+        def take_in() -> None:
+            for receipt in receive_once(archive, door):
+                log.info("receipt", delivery=receipt.delivery_id, state=receipt.shown_state)
+
+        run_clock([Job("inbox", archive.settings.ingest.tick_seconds, take_in)], lock=None)
+
+
+@click.command()
+@click.option("--demo", "with_demo", is_flag=True, help="Ingest a few fictional deliveries first, and audit them.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.pass_obj
+def up(asked: Asked, with_demo: bool, port: int) -> None:
+    """Everything on this machine: the database brought up to date, then web, clock and worker, until Ctrl-C."""
+    os.environ.setdefault("MAHFUZ_ARCHIVE__BASE_URL", f"http://127.0.0.1:{port}") if _default_base(asked) else None
+    with asked.archive() as archive, _interruptible():
+        password = _first_password(archive)
+        if with_demo:
+            _demonstrate(archive, out)
+        settings = archive.settings
+        archive.catalogue.close()
+        with _children(asked, port) as children:
+            _wait_until_ready(port, children)
+            _greet(settings, port, password)
+            _watch_over(children)
+
+
+def _default_base(asked: Asked) -> bool:
+    return asked.loaded().origins.get("archive.base_url") == "default"
+
+
+def _first_password(archive: wiring.Archive) -> str | None:
+    """A one-time password for the first member of staff, where there is none yet."""
+    with archive.catalogue.writing() as session:
+        return None if accounts.anybody(session) else accounts.create(session, FIRST_LOGIN, "staff")
+
+
+def _demonstrate(archive: wiring.Archive, console: Console) -> None:
+    """Ingest the demo's deliveries (the same bytes each time, so a second start changes nothing) and audit all."""
+    with tempfile.TemporaryDirectory() as folder, progress("articles") as bar:
+        door = replace(archive.door(), progress=bar)
+        done = []
+        for delivery in demo.write_deliveries(Path(folder)):
+            arrived = inbox.accept(archive.catalogue, archive.home, [delivery.file], delivery.publisher, utc_now)
+            receipt = pipeline.ingest(door, arrived)
+            done.append(receipt)
+            kept = sum(line.version is not None for line in receipt.articles)
+            console.print(
+                f"  {delivery.file.name:34} {receipt.shown_state:12} {kept} of {len(receipt.articles)} articles kept"
+                f" — {delivery.note}",
+                markup=False,
+            )
+        wait_until_visible(done)
+    report = run_round(archive.watch(), Scope(due=False))
+    console.print(f"  audit: {report.expected} copies expected, {report.intact} intact, {report.bytes} bytes read")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends `up` the way Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _children(asked: Asked, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The three parts as processes of their own; all are stopped at the end, first kindly, then by force."""
+    given = ["--config", str(asked.config_file)] if asked.config_file else []
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for part in _PARTS:
+            options = ["--port", str(port)] if part == "serve" else []
+            children[part] = subprocess.Popen(  # noqa: S603 (our own program)
+                [sys.executable, "-m", "config.cli", *given, part, *options], start_new_session=True
+            )
+        yield children
+    finally:
+        for child in children.values():
+            child.terminate()
+        deadline = time.monotonic() + 25
+        for child in children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _wait_until_ready(port: int, children: dict[str, subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        _all_alive(children)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):  # noqa: S310 (loopback)
+                return
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise UsageError(f"the web server on port {port} did not become ready: {error}") from error
+            time.sleep(0.1)
+
+
+def _watch_over(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    while True:
+        _all_alive(children)
+        time.sleep(0.5)
+
+
+def _all_alive(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    for part, child in children.items():
+        if child.poll() is not None:
+            raise UsageError(f"the part `mahfuz {part}` ended with status {child.returncode}; its log is above")
+
+
+def _greet(settings: Settings, port: int, password: str | None) -> None:
+    base = f"http://127.0.0.1:{port}"
+    out.print(
+        f"\n{settings.archive.name} is open. Ctrl-C ends it; the next start finds everything again.\n", style="bold"
+    )
+    for label, address in (
+        ("pages", f"{base}/"),
+        ("OAI-PMH", f"{base}/oai?verb=Identify"),
+        ("staff", f"{base}/staff/"),
+        ("inbox", str(settings.archive.home / "inbox" / "<publisher>")),
+    ):
+        out.print(f"  {label:10} {address}", markup=False)
+    if password:
+        out.print(f"  {'sign in':10} {FIRST_LOGIN}, one-time password {password}", markup=False)
+    else:
+        out.print(f"  {'sign in':10} as before (mahfuz staff reset {FIRST_LOGIN} gives a new password)", markup=False)
+    out.file.flush()

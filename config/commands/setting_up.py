@@ -1,0 +1,151 @@
+"""Commands for whoever sets the archive up and looks after its machine."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import text
+
+from config import wiring
+from config.commands.answers import Asked, answer, as_json
+from repository.catalogue import Catalogue, schema
+from repository.errors import Doubt, MahfuzError
+from repository.storage.capabilities import probe
+
+_LEAST_FREE = 0.05
+_WAL_RESET_FIXED = (3, 51, 3)
+
+
+class Verdict(StrEnum):
+    """How one thing stands."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+    DOUBT = "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the doctor's table: what was looked at, how it stands, and what to do."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def init(asked: Asked, json_wanted: bool) -> None:
+    """Create or migrate the database, and make the places of stores that keep nothing yet."""
+    with asked.archive() as archive:
+        data = {
+            "database": archive.catalogue.shown_url,
+            "schema": schema.revision_of(archive.catalogue),
+            "stores": list(archive.by_name),
+            "home": str(archive.home),
+        }
+    answer(json_wanted, data, lambda console: [console.print(f"{k:10} {v}", markup=False) for k, v in data.items()][0])
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(asked: Asked, json_wanted: bool) -> None:
+    """Look at the database, at each store by trying it, and at the disk; say what to do."""
+    settings = asked.settings()
+    with wiring.opened(settings) as archive:
+        lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive)]
+    status = 3 if any(line.verdict is Verdict.DOUBT for line in lines) else 0
+    status = 1 if any(line.verdict is Verdict.BAD for line in lines) else status
+    data = {"healthy": status == 0, "lines": [asdict(line) for line in lines]}
+    answer(json_wanted, data, lambda console: _say(console, lines), status)
+
+
+@click.group()
+def config() -> None:
+    """The settings."""
+
+
+@config.command()
+@as_json
+@click.pass_obj
+def show(asked: Asked, json_wanted: bool) -> None:
+    """Every setting with its value and where it came from; secrets are masked."""
+    rows = list(asked.loaded().shown())
+    data = {key: {"value": value, "origin": origin} for key, value, origin in rows}
+
+    def say(console: Console) -> None:
+        for key, value, origin in rows:
+            console.print(f"{key:34} {value!s:44} {origin}", markup=False)
+
+    answer(json_wanted, data, say)
+
+
+def _database(catalogue: Catalogue) -> Iterator[Line]:
+    try:
+        present, wanted = schema.revision_of(catalogue), schema.head()
+    except MahfuzError as error:
+        yield Line("database", Verdict.DOUBT, str(error), "start the database, or mend database.url")
+        return
+    if present != wanted:
+        yield Line("database", Verdict.BAD, f"schema {present}, wanted {wanted}", "run `mahfuz init`")
+    else:
+        yield Line("database", Verdict.GOOD, f"{catalogue.shown_url}, schema {present}")
+    if catalogue.url.get_backend_name() == "sqlite":
+        with catalogue.reading() as session:
+            mode = session.execute(text("PRAGMA journal_mode")).scalar_one()
+        good = mode == "delete" or sqlite3.sqlite_version_info >= _WAL_RESET_FIXED
+        yield Line(
+            "SQLite",
+            Verdict.GOOD if good else Verdict.BAD,
+            f"{sqlite3.sqlite_version}, journal_mode {mode}",
+            "" if good else "this SQLite can lose commits in WAL mode; use journal_mode DELETE",
+        )
+
+
+def _stores(archive: wiring.Archive) -> Iterator[Line]:
+    for store in archive.stores:
+        try:
+            found = probe(store)
+        except Doubt as error:
+            yield Line(
+                f"store {store.name}", Verdict.DOUBT, str(error), "start the store, mount its disk, or mend its url"
+            )
+            continue
+        for item in found.lines():
+            verdict = Verdict.NOTE if item.verdict == "no" and not item.needed else Verdict.GOOD
+            if item.needed and item.verdict != "yes":
+                verdict = Verdict.BAD
+            yield Line(f"store {store.name}: {item.name}", verdict, f"{item.verdict}: {item.detail}")
+
+
+def _disk(archive: wiring.Archive) -> Line:
+    usage = shutil.disk_usage(archive.home)
+    share = usage.free / usage.total
+    detail = f"{usage.free // 2**30} GiB of {usage.total // 2**30} GiB free in {archive.home}"
+    if share < _LEAST_FREE:
+        return Line("disk", Verdict.BAD, detail, "make room: ingest pauses when this disk is full")
+    return Line("disk", Verdict.GOOD, detail)
+
+
+def _say(console: Console, lines: list[Line]) -> None:
+    table = Table("", "what", "how it stands", "what to do", box=None)
+    marks = {
+        Verdict.GOOD: "[green]✓ good[/]",
+        Verdict.NOTE: "[cyan]· note[/]",
+        Verdict.BAD: "[red]✗ bad[/]",
+        Verdict.DOUBT: "[yellow]? doubt[/]",
+    }
+    for line in lines:
+        table.add_row(marks[line.verdict], line.what, line.detail, line.remedy)
+    console.print(table)

@@ -1,0 +1,293 @@
+"""Settings are read once, from one TOML file and the environment; a key that nobody knows stops the program.
+
+pydantic checks the values; the merging is ours because a settings library passes over a
+misspelt variable in silence and cannot say where a value came from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from repository.errors import UsageError
+from repository.turkish import machine_lower
+
+PREFIX = "MAHFUZ_"
+FILE_VARIABLE = "MAHFUZ_CONFIG"
+_DEFAULTS = Path(__file__).with_name("default.toml")
+_EXAMPLES = {
+    "stores": '[[stores]]\nname = "ankara"\nurl = "s3://mahfuz"\nendpoint_url = "https://s3.example.org"',
+    "database.url": 'url = "postgresql+psycopg://mahfuz@db.example.org/mahfuz"',
+    "archive.base_url": 'base_url = "https://mahfuz.example.org"',
+    "policy.fixity_days": "fixity_days = 90",
+}
+
+
+class Section(BaseModel):
+    """A table of the settings file: no key that is not written here, nothing changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ArchiveSettings(Section):
+    """Who this archive is."""
+
+    name: str = Field(min_length=1)
+    home: Path
+    base_url: str = Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    repository_identifier: str = Field(pattern=r"^[a-zA-Z][a-zA-Z0-9\-]*(\.[a-zA-Z][a-zA-Z0-9\-]*)+$")
+    """The namespace of the OAI identifiers: a domain name (oai-identifier 2.0)."""
+    admin_email: str = Field(pattern=r"^\S+@\S+$")
+    languages: list[Literal["tr", "en"]] = Field(min_length=1)
+    time_zone: str
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{name!r} is no time zone, for example Europe/Istanbul") from error
+        return name
+
+
+class DatabaseSettings(Section):
+    """Where the catalogue is."""
+
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: str) -> str:
+        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        return url
+
+
+class StoreSettings(Section):
+    """One store. ``place`` and ``threat`` say where it stands and which disaster it would share."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")
+    url: str = Field(pattern=r"^(file:///|s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])")
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    secret_key_file: Path | None = None
+    place: str = ""
+    threat: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.secret_key and self.secret_key_file:
+            raise ValueError("give secret_key or secret_key_file, not both")
+        if self.url.startswith("s3://") and not (self.access_key and (self.secret_key or self.secret_key_file)):
+            raise ValueError("an S3 store needs access_key and secret_key (or secret_key_file)")
+        return self
+
+    def secret(self) -> str:
+        """The secret key, from wherever it is kept. Raises UsageError when its file cannot be read."""
+        if self.secret_key_file is None:
+            return self.secret_key.get_secret_value() if self.secret_key else ""
+        try:
+            return self.secret_key_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise UsageError(
+                f"stores.{self.name}.secret_key_file: {self.secret_key_file} cannot be read: {error.strerror}"
+            ) from error
+
+
+class PolicySettings(Section):
+    """What is promised of every bag."""
+
+    copies: int = Field(ge=1)
+    fixity_days: int = Field(ge=1)
+    fixity_days_of: dict[str, int] = {}
+    """Per store, where it differs."""
+    deep_fixity_days: int = Field(ge=1)
+    fixity_tick_seconds: int = Field(ge=1)
+
+
+class IngestSettings(Section):
+    """How deliveries are taken in, and how large one may become."""
+
+    quiet_seconds: int = Field(ge=0)
+    tick_seconds: int = Field(ge=1)
+    max_members: int = Field(ge=1)
+    max_member_bytes: int = Field(ge=1)
+    max_delivery_bytes: int = Field(ge=1)
+    parallel: int = Field(ge=1, le=64)
+
+
+class OaiSettings(Section):
+    """How the window answers."""
+
+    page_size: int = Field(ge=1, le=5000)
+
+
+class AccessSettings(Section):
+    """Who stands between the reader and us."""
+
+    trusted_proxies: int = Field(ge=0, le=8)
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class Settings(Section):
+    """Everything, checked."""
+
+    archive: ArchiveSettings
+    database: DatabaseSettings
+    stores: list[StoreSettings] = []
+    """Empty: the embedded default of two stores (config.wiring)."""
+    policy: PolicySettings
+    ingest: IngestSettings
+    oai: OaiSettings
+    access: AccessSettings
+    log: LogSettings
+
+    @model_validator(mode="after")
+    def _stores_are_enough(self) -> Self:
+        names = [store.name for store in self.stores]
+        if len(set(names)) != len(names):
+            raise ValueError("stores: two stores have the same name")
+        if self.stores and len(self.stores) < self.policy.copies:
+            raise ValueError(f"policy.copies is {self.policy.copies} but only {len(self.stores)} stores are given")
+        if unknown := set(self.policy.fixity_days_of) - set(names or ("main", "second")):
+            raise ValueError(f"policy.fixity_days_of names no store of ours: {', '.join(sorted(unknown))}")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The catalogue's URL, with the embedded default filled in."""
+        return self.database.url or f"sqlite:///{self.archive.home / 'mahfuz.sqlite'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings and, for every key, where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def shown(self) -> Iterator[tuple[str, Any, str]]:
+        """``(key, value, origin)`` of every setting in order; secrets are masked."""
+        for key, value in _flat(self.settings.model_dump(mode="json")):
+            yield key, value, self.origins.get(key) or self.origins.get(key.split(".")[0], "default")
+
+
+def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Loaded:
+    """Read the settings. Raises UsageError that names the key, the reason and, where it helps, an example."""
+    environment = os.environ if environment is None else environment
+    merged = _toml(_DEFAULTS)
+    origins = {key: "default" for key, _ in _flat(merged)}
+    if file is None and environment.get(FILE_VARIABLE):
+        file = Path(environment[FILE_VARIABLE])
+    if file is not None:
+        given = _toml(file)
+        _merge(merged, given)
+        origins.update({key: str(file) for key, _ in _flat(given)})
+    for variable, path, value in _variables(environment):
+        _put(merged, path, value, variable)
+        origins[".".join(path)] = variable
+    try:
+        return Loaded(Settings.model_validate(merged), origins)
+    except ValidationError as error:
+        raise UsageError(_explained(error, origins)) from error
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the settings file {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the settings file {file} is not TOML: {error}") from error
+
+
+def _merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, list[str], Any]]:
+    """Each variable of ours as ``(its name, its path, its value)``; ``…_FILE`` holds the path of a secret."""
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        path = [machine_lower(part) for part in variable.removeprefix(PREFIX).split("__")]
+        yield variable, path, _value(path, environment[variable])
+
+
+def _value(path: list[str], text: str) -> Any:
+    if path == ["stores"] or text[:1] in {"[", "{"}:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"the variable for {'.'.join(path)} does not hold JSON: {error}") from error
+    return text
+
+
+def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> None:
+    """Set one key; a store is addressed by its name: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
+    place: Any = merged
+    for part in path[:-1]:
+        if isinstance(place, list):
+            place = next((item for item in place if item.get("name") == part.replace("_", "-")), None)
+        else:
+            place = place.setdefault(part, {})
+        if not isinstance(place, dict | list):
+            raise UsageError(f"{variable}: there is no such place in the settings; see `mahfuz config show`")
+    if not isinstance(place, dict):
+        raise UsageError(f"{variable}: name a store and a key, for example MAHFUZ_STORES__ANKARA__SECRET_KEY")
+    place[path[-1]] = value
+
+
+def _flat(table: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(table, Mapping) and (table or prefix == ""):
+        for key, value in table.items():
+            yield from _flat(value, f"{prefix}{key}.")
+    elif isinstance(table, list) and table and isinstance(table[0], Mapping):
+        for item in table:
+            yield from _flat(item, f"{prefix}{item.get('name', '?')}.")
+    else:
+        yield prefix.removesuffix("."), table
+
+
+def _explained(error: ValidationError, origins: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "settings"
+        origin = origins.get(key)
+        reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            reason = "no such setting; `mahfuz config show` lists them all"
+        example = _EXAMPLES.get(key) or _EXAMPLES.get(key.split(".")[0])
+        where = f" (from {origin})" if origin else ""
+        lines.append(f"{key}{where}: {reason}" + (f"\n  for example:\n{example}" if example else ""))
+    return "\n".join(lines)

@@ -1,0 +1,194 @@
+"""Every room's parts are put together here, once, from the settings; the rooms are handed values."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config.embedded import embedded_s3
+from config.settings import Settings, StoreSettings
+from fixity.rounds import Watch
+from ingest.pipeline import Door
+from ingest.rebuild import Rebuilding
+from ingest.unpack import Limits
+from repository.catalogue import Catalogue, copies, schema
+from repository.errors import UsageError
+from repository.storage import Store
+from repository.storage.directory import DirectoryStore
+from repository.storage.retrying import RetryingStore
+from repository.storage.s3 import S3Store
+from repository.vocabulary import utc_now
+
+AGENT = f"mahfuz {version('mahfuz')}"
+STORE_ATTEMPTS = 3
+STORE_DEADLINE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The archive, wired: its settings, its catalogue, and its stores in the order of the settings."""
+
+    settings: Settings
+    catalogue: Catalogue
+    stores: tuple[Store, ...]
+    places: Mapping[str, str]
+    """Store name to where it stands, for the pages."""
+
+    @property
+    def home(self) -> Path:
+        """The archive's own folder."""
+        return self.settings.archive.home
+
+    @property
+    def by_name(self) -> dict[str, Store]:
+        """The stores by their names, in copy order."""
+        return {store.name: store for store in self.stores}
+
+    def store(self, name: str) -> Store:
+        """The store of this name. Raises UsageError that lists the names there are."""
+        if name not in self.by_name:
+            raise UsageError(f"no store is named {name!r}; there are: {', '.join(self.by_name)}")
+        return self.by_name[name]
+
+    def fixity_days(self, store: str) -> int:
+        """Within how many days each copy in this store is read."""
+        return self.settings.policy.fixity_days_of.get(store, self.settings.policy.fixity_days)
+
+    def first_due(self, article: str, number: int, store: str, at: datetime) -> datetime:
+        """When a copy written now is first read again: spread over the cycle, so that no wave comes back."""
+        return copies.first_due(article, number, store, at, self.fixity_days(store))
+
+    def door(self) -> Door:
+        """What ingest is given."""
+        limits = self.settings.ingest
+        return Door(
+            catalogue=self.catalogue,
+            stores=self.stores,
+            home=self.home,
+            agent=AGENT,
+            clock=utc_now,
+            first_due=self.first_due,
+            limits=Limits(
+                members=limits.max_members,
+                member_bytes=limits.max_member_bytes,
+                total_bytes=limits.max_delivery_bytes,
+            ),
+            parallel=limits.parallel,
+        )
+
+    def watch(self) -> Watch:
+        """What the night watch is given."""
+        return Watch(
+            catalogue=self.catalogue,
+            stores=self.by_name,
+            fixity_days={store.name: self.fixity_days(store.name) for store in self.stores},
+            quarantine=self.home / "quarantine",
+            agent=AGENT,
+            clock=utc_now,
+        )
+
+    def rebuilding(self, only: str | None) -> Rebuilding:
+        """What a rebuild is given: it reads every store in full, or ``only`` one and lists the others."""
+        read = (self.store(only),) if only else self.stores
+        return Rebuilding(
+            catalogue=self.catalogue,
+            stores=read,
+            other_stores=tuple(store for store in self.stores if store not in read),
+            home=self.home,
+            agent=AGENT,
+            clock=utc_now,
+            first_due=self.first_due,
+        )
+
+
+@contextmanager
+def opened(settings: Settings, *, with_stores: bool = True) -> Iterator[Archive]:
+    """The archive, with its embedded S3 server running where the settings name no stores of their own.
+
+    ``with_stores=False`` for a command that asks the catalogue only. Raises UsageError, Doubt.
+    """
+    home = settings.archive.home
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise UsageError(f"archive.home: {home} cannot be made: {error.strerror}") from error
+    with ExitStack() as stack:
+        catalogue = Catalogue(settings.database_url)
+        stack.callback(catalogue.close)
+        stores: list[Store] = []
+        if with_stores:
+            stores = _stores(settings, stack)
+        yield Archive(settings, catalogue, tuple(stores), _places(settings))
+
+
+def initialise(archive: Archive) -> None:
+    """Bring the catalogue's schema up to date and make the places of stores that keep nothing yet.
+
+    A store in which the catalogue knows of copies is never made anew: an empty disk in the place
+    of a full one is doubt, and stays it.
+    """
+    schema.migrate(archive.catalogue)
+    with archive.catalogue.reading() as session:
+        filled = copies.stores_with_copies(session)
+    for store in archive.stores:
+        if store.name not in filled:
+            store.prepare()
+
+
+def secret_key(home: Path) -> bytes:
+    """The archive's own signing secret, made on first use, readable by its user only."""
+    file = home / "secret"
+    try:
+        with file.open("xb", opener=lambda path, flags: __import__("os").open(path, flags, 0o600)) as stream:
+            stream.write(secrets.token_hex(32).encode())
+    except FileExistsError:
+        pass
+    return file.read_bytes()
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    if not settings.stores:
+        return {"main": "embedded S3 on this machine", "second": "folder on this machine"}
+    return {store.name: store.place for store in settings.stores}
+
+
+def _stores(settings: Settings, stack: ExitStack) -> list[Store]:
+    home = settings.archive.home
+    if settings.stores:
+        return [_patient(_store(one)) for one in settings.stores]
+    server = stack.enter_context(embedded_s3(home))
+    main = S3Store(
+        "main",
+        bucket=server.bucket,
+        prefix="",
+        endpoint_url=server.endpoint_url,
+        region="us-east-1",
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+    )
+    return [_patient(main), _patient(DirectoryStore("second", home / "stores" / "second"))]
+
+
+def _store(one: StoreSettings) -> S3Store | DirectoryStore:
+    if one.url.startswith("file:///"):
+        return DirectoryStore(one.name, Path(one.url.removeprefix("file://")))
+    place = urlsplit(one.url)
+    return S3Store(
+        one.name,
+        bucket=place.netloc,
+        prefix=place.path.strip("/"),
+        endpoint_url=one.endpoint_url,
+        region=one.region,
+        access_key=one.access_key or "",
+        secret_key=one.secret(),
+    )
+
+
+def _patient(store: S3Store | DirectoryStore) -> Store:
+    return RetryingStore(store, attempts=STORE_ATTEMPTS, deadline_seconds=STORE_DEADLINE_SECONDS)

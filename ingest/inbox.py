@@ -1,0 +1,207 @@
+"""What has arrived is kept whole before anything is made of it; the same bytes twice are one delivery."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from repository.catalogue import Catalogue, deliveries
+from repository.errors import UsageError
+from repository.models import Delivery
+from repository.storage import BUFFER
+from repository.vocabulary import as_utc_text
+
+# One delivery may be several files. The first group of each pattern names the set to which a file belongs.
+_MEMBERS_OF_A_SET = (
+    re.compile(r"(?i)(.+\.(?:zip|tar|tgz|tar\.gz|gz))\.(?:md5|sha1|sha256|sha512)$"),
+    re.compile(r"(?i)(.+)\.go\.xml$"),
+    re.compile(r"(?i)(.+)\.ready\.xml$"),
+    re.compile(r"(?i)(CLKS\w*?\d+)[A-Z]\.tar$"),
+    re.compile(r"(?i)(.+?)(?:\.(?:zip|tar|tgz|tar\.gz|xml|pdf|rar|7z|gz))?$"),
+)
+_ABOUT = "about.json"
+_ARCHIVE_ENDING = re.compile(r"(?i)\.(?:zip|tar|tgz|tar\.gz|gz)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A delivery whose bytes are kept: ``files`` lie in the archive's own folder, under names of its own making."""
+
+    delivery_id: str
+    publisher: str
+    accepted_on: datetime
+    state: str
+    files: tuple[Path, ...]
+    file_names: tuple[str, ...]
+
+
+def sets_of(files: Sequence[Path]) -> list[tuple[Path, ...]]:
+    """The deliveries among ``files``: an archive with its checksum sidecar, its go.xml, its sister tars is one.
+
+    In the order in which each set's first file was given.
+    """
+    sets: dict[tuple[Path, str], list[Path]] = {}
+    for file in files:
+        for pattern in _MEMBERS_OF_A_SET:
+            if match := pattern.match(file.name):
+                stem = _ARCHIVE_ENDING.sub("", match.group(1))
+                sets.setdefault((file.parent, stem), []).append(file)
+                break
+    return [tuple(members) for members in sets.values()]
+
+
+def accept(
+    catalogue: Catalogue, home: Path, files: Sequence[Path], publisher: str, clock: Callable[[], datetime]
+) -> Arrived:
+    """Keep the bytes of one delivery in ``home/deliveries`` and enter it in the catalogue.
+
+    Afterwards the publisher's own files may vanish. Raises UsageError for a file that cannot be
+    read; whatever went wrong before the catalogue was told leaves only a temporary folder, which
+    the next accept of the same bytes does not need.
+    """
+    files = sorted(files, key=lambda file: file.name)
+    root = home / "deliveries"
+    incoming = root / ".incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=incoming))
+    try:
+        digests, octets = [], 0
+        for position, file in enumerate(files):
+            digest, length = _kept(file, staging / str(position))
+            digests.append((file.name, digest))
+            octets += length
+        sha256 = digests[0][1] if len(digests) == 1 else _digest_of_set(digests)
+        name = " ".join(publisher.split())
+        folder = root / deliveries.delivery_id(name, sha256)
+        if not (folder / _ABOUT).is_file():
+            _write_about(staging / _ABOUT, name, [file.name for file in files], sha256, octets, clock())
+            _fsync(staging)
+            staging.rename(folder)
+            _fsync(root)
+        return _entered(catalogue, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def reenter(catalogue: Catalogue, home: Path) -> int:
+    """Enter every kept delivery that the catalogue does not know of; how many there are in the folder.
+
+    For a catalogue that was burned, or restored from a day before they came.
+    """
+    folders = sorted(path for path in (home / "deliveries").glob("*") if (path / _ABOUT).is_file())
+    for folder in folders:
+        _entered(catalogue, folder)
+    return len(folders)
+
+
+def kept(catalogue: Catalogue, home: Path, delivery_id: str) -> Arrived:
+    """A delivery accepted before, as :func:`accept` gave it."""
+    with catalogue.reading() as session:
+        delivery = deliveries.known(session, delivery_id)
+        return _arrived(home / "deliveries", deliveries.publisher_of(session, delivery).name, delivery)
+
+
+def waiting(inbox: Path, quiet_since: datetime) -> Iterator[tuple[str, tuple[Path, ...]]]:
+    """``(publisher, files)`` of each complete delivery in ``inbox/<publisher>/``, in the order of their names.
+
+    A delivery is complete when none of its files has changed since ``quiet_since``.
+    """
+    if not inbox.is_dir():
+        return
+    for folder in sorted(path for path in inbox.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        # A link would let one who may write here have any file of the archive's host delivered.
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+        )
+        for members in sets_of(files):
+            if all(path.stat().st_mtime <= quiet_since.timestamp() for path in members):
+                yield folder.name, members
+
+
+def clear(files: Sequence[Path]) -> None:
+    """Take a delivery's files out of the inbox, once they are kept."""
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _entered(catalogue: Catalogue, folder: Path) -> Arrived:
+    """The delivery that lies in ``folder``, entered if it is new."""
+    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    with catalogue.writing() as session:
+        delivery = deliveries.accept(
+            session,
+            about["publisher"],
+            about["files"],
+            about["sha256"],
+            about["bytes"],
+            datetime.fromisoformat(about["accepted_on"]),
+        )
+        return _arrived(folder.parent, about["publisher"], delivery)
+
+
+def _arrived(root: Path, publisher: str, delivery: Delivery) -> Arrived:
+    return Arrived(
+        delivery_id=delivery.id,
+        publisher=publisher,
+        accepted_on=delivery.accepted_on,
+        state=delivery.state,
+        files=tuple(root / delivery.id / str(position) for position in range(len(delivery.file_names))),
+        file_names=tuple(delivery.file_names),
+    )
+
+
+def _write_about(
+    target: Path, publisher: str, names: Sequence[str], sha256: str, octets: int, accepted_on: datetime
+) -> None:
+    """What the bytes cannot say of themselves, kept beside them."""
+    about = {
+        "publisher": publisher,
+        "files": list(names),
+        "sha256": sha256,
+        "bytes": octets,
+        "accepted_on": as_utc_text(accepted_on),
+    }
+    with target.open("w", encoding="utf-8") as stream:
+        json.dump(about, stream, ensure_ascii=False, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _kept(source: Path, target: Path) -> tuple[str, int]:
+    """Copy ``source`` durably and give its SHA-256 and length."""
+    digest, length = hashlib.sha256(), 0
+    try:
+        stream = source.open("rb")
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}") from error
+    with stream, target.open("xb") as kept_file:
+        while block := stream.read(BUFFER):
+            digest.update(block)
+            kept_file.write(block)
+            length += len(block)
+        kept_file.flush()
+        os.fsync(kept_file.fileno())
+    return digest.hexdigest(), length
+
+
+def _digest_of_set(digests: Sequence[tuple[str, str]]) -> str:
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

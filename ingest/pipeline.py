@@ -1,0 +1,396 @@
+"""The whole story of ingest, in order: a kept delivery in, preserved articles and a receipt out.
+
+Every step may be killed and done again: what is derived from the bytes comes out the same, a
+bag that was put and not registered is found and adopted, and a delivery is finished last of all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from ingest import premis, receipts
+from ingest.checks import ArticleContext, check_article
+from ingest.dialects import describe
+from ingest.findings import delivery_verdict, finding, refuses_article
+from ingest.inbox import Arrived
+from ingest.receipts import Receipt
+from ingest.sips import Sip, group
+from ingest.unpack import Delivered, Limits, unpack
+from repository.bags import Bag, PayloadSource, payload_digest_of, write_bag
+from repository.catalogue import Catalogue, changes, deliveries, holdings, titles
+from repository.catalogue.deliveries import ArticleLine
+from repository.catalogue.holdings import Held, Sealed
+from repository.errors import WouldOverwrite
+from repository.preservation import Replication, preserve
+from repository.storage import Store
+from repository.vocabulary import (
+    ArticleOutcome,
+    ArticleRecord,
+    DeliveryState,
+    Finding,
+    article_id,
+    machine_lower,
+)
+
+BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
+_ROUNDS_FOR_A_VERSION = 5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What ingest is given to work with; it reads no settings of its own."""
+
+    catalogue: Catalogue
+    stores: Sequence[Store]
+    """In the order of the settings; every bag goes into all of them."""
+    home: Path
+    agent: str
+    clock: Callable[[], datetime]
+    first_due: Callable[[str, int, str, datetime], datetime]
+    """``(article id, version, store, now)`` to the day on which that copy is first read again."""
+    limits: Limits
+    parallel: int = 4
+    progress: Callable[[int, int], None] = lambda _done, _of: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One article as it stands after all checks: refused, or ready with its id."""
+
+    position: int
+    sip: Sip
+    identity: str | None
+    held: Held | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> bool:
+        return refuses_article(self.findings)
+
+
+def ingest(door: Door, arrived: Arrived) -> Receipt:
+    """Take in one delivery whose bytes are kept; its receipt, which lies in ``home/receipts`` afterwards.
+
+    The same delivery again: finished and accepted before, nothing is changed; interrupted or
+    refused before, it is tried again from its bytes. One bad article never stops the others.
+    Raises StoreUnavailable or DatabaseUnavailable (the delivery stays RECEIVED and is taken up
+    again), OSError when our own disk fails.
+    """
+    with _alone(door.home, arrived.delivery_id):
+        known = _finished_before(door, arrived)
+        if known is not None:
+            return known
+        with door.catalogue.writing() as session:
+            deliveries.begin(session, arrived.delivery_id)
+        staging = door.home / "staging" / arrived.delivery_id
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            return _finish(door, arrived, *_taken_in(door, arrived, staging))
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
+    """Take up every delivery that was interrupted, the oldest first."""
+    with door.catalogue.reading() as session:
+        waiting = deliveries.unfinished(session)
+    for identifier in waiting:
+        yield ingest(door, kept(identifier))
+
+
+def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine], bool]:
+    files = [Delivered(name, path) for name, path in zip(arrived.file_names, arrived.files, strict=True)]
+    unpacked = unpack(files, staging, door.limits)
+    found = list(unpacked.findings)
+    if delivery_verdict(found):
+        return found, [], True
+    grouping = group(unpacked, describe)
+    found += grouping.findings
+    if delivery_verdict(found):
+        return found, [], True
+    checked = _checked(door, arrived, grouping.sips)
+    return found, _kept(door, arrived, checked, staging), False
+
+
+def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked]:
+    """Every article with all its findings at once."""
+    identities = [_identity(sip.record) for sip in sips]
+    times = Counter(identity for identity in identities if identity)
+    checked = []
+    with door.catalogue.reading() as session:
+        publisher = titles.find_publisher(session, arrived.publisher)
+        for position, (sip, identity) in enumerate(zip(sips, identities, strict=True), start=1):
+            found = list(sip.findings)
+            held = holdings.held(session, identity) if identity else None
+            if sip.record is not None:
+                agreed = publisher is None or titles.is_agreed(session, publisher, sip.record.issns)
+                found += check_article(
+                    ArticleContext(
+                        record=sip.record,
+                        path=sip.name,
+                        line=sip.line,
+                        pdfs=tuple((pdf.name, pdf.source) for pdf in sip.pdfs),
+                        pdf_names=sip.pdf_names,
+                        held=held is not None and held.has_pdf,
+                        agreed=agreed,
+                    )
+                )
+            if identity and times[identity] > 1:
+                found.append(finding("DUPLICATE_DOI", path=sip.name, line=sip.line, doi=_doi(sip) or "(none)"))
+            checked.append(_Checked(position, sip, identity, held, tuple(found)))
+    return checked
+
+
+def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Path) -> list[ArticleLine]:
+    """A line for each article, in the order of the delivery; those without an error are preserved."""
+    lines = [_refused(one) for one in checked if one.refused]
+    good = [one for one in checked if not one.refused]
+    door.progress(len(lines), len(checked))
+    # Two pools: a task of the first waits for tasks of the second, never for one of its own.
+    with (
+        ThreadPoolExecutor(door.parallel, "bag") as bags,
+        ThreadPoolExecutor(door.parallel * len(door.stores), "store") as copies,
+    ):
+        running: set[Future[ArticleLine]] = set()
+        queue = iter(good)
+        try:
+            while True:
+                for one in queue:
+                    running.add(bags.submit(_preserved, door, arrived, one, staging, copies))
+                    if len(running) >= door.parallel * 2:
+                        break
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                lines += [future.result() for future in done]
+                door.progress(len(lines), len(checked))
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+    return sorted(lines, key=lambda line: line.position)
+
+
+def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor) -> ArticleLine:
+    """One article sealed, stored, read back and registered; or found to be held already."""
+    assert one.identity is not None
+    assert one.sip.record is not None
+    digest = payload_digest_of(member.sha512 for member in one.sip.members)
+    for _ in range(_ROUNDS_FOR_A_VERSION):
+        with door.catalogue.reading() as session:
+            held = holdings.held(session, one.identity)
+            same = holdings.aip_with(session, one.identity, digest)
+            ours = same is not None and same.delivery_id == arrived.delivery_id
+            told = changes.datestamp_of(session, one.identity, same.version) if same is not None and ours else None
+        if same is not None and held is not None and (ours or same.version == held.version):
+            return _line(one, same.version, ours=ours, datestamp=told)
+        version = held.version + 1 if held else 1
+        path = staging / f"{one.identity}-v{version}.tar"
+        try:
+            bag = _sealed(door, arrived, one, version, path)
+            replication = preserve(bag, door.stores, door.clock, pool)
+        except WouldOverwrite as error:
+            with door.catalogue.reading() as session:
+                now_held = holdings.held(session, one.identity)
+            if now_held is not None and now_held.version >= version:
+                continue  # another delivery of the same article was registered meanwhile: ours is the version after it
+            refusal = finding("STORE_HOLDS_OTHER", path=one.sip.name, detail=str(error))
+            return _refused(replace(one, findings=(*one.findings, refusal)))
+        finally:
+            path.unlink(missing_ok=True)
+        datestamp = _registered(door, arrived, one, version, replication)
+        return _line(one, version, ours=True, datestamp=datestamp)
+    raise WouldOverwrite("every store", one.identity, "other deliveries of the same article keep overtaking this one")
+
+
+def _sealed(door: Door, arrived: Arrived, one: _Checked, version: int, path: Path) -> Bag:
+    assert one.identity is not None
+    assert one.sip.record is not None
+    record, day = one.sip.record, arrived.accepted_on.strftime("%Y-%m-%d")
+    described = [premis.DescribedFile(f"data/{m.name}", m.name, m.bytes, m.sha512) for m in one.sip.members]
+    warnings = sorted({found.code for found in one.findings})
+    return write_bag(
+        path,
+        article_id=one.identity,
+        version=version,
+        bag_info=_bag_info(arrived, record, one.identity, day, door.agent),
+        tag_files={
+            "metadata/article.json": _article_json(record),
+            "metadata/premis.xml": premis.premis_xml(
+                one.identity, version, described, day, door.agent, arrived.publisher, warnings
+            ),
+        },
+        payload=[PayloadSource(m.name, m.source, m.bytes, m.sha512) for m in one.sip.members],
+    )
+
+
+def _bag_info(arrived: Arrived, record: ArticleRecord, identity: str, day: str, agent: str) -> list[tuple[str, str]]:
+    """RFC 8493 2.2.2; Payload-Oxum is the writer's. What is not known is left out."""
+    fields = [
+        ("Source-Organization", arrived.publisher),
+        ("External-Identifier", identity),
+        ("Internal-Sender-Identifier", record.doi),
+        ("Bag-Group-Identifier", record.issns[0] if record.issns else None),
+        ("Bagging-Date", day),
+        ("BagIt-Profile-Identifier", BAGIT_PROFILE),
+        ("Bag-Software-Agent", agent),
+        ("Delivery-Identifier", arrived.delivery_id),
+    ]
+    return [(label, value) for label, value in fields if value]
+
+
+def _article_json(record: ArticleRecord) -> bytes:
+    return (json.dumps(record.as_json(), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _registered(door: Door, arrived: Arrived, one: _Checked, version: int, kept: Replication) -> datetime:
+    """The rows, once every copy has been read back; the datestamp under which harvesters hear of it."""
+    assert one.identity is not None
+    assert one.sip.record is not None
+    now = door.clock()
+    sealed = Sealed(
+        article_id=one.identity,
+        version=version,
+        seal=kept.seal,
+        bytes=kept.bytes,
+        payload_digest=kept.payload_digest,
+        bagging_date=kept.bagging_date,
+        files=kept.files,
+        verified=kept.verified,
+    )
+    with door.catalogue.writing() as session:
+        article = holdings.register(
+            session,
+            titles.publisher_named(session, arrived.publisher),
+            one.sip.record,
+            sealed,
+            at=now,
+            agent=door.agent,
+            delivery_id=arrived.delivery_id,
+            due={store: door.first_due(one.identity, version, store, now) for store in kept.verified},
+        )
+        datestamp = article.datestamp
+    with door.catalogue.reading() as session:
+        late = changes.now(session) >= datestamp
+    if late:
+        with door.catalogue.writing() as session:
+            datestamp = changes.restamp(session, one.identity, datestamp) or datestamp
+    log.info("preserved", article=one.identity, version=version, seal=kept.seal, adopted=kept.adopted)
+    return datestamp
+
+
+def _finish(
+    door: Door, arrived: Arrived, found: Sequence[Finding], lines: Sequence[ArticleLine], unusable: bool
+) -> Receipt:
+    """The receipt, kept as a file first and then told to the catalogue."""
+    refused = sum(line.outcome is ArticleOutcome.REFUSED for line in lines)
+    if unusable:
+        state = delivery_verdict(found) or DeliveryState.REFUSED
+    elif not lines or refused == len(lines):
+        state = DeliveryState.QUARANTINED
+    else:
+        state = DeliveryState.PARTIAL if refused else DeliveryState.ACCEPTED
+    with door.catalogue.reading() as session:
+        delivery = deliveries.known(session, arrived.delivery_id)
+    receipt = Receipt(
+        delivery_id=arrived.delivery_id,
+        publisher=arrived.publisher,
+        file_names=arrived.file_names,
+        sha256=delivery.sha256,
+        bytes=delivery.bytes,
+        accepted_on=arrived.accepted_on,
+        finished_at=door.clock().replace(microsecond=0),
+        state=state,
+        findings=tuple(found),
+        articles=tuple(lines),
+    )
+    receipts.write(door.home, receipt)
+    assert receipt.finished_at is not None
+    with door.catalogue.writing() as session:
+        deliveries.finish(session, arrived.delivery_id, state, found, lines, receipt.finished_at)
+    log.info("delivery finished", delivery=arrived.delivery_id, state=state, articles=len(lines), refused=refused)
+    return receipt
+
+
+def _finished_before(door: Door, arrived: Arrived) -> Receipt | None:
+    with door.catalogue.reading() as session:
+        delivery = deliveries.known(session, arrived.delivery_id)
+        if delivery.state != DeliveryState.ACCEPTED:
+            return None
+        return Receipt(
+            delivery_id=delivery.id,
+            publisher=arrived.publisher,
+            file_names=tuple(delivery.file_names),
+            sha256=delivery.sha256,
+            bytes=delivery.bytes,
+            accepted_on=delivery.accepted_on,
+            finished_at=delivery.finished_at,
+            state=DeliveryState.ACCEPTED,
+            findings=(*map(Finding.from_json, delivery.findings), finding("DUPLICATE_NO_CHANGE")),
+            articles=tuple(deliveries.lines_of(session, delivery.id)),
+            repeated=True,
+        )
+
+
+def _identity(record: ArticleRecord | None) -> str | None:
+    try:
+        return article_id(record) if record is not None else None
+    except ValueError:
+        return None
+
+
+def _doi(sip: Sip) -> str | None:
+    return machine_lower(sip.record.doi) if sip.record is not None and sip.record.doi else None
+
+
+def _refused(one: _Checked) -> ArticleLine:
+    return ArticleLine(
+        position=one.position,
+        name=one.sip.name,
+        article_id=one.identity,
+        doi=one.sip.record.doi if one.sip.record else None,
+        title=one.sip.record.title if one.sip.record else None,
+        version=None,
+        outcome=ArticleOutcome.REFUSED,
+        findings=one.findings,
+    )
+
+
+def _line(one: _Checked, version: int, *, ours: bool, datestamp: datetime | None) -> ArticleLine:
+    """The receipt's line of an article that is kept; ``ours`` when this delivery brought the version."""
+    found = list(one.findings)
+    if not ours:
+        found.append(finding("DUPLICATE_NO_CHANGE", path=one.sip.name))
+    elif version > 1:
+        found.append(finding("NEW_VERSION", path=one.sip.name))
+    return replace(
+        _refused(one),
+        version=version,
+        outcome=ArticleOutcome.ACCEPTED if ours else ArticleOutcome.UNCHANGED,
+        findings=tuple(found),
+        datestamp=datestamp,
+    )
+
+
+@contextmanager
+def _alone(home: Path, delivery_id: str) -> Iterator[None]:
+    """One process at a time works on one delivery of this home; a second waits and then finds it done."""
+    folder = home / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{delivery_id}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,214 @@
+"""The catalogue, written again from the bags alone; receipts, where they survived, say when harvesters were told."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import structlog
+from sqlalchemy.orm import Session
+
+from ingest import inbox, receipts
+from repository.bags import BagReport
+from repository.catalogue import Catalogue, copies, deliveries, holdings, titles
+from repository.catalogue.copies import CopyRef
+from repository.catalogue.holdings import Sealed
+from repository.errors import Doubt, ObjectMissing
+from repository.preservation import read_bag, sha256_of
+from repository.storage import Store
+from repository.vocabulary import ArticleRecord, AuditOutcome, bag_key, parse_bag_key
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilding:
+    """What a rebuild is given to work with."""
+
+    catalogue: Catalogue
+    stores: Sequence[Store]
+    """Those whose bags are read; the copies in them count as verified, because they are read to the end."""
+    other_stores: Sequence[Store]
+    """Those that are only asked what they hold; their copies are unverified and due at once."""
+    home: Path
+    agent: str
+    clock: Callable[[], datetime]
+    first_due: Callable[[str, int, str, datetime], datetime]
+    progress: Callable[[int], None] = lambda _done: None
+
+
+@dataclass
+class Rebuilt:
+    """What a rebuild did. ``problems`` names every object that could not be entered, and why."""
+
+    receipts: int = 0
+    aips: int = 0
+    already: int = 0
+    copies: int = 0
+    damaged_copies: int = 0
+    missing_copies: int = 0
+    problems: list[dict[str, str]] = field(default_factory=list)
+    doubts: int = 0
+
+    @property
+    def exit_status(self) -> int:
+        """0: everything found was entered; 1: some objects are no good bags; 3: a store did not answer for all."""
+        return 3 if self.doubts else 1 if self.problems or self.damaged_copies or self.missing_copies else 0
+
+
+def rebuild(work: Rebuilding) -> Rebuilt:
+    """Enter every bag that lies in the stores. What is registered already stays as it is, so it can be run again.
+
+    Afterwards each article, version, file and copy is as it was, with the datestamp of its
+    receipt, or of its Bagging-Date where there is no receipt. Raises StoreUnavailable when a
+    store cannot be listed at all.
+    """
+    done = Rebuilt()
+    for receipt in receipts.all_kept(work.home):
+        _enter_receipt(work, receipt)
+        done.receipts += 1
+    inbox.reenter(work.catalogue, work.home)
+    for article, keys in groupby(_found(work, done), key=lambda found: found[0]):
+        versions: dict[int, set[str]] = {}
+        for _, version, store in keys:
+            versions.setdefault(version, set()).add(store)
+        for version in sorted(versions):
+            _enter_bag(work, done, article, version, versions[version])
+        work.progress(done.aips + done.already)
+    return done
+
+
+def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, int, str]]:
+    """``(article, version, store)`` of every bag in any store: a merge of the sorted listings, constant memory."""
+
+    def listed(store: Store) -> Iterator[tuple[str, int, str]]:
+        for item in store.keys():  # noqa: SIM118 (a Store is no dict)
+            parsed = parse_bag_key(item.key)
+            if parsed is None:
+                done.problems.append({"store": store.name, "key": item.key, "problem": "not the key of a bag"})
+            else:
+                yield (*parsed, store.name)
+
+    yield from heapq.merge(*(listed(store) for store in (*work.stores, *work.other_stores)), key=lambda found: found[0])
+
+
+def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, where: set[str]) -> None:
+    with work.catalogue.reading() as session:
+        if holdings.aip_version(session, article, version) is not None:
+            done.already += 1
+            return
+    key = bag_key(article, version)
+    reports, unread = _read_everywhere(work, done, article, version, where)
+    good = next((report for report in reports.values() if report.valid), None)
+    if good is None:
+        for store, report in reports.items():
+            codes = ", ".join(sorted({found.code for found in report.findings}))
+            done.problems.append({"store": store, "key": key, "problem": f"not a valid bag of ours: {codes}"})
+        return
+    seal = good.seal
+    now = work.clock()
+    info = dict(good.bag_info)
+    record = ArticleRecord.from_json(json.loads(good.tag_files["metadata/article.json"]))
+    expected = {store.name for store in (*work.stores, *work.other_stores)}
+    verified = {store: now if store in reports and reports[store].seal == seal else None for store in sorted(expected)}
+    due = {s: work.first_due(article, version, s, now) if when else now for s, when in verified.items()}
+    with work.catalogue.writing() as session:
+        known = deliveries.find(session, info.get("Delivery-Identifier", ""))
+        holdings.register(
+            session,
+            titles.publisher_named(session, info["Source-Organization"]),
+            record,
+            Sealed(
+                article_id=article,
+                version=version,
+                seal=seal,
+                bytes=good.bytes,
+                payload_digest=good.payload_digest,
+                bagging_date=info["Bagging-Date"],
+                files=good.files,
+                verified=verified,
+            ),
+            at=now,
+            agent=work.agent,
+            delivery_id=known.id if known else None,
+            due=due,
+            datestamp=_datestamp(session, known.id if known else "", article, version, info["Bagging-Date"]),
+        )
+        aip = holdings.aip_version(session, article, version)
+        assert aip is not None
+        for store in sorted(expected):
+            ref = CopyRef(aip.id, store, article, version, seal, good.bytes)
+            if store in reports and reports[store].seal != seal:
+                copies.record(session, ref, AuditOutcome.DAMAGED, at=now, next_due=now)
+                done.damaged_copies += 1
+            elif store not in where:
+                copies.record(session, ref, AuditOutcome.MISSING, at=now, next_due=now)
+                done.missing_copies += 1
+            elif store in unread:
+                copies.record(session, ref, AuditOutcome.UNREADABLE, at=now, next_due=now)
+    done.aips += 1
+    done.copies += sum(moment is not None for moment in verified.values())
+    log.info("rebuilt", article=article, version=version, seal=seal)
+
+
+def _read_everywhere(
+    work: Rebuilding, done: Rebuilt, article: str, version: int, where: set[str]
+) -> tuple[Mapping[str, BagReport], set[str]]:
+    """The report of each readable copy, read in full; and the stores that did not answer for theirs.
+
+    Once one copy has proved to be a valid bag, the others need only have the same seal.
+    """
+    key = bag_key(article, version)
+    reports: dict[str, BagReport] = {}
+    unread: set[str] = set()
+    good: BagReport | None = None
+    for store in work.stores:
+        if store.name not in where:
+            continue
+        try:
+            if good is not None:
+                with store.open(key) as stream:
+                    if sha256_of(stream)[0] == good.seal:
+                        reports[store.name] = good
+                        continue
+            report = read_bag(store, key, article, version)
+        except ObjectMissing:
+            where.discard(store.name)
+            continue
+        except Doubt as error:
+            unread.add(store.name)
+            done.doubts += 1
+            done.problems.append({"store": store.name, "key": key, "problem": str(error)})
+            continue
+        reports[store.name] = report
+        if report.valid and good is None:
+            good = report
+    return reports, unread
+
+
+def _enter_receipt(work: Rebuilding, receipt: receipts.Receipt) -> None:
+    with work.catalogue.writing() as session:
+        known = deliveries.find(session, receipt.delivery_id)
+        if known is not None and known.state == receipt.state:
+            return
+        deliveries.accept(
+            session, receipt.publisher, receipt.file_names, receipt.sha256, receipt.bytes, receipt.accepted_on
+        )
+        deliveries.finish(
+            session,
+            receipt.delivery_id,
+            receipt.state,
+            receipt.findings,
+            receipt.articles,
+            receipt.finished_at or receipt.accepted_on,
+        )
+
+
+def _datestamp(session: Session, delivery: str, article: str, version: int, day: str) -> datetime:
+    told = deliveries.datestamp_of(session, delivery, article, version)
+    return told or datetime.fromisoformat(day).replace(tzinfo=UTC)

@@ -1,0 +1,120 @@
+"""Rounds of the night watch: begun, noted while they go on, ended; one that was killed is closed by the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from repository.models import Event, Round
+from repository.vocabulary import EventType
+
+_INTERRUPTED = " (interrupted)"
+
+
+@dataclass(frozen=True, slots=True)
+class RoundCounts:
+    """How many copies a round has an answer for, by outcome; ``bytes`` were read to the end."""
+
+    intact: int = 0
+    damaged: int = 0
+    missing: int = 0
+    unreadable: int = 0
+    mended: int = 0
+    bytes: int = 0
+
+    @property
+    def expected(self) -> int:
+        """Every copy that the round took up: the sum of the four outcomes, by definition."""
+        return self.intact + self.damaged + self.missing + self.unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """A PREMIS event about one copy; ``outcome`` is ``success``, ``failure`` or ``unknown`` (doubt)."""
+
+    type: EventType
+    at: datetime
+    outcome: str
+    article_id: str
+    version: int
+    store: str
+    detail: dict[str, Any]
+
+
+def testify(session: Session, agent: str, events: Sequence[Testimony]) -> None:
+    """Append ``events`` in their order, in one statement: a round writes one for every copy it reads."""
+    if events:
+        rows = [
+            {
+                "type": event.type,
+                "at": event.at,
+                "outcome": event.outcome,
+                "agent": agent,
+                "detail": event.detail,
+                "article_id": event.article_id,
+                "version": event.version,
+                "store": event.store,
+            }
+            for event in events
+        ]
+        session.execute(insert(Event), rows)
+
+
+def begin(session: Session, scope: str, at: datetime) -> int:
+    """Enter a round that begins now; its number. Rounds that nobody ended are closed as interrupted.
+
+    Should one of those be alive after all (two rounds may go on side by side), its next
+    :func:`note` opens it again.
+    """
+    for row in session.execute(select(Round).where(Round.finished_at.is_(None)).order_by(Round.id)).scalars():
+        row.finished_at, row.scope = at, label(row) + _INTERRUPTED
+    entered = Round(started_at=at, scope=scope[: 120 - len(_INTERRUPTED)])
+    session.add(entered)
+    session.flush()
+    return entered.id
+
+
+def note(session: Session, number: int, counts: RoundCounts, *, finished_at: datetime | None = None) -> None:
+    """What round ``number`` has found so far; with ``finished_at``, all that it will find."""
+    row = session.get_one(Round, number, with_for_update=True)
+    row.scope, row.finished_at = label(row), finished_at
+    row.expected = counts.expected
+    row.intact, row.damaged, row.missing = counts.intact, counts.damaged, counts.missing
+    row.unreadable, row.mended, row.bytes = counts.unreadable, counts.mended, counts.bytes
+    session.flush()
+
+
+def latest(session: Session, *, before: int | None = None, limit: int = 20) -> Sequence[Round]:
+    """The last rounds, the newest first, older than the one numbered ``before``."""
+    rows = select(Round).order_by(Round.id.desc()).limit(limit)
+    if before is not None:
+        rows = rows.where(Round.id < before)
+    return session.execute(rows).scalars().all()
+
+
+def read_since(session: Session, moment: datetime, scope: str) -> int:
+    """How many copies rounds whose scope begins with ``scope`` took up since ``moment``."""
+    newest_first = select(Round.started_at, Round.scope, Round.expected).order_by(Round.id.desc())
+    total = 0
+    with session.execute(newest_first.execution_options(yield_per=100)) as rows:
+        for row in rows:
+            if row.started_at < moment:
+                break
+            if row.scope.startswith(scope):
+                total += row.expected
+    return total
+
+
+def label(row: Round) -> str:
+    """What the round went through, for a table: without the mark of its interruption."""
+    return row.scope.removesuffix(_INTERRUPTED)
+
+
+def was_interrupted(row: Round) -> bool:
+    """Whether the round was killed before its end: what it had written down by then stands."""
+    return row.scope.endswith(_INTERRUPTED)

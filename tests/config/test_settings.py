@@ -1,0 +1,98 @@
+"""Settings are read once, checked whole, and every mistake is answered with its key, its reason and an example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import load
+from repository.errors import UsageError
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "mahfuz.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_defaults_alone_are_enough() -> None:
+    settings = load(None, {}).settings
+    assert settings.stores == []
+    assert settings.database_url == f"sqlite:///{settings.archive.home / 'mahfuz.sqlite'}"
+
+
+def test_the_environment_overrides_the_file_and_the_file_the_defaults(tmp_path: Path) -> None:
+    file = written(tmp_path, '[archive]\nname = "From the file"\n[policy]\nfixity_days = 30\n')
+    found = load(file, {"MAHFUZ_POLICY__FIXITY_DAYS": "45"})
+    assert (found.settings.archive.name, found.settings.policy.fixity_days) == ("From the file", 45)
+    origins = {key: origin for key, _, origin in found.shown()}
+    assert origins["archive.name"] == str(file)
+    assert origins["policy.fixity_days"] == "MAHFUZ_POLICY__FIXITY_DAYS"
+    assert origins["policy.copies"] == "default"
+
+
+def test_the_variable_names_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, '[archive]\nname = "Named by the variable"\n')
+    assert load(None, {"MAHFUZ_CONFIG": str(file)}).settings.archive.name == "Named by the variable"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        ("[policy]\nfixty_days = 90\n", "policy.fixty_days", "no such setting"),
+        ("[polcy]\nfixity_days = 90\n", "polcy", "no such setting"),
+        ("[policy]\nfixity_days = 0\n", "policy.fixity_days", "greater than or equal to 1"),
+        ('[archive]\ntime_zone = "Mars/Olympus"\n', "archive.time_zone", "no time zone"),
+        ('[database]\nurl = "mysql://x"\n', "database.url", "must begin with"),
+        ('[[stores]]\nname = "a"\nurl = "s3://bucket"\n', "stores.0", "access_key"),
+        ('[[stores]]\nname = "a"\nurl = "file:///srv/a"\n', "settings", "policy.copies is 2"),
+    ],
+)
+def test_a_mistake_names_its_key_and_reason(tmp_path: Path, text: str, key: str, reason: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(written(tmp_path, text), {})
+    assert key in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_a_misspelt_variable_stops_the_program() -> None:
+    with pytest.raises(UsageError, match=r"archive\.nmae"):
+        load(None, {"MAHFUZ_ARCHIVE__NMAE": "x"})
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"mahfuz\.toml is not TOML"):
+        load(written(tmp_path, "archive = ["), {})
+
+
+STORES = """
+[[stores]]
+name = "ankara"
+url = "s3://mahfuz"
+access_key = "AK"
+secret_key = "hush"
+[[stores]]
+name = "izmir"
+url = "file:///srv/izmir"
+"""
+
+
+def test_secrets_are_masked_and_can_lie_in_a_file(tmp_path: Path) -> None:
+    found = load(written(tmp_path, STORES), {})
+    assert "hush" not in str(list(found.shown()))
+    assert found.settings.stores[0].secret() == "hush"
+    secret = tmp_path / "secret"
+    secret.write_text("from a file\n", encoding="utf-8")
+    file = written(tmp_path, STORES.replace('secret_key = "hush"', f'secret_key_file = "{secret}"'))
+    assert load(file, {}).settings.stores[0].secret() == "from a file"
+
+
+def test_one_key_of_one_store_can_come_from_the_environment(tmp_path: Path) -> None:
+    found = load(written(tmp_path, STORES), {"MAHFUZ_STORES__ANKARA__SECRET_KEY": "from outside"})
+    assert found.settings.stores[0].secret() == "from outside"
+
+
+def test_two_stores_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="same name"):
+        load(written(tmp_path, STORES.replace('"izmir"', '"ankara"')), {})
