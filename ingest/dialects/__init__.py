@@ -1,1 +1,35 @@
 """The publishers' XML, one module a format: bytes in, ArticleRecord out."""
+
+from __future__ import annotations
+
+from ingest.dialects.description import Described, Description
+from ingest.dialects.formats import Format, Kind, articles_in, recognise, recognise_bytes
+from ingest.dialects.jats import read_article
+from ingest.dialects.xml import Limits, read_xml
+from ingest.findings import finding
+from repository.vocabulary import Finding
+
+__all__ = ["Described", "Description", "Format", "Kind", "Limits", "describe"]
+
+
+def describe(data: bytes, path: str, limits: Limits | None = None) -> Description:
+    """What the file ``path`` with these bytes is, and every article that it describes.
+
+    A format that is not read, or none, is a finding that names it; a manifest or table of contents gives
+    a note only. Nothing outside the bytes is read, and nothing is raised for what is in them.
+    """
+    parsed = read_xml(data, path, limits)
+    if parsed.root is None:
+        seen = recognise_bytes(data, path)
+        if seen is None:
+            return Description(Format("XML that cannot be read", Kind.UNKNOWN), (), parsed.findings)
+        return Description(seen, (), (_not_read(seen, path, None),))
+    seen = recognise(parsed.root, parsed.public_id, path)
+    if seen.kind is not Kind.READ:
+        return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),))
+    return Description(seen, tuple(read_article(article, path) for article in articles_in(parsed.root)))
+
+
+def _not_read(seen: Format, path: str, line: int | None) -> Finding:
+    code = {Kind.UNREAD: "FORMAT_NOT_READ", Kind.UNKNOWN: "FORMAT_NOT_RECOGNISED"}.get(seen.kind, "NOT_METADATA")
+    return finding(code, path, line, format=seen.name)

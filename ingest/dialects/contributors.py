@@ -1,0 +1,91 @@
+"""The authors among the contributors of a JATS or NLM article, persons and groups, in their order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from lxml import etree
+
+from ingest.dialects.text import fold, plain
+from ingest.dialects.xml import attribute, child, children, local
+from repository.turkish import machine_lower
+from repository.vocabulary import Author
+
+_ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
+_AUTHOR_ROLES = {None, "author", "authors"}
+_OTHER_GROUPS = {"editor", "editors", "reviewer", "reviewers", "translator", "translators"}
+
+
+def authors_of(meta: etree._Element | None) -> tuple[Author, ...]:
+    """Every person and group whose role is author; the members of a group are not authors themselves."""
+    found: list[Author] = []
+    for group in children(meta, "contrib-group"):
+        if machine_lower(attribute(group, "content-type") or "") in _OTHER_GROUPS:
+            continue
+        for contributor in children(group, "contrib", "collab"):
+            if local(contributor) == "collab":
+                # NLM 2 lets a group stand in the contrib-group without a contrib around it.
+                found += _groups([contributor])
+            elif attribute(contributor, "contrib-type") in _AUTHOR_ROLES:
+                person = _person(contributor)
+                found += [person] if person else []
+                found += _groups(children(contributor, "collab", "collab-alternatives"))
+    return tuple(found)
+
+
+def _groups(nodes: Iterable[etree._Element]) -> list[Author]:
+    return [Author(collab=name) for node in nodes if (name := _group_name(node))]
+
+
+def _person(contributor: etree._Element) -> Author | None:
+    name = _name(contributor)
+    if name is None:
+        return None
+    family, given = plain(child(name, "surname")), plain(child(name, "given-names"))
+    if local(name) == "string-name" and family is None and given is None:
+        family = plain(name)
+    if family is None and given is None:
+        return None
+    return Author(family, given, plain(child(name, "suffix")), orcid=_orcid(contributor))
+
+
+def _name(contributor: etree._Element) -> etree._Element | None:
+    """The name itself; of several forms the western one, else the first."""
+    forms = list(children(contributor, "name", "string-name"))
+    for alternatives in children(contributor, "name-alternatives"):
+        forms += children(alternatives, "name", "string-name")
+    western = (form for form in forms if attribute(form, "name-style") == "western")
+    return next(western, forms[0] if forms else None)
+
+
+def _group_name(node: etree._Element) -> str | None:
+    """The group's own name: text and inline mark-up, without the lists of members and addresses inside it."""
+    if local(node) == "collab-alternatives":
+        return next((name for form in children(node, "collab") if (name := _group_name(form))), None)
+    parts = [node.text or ""]
+    for below in node:
+        if local(below) not in {
+            "contrib-group",
+            "contrib",
+            "aff",
+            "address",
+            "xref",
+            "fn",
+            "author-comment",
+            "email",
+            "",
+        }:
+            parts.append(plain(below) or "")
+        parts.append(below.tail or "")
+    return fold("".join(parts))
+
+
+def _orcid(contributor: etree._Element) -> str | None:
+    """``https://orcid.org/0000-0002-1825-0097``, the form that ORCID asks for, whichever one was given."""
+    for node in children(contributor, "contrib-id", "uri"):
+        kind = attribute(node, "contrib-id-type") or attribute(node, "content-type") or ""
+        digits = _ORCID.search(plain(node) or attribute(node, "href") or "")
+        if digits and machine_lower(kind) == "orcid":
+            return "https://orcid.org/" + "-".join(digits.groups()).replace("x", "X")
+    return None

@@ -1,0 +1,37 @@
+"""What one metadata file says: its format, the articles in it, and where in the file each thing stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingest.dialects.formats import Format
+from repository.vocabulary import ArticleRecord, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One article of a metadata file.
+
+    ``pdf_names`` are the PDF files that the XML names as the article itself, ``file_names`` all others
+    (figures, supplements, media), both as written and without addresses on the web. ``line`` is where the
+    article begins; ``lines`` where single fields of the record stand (``doi``, ``issn_print``, ``title`` …).
+    ``full_text``: the XML holds the body of the article. ``findings`` are about this article only.
+    """
+
+    record: ArticleRecord
+    pdf_names: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
+    line: int | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
+    full_text: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One file: ``articles`` is empty when it could not be read or describes none, and ``findings`` say why."""
+
+    format: Format
+    articles: tuple[Described, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,293 @@
+"""JATS 1.0 to 1.3 and NLM 2 and 3: an ``article`` element in every dialect that publishers make of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from ingest.dialects.contributors import authors_of
+from ingest.dialects.dates import iso_date
+from ingest.dialects.description import Described
+from ingest.dialects.text import fold, plain
+from ingest.dialects.xml import attribute, child, children, descendants, local
+from ingest.findings import finding
+from repository.turkish import machine_lower
+from repository.vocabulary import ArticleRecord, Finding, Related
+
+_PRINT = {"ppub", "print", "p", "ppub-only", "print-only"}
+_ELECTRONIC = {"epub", "electronic", "online", "online-only", "e", "epub-only", "electronic-only"}
+_ISSN = re.compile(r"(?<!\d)(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])(?!\d)")
+_DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|info:doi/|doi:)\s*", re.IGNORECASE)
+_WEB = re.compile(r"[a-z][a-z0-9+.-]*:|10\.\d{4,}/|//", re.IGNORECASE)
+_LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|publicdomain)", re.IGNORECASE)
+_FILES = ("graphic", "inline-graphic", "media", "supplementary-material", "inline-supplementary-material", "self-uri")
+
+
+def read_article(article: etree._Element, path: str) -> Described:
+    """The record of one ``article`` element, from ``front`` alone: sub-articles and responses are not articles."""
+    journal = child(article, "front", "journal-meta")
+    meta = child(article, "front", "article-meta")
+    language = attribute(article, "lang")
+    issns = _issns(journal)
+    titles = child(meta, "title-group")
+    if titles is None:
+        titles = meta
+    doi, other_ids = _identifiers(meta)
+    first_page, last_page = _pages(meta)
+    published, findings = _dates(meta, path)
+    record = ArticleRecord(
+        title=_title(titles),
+        translated_titles=_translated(titles, article),
+        language=language,
+        journal_title=_journal_title(journal),
+        publisher=plain(child(journal, "publisher", "publisher-name")),
+        issn_print=issns.get("issn_print"),
+        issn_electronic=issns.get("issn_electronic"),
+        issn_unspecified=issns.get("issn_unspecified"),
+        issn_l=issns.get("issn_l"),
+        volume=_said(meta, "volume"),
+        issue=_said(meta, "issue"),
+        first_page=first_page,
+        last_page=last_page,
+        elocation=_said(meta, "elocation-id"),
+        doi=doi,
+        authors=authors_of(meta),
+        published=published,
+        article_type=attribute(article, "article-type"),
+        related=tuple(_related(meta)),
+        licence=_licence(meta),
+        abstracts=_abstracts(meta, language),
+        keywords=_keywords(meta),
+        other_ids=other_ids,
+    )
+    return Described(
+        record=record,
+        pdf_names=_pdf_names(meta),
+        file_names=_file_names(article, meta),
+        line=article.sourceline,
+        lines=_lines(journal, meta),
+        full_text=any(below.strip() for body in children(article, "body") for below in body.itertext()),
+        findings=findings,
+    )
+
+
+def bare_doi(text: str | None) -> str | None:
+    """The DOI without ``https://doi.org/``, ``info:doi/`` or ``doi:`` and without blanks around it; case as given."""
+    given = fold(text)
+    return _DOI_PREFIX.sub("", given, count=1).strip() or None if given and _DOI_PREFIX.match(given) else given
+
+
+def _said(meta: etree._Element | None, name: str) -> str | None:
+    return next((text for node in children(meta, name) if (text := plain(node))), None)
+
+
+def _title(group: etree._Element | None) -> str | None:
+    # IUCr leaves article-title empty and writes the title into alt-title.
+    title = _said(group, "article-title") or _said(group, "alt-title")
+    subtitles = [text for node in children(group, "subtitle") if (text := plain(node))]
+    if title is None:
+        return ": ".join(subtitles) or None
+    for subtitle in subtitles:
+        title = f"{title} {subtitle}" if title.endswith((":", "?", "!", ".", "–", "—")) else f"{title}: {subtitle}"
+    return title
+
+
+def _translated(group: etree._Element | None, article: etree._Element) -> dict[str, str]:
+    """Language to title. The language is empty where the file gives none (XML 1.0, section 2.12)."""
+    found: dict[str, str] = {}
+
+    def note(language: str | None, *nodes: etree._Element | None) -> None:
+        text = ": ".join(text for node in nodes if (text := plain(node)))
+        if text:
+            found.setdefault(language or "", text)
+
+    for trans in children(group, "trans-title-group"):
+        title = child(trans, "trans-title")
+        inner = attribute(title, "lang") if title is not None else None
+        note(attribute(trans, "lang") or inner, title, child(trans, "trans-subtitle"))
+    for title in children(group, "trans-title"):
+        note(attribute(title, "lang"), title)
+    for sub in children(article, "sub-article"):
+        stub = child(sub, "front-stub")
+        if stub is None:
+            stub = child(sub, "front", "article-meta")
+        if attribute(sub, "article-type") == "translation":
+            note(attribute(sub, "lang"), child(stub, "title-group", "article-title"))
+    return found
+
+
+def _journal_title(journal: etree._Element | None) -> str | None:
+    # De Gruyter and other users of Atypon give the title only as an "abbreviation" of the type full.
+    for group in (child(journal, "journal-title-group"), journal):
+        title = _said(group, "journal-title")
+        if title:
+            return title
+    full = (node for node in descendants(journal, "abbrev-journal-title") if attribute(node, "abbrev-type") == "full")
+    return next((text for node in full if (text := plain(node))), None)
+
+
+def _issn_field(node: etree._Element) -> str:
+    if local(node) == "issn-l":
+        return "issn_l"
+    media = {machine_lower(attribute(node, name) or "") for name in ("pub-type", "publication-format")}
+    if media & _PRINT:
+        return "issn_print"
+    return "issn_electronic" if media & _ELECTRONIC else "issn_unspecified"
+
+
+def _issns(journal: etree._Element | None) -> dict[str, str]:
+    """Field to ISSN, the first of each medium, as ``dddd-dddd``; what has not even that form stays as written."""
+    found: dict[str, str] = {}
+    for node in children(journal, "issn", "issn-l"):
+        text = plain(node)
+        if text:
+            shaped = _ISSN.search(text)
+            found.setdefault(_issn_field(node), f"{shaped[1]}-{shaped[2]}".replace("x", "X") if shaped else text)
+    return found
+
+
+def _is_version(node: etree._Element) -> bool:
+    return attribute(node, "specific-use") == "version"
+
+
+def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str]]:
+    """The DOI of the article, and its other identifiers by their type.
+
+    Of several DOIs (eLife, preprints) the one without ``specific-use="version"`` is the article's.
+    """
+    dois: dict[str, None] = {}
+    others: dict[str, str] = {}
+    for node in sorted(children(meta, "article-id"), key=_is_version):
+        kind, text = attribute(node, "pub-id-type") or "other", plain(node)
+        if text and kind == "doi":
+            dois.setdefault(bare_doi(text) or text)
+        elif text:
+            others.setdefault(kind, text)
+    given = list(dois)
+    if len(given) > 1:
+        others["version-doi"] = given[1]
+    return (given[0] if given else None), others
+
+
+def _pages(meta: etree._Element | None) -> tuple[str | None, str | None]:
+    first, last = _said(meta, "fpage"), _said(meta, "lpage")
+    whole = _said(meta, "page-range")
+    if first is None and whole:
+        start, _, end = re.sub(r"[\u2010-\u2015\u2212]", "-", whole).partition("-")
+        first, last = fold(start), fold(end) or last
+    return _true_page(first), _true_page(last)
+
+
+def _true_page(page: str | None) -> str | None:
+    # Publishers with article numbers fill the element with a remark instead of leaving it out.
+    return None if page and machine_lower(page) in {"n/a", "na", "-"} else page
+
+
+def _date_type(node: etree._Element) -> str:
+    names = ("publication-format", "date-type", "pub-type")
+    return "/".join(value for name in names if (value := attribute(node, name)))
+
+
+def _dates(meta: etree._Element | None, path: str) -> tuple[dict[str, str], tuple[Finding, ...]]:
+    """Type to date, the first of each type; the type is empty where the file gives none."""
+    found: dict[str, str] = {}
+    findings: list[Finding] = []
+    for node in children(meta, "pub-date"):
+        kind, date = _date_type(node), iso_date(node)
+        if date:
+            found.setdefault(kind, date)
+        else:
+            said = fold(" ".join(str(text) for text in node.itertext())) or "nothing"
+            findings.append(finding("DATE_UNREADABLE", path, node.sourceline, type=kind, date=said))
+    return found, tuple(findings)
+
+
+def _related(meta: etree._Element | None) -> Iterator[Related]:
+    for node in descendants(meta, "related-article"):
+        kind = attribute(node, "related-article-type") or "related-article"
+        target = attribute(node, "href") or plain(node)
+        if not target or kind == "pdf":
+            continue
+        scheme = attribute(node, "ext-link-type")
+        doi = bare_doi(target)
+        if doi and doi.startswith("10.") and "/" in doi:
+            yield Related(kind, doi, "doi")
+        else:
+            yield Related(kind, target, scheme)
+
+
+def _licence(meta: etree._Element | None) -> str | None:
+    """The licence's addresses, parted by `` ; `` if the article has several; its text if it has no address."""
+    addresses: dict[str, None] = {}
+    texts: list[str] = []
+    for licence in descendants(child(meta, "permissions") if meta is not None else None, "license"):
+        given = [attribute(licence, "href")]
+        given += [plain(node) for node in descendants(licence, "license_ref")]
+        links = (attribute(node, "href") for node in descendants(licence, "ext-link", "uri"))
+        # A licence's text also links to the publisher's pages.
+        given += [link for link in links if link and _LICENCE_ADDRESS.match(link)]
+        addresses.update(dict.fromkeys(address for address in given if address))
+        text = plain(licence)
+        if text:
+            texts.append(text)
+    return " ; ".join(addresses) or " ".join(texts) or None
+
+
+def _abstracts(meta: etree._Element | None, language: str | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in children(meta, "abstract", "trans-abstract"):
+        text = plain(node)
+        if text and attribute(node, "abstract-type") is None:
+            own = attribute(node, "lang") or (language if local(node) == "abstract" else None)
+            found.setdefault(own or "", text)
+    return found
+
+
+def _keywords(meta: etree._Element | None) -> tuple[str, ...]:
+    groups = (node for node in children(meta, "kwd-group") if attribute(node, "kwd-group-type") != "abbreviations")
+    words = (plain(word) for group in groups for word in descendants(group, "kwd"))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _is_file(name: str | None) -> bool:
+    return bool(name) and not _WEB.match(name or "")
+
+
+def _pdf_names(meta: etree._Element | None) -> tuple[str, ...]:
+    named: dict[str, None] = {}
+    for node in descendants(meta, "self-uri", "related-article"):
+        name = attribute(node, "href") or plain(node)
+        if not name or not _is_file(name):
+            continue
+        kind = attribute(node, "content-type") or attribute(node, "related-article-type") or ""
+        if machine_lower(kind) in {"pdf", "fulltext-pdf", "full-text-pdf"} or machine_lower(name).endswith(".pdf"):
+            named.setdefault(name)
+    return tuple(named)
+
+
+def _file_names(article: etree._Element, meta: etree._Element | None) -> tuple[str, ...]:
+    pdfs = set(_pdf_names(meta))
+    names = (attribute(node, "href") for node in descendants(article, *_FILES))
+    return tuple(dict.fromkeys(name for name in names if name and _is_file(name) and name not in pdfs))
+
+
+def _lines(journal: etree._Element | None, meta: etree._Element | None) -> dict[str, int]:
+    found: dict[str, int] = {}
+
+    def note(field: str, node: etree._Element | None) -> None:
+        if node is not None and node.sourceline:
+            found.setdefault(field, node.sourceline)
+
+    for issn in children(journal, "issn", "issn-l"):
+        note(_issn_field(issn), issn)
+    note("journal", journal)
+    for identifier in sorted(children(meta, "article-id"), key=_is_version):
+        if attribute(identifier, "pub-id-type") == "doi":
+            note("doi", identifier)
+    note("title", child(meta, "title-group", "article-title"))
+    for uri in children(meta, "self-uri", "related-article"):
+        if _pdf_names(meta):
+            note("pdf", uri)
+    return found

@@ -1,0 +1,73 @@
+"""Mixed content as plain text: white space folded, notes dropped, formulae kept, Unicode NFC."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from lxml import etree
+
+from ingest.dialects.xml import local
+
+_DROPPED = {"xref", "fn", "index-term", "annotation", "annotation-xml", "long-desc", "media", "supplementary-material"}
+_PICTURES = {"graphic", "inline-graphic", "private-char"}
+_FORMULAE = {"inline-formula", "disp-formula", "alternatives"}
+_FORMS = ("math", "textual-form", "alt-text", "tex-math")
+_APART = {"break", "p", "title", "sec", "list-item", "label", "td", "th", "disp-formula", "speech", "verse-line"}
+_TEX_BODY = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
+
+
+def fold(text: str | None) -> str | None:
+    """``text`` with its white space folded to single blanks, in NFC; None when nothing is left."""
+    return unicodedata.normalize("NFC", " ".join((text or "").split())) or None
+
+
+def plain(node: etree._Element | None) -> str | None:
+    """The element's content as one line of plain text; None when there is none.
+
+    Cross-references and footnotes are left out. Of a formula in several forms one is taken: MathML,
+    textual form, alternative text, TeX, in this order. A picture stands as its alternative text.
+    """
+    if node is None:
+        return None
+    parts: list[str] = []
+    _collect(node, parts, frozenset())
+    return fold("".join(parts))
+
+
+def _collect(node: etree._Element, parts: list[str], skipped: frozenset[str]) -> None:
+    name = local(node)
+    if name in _FORMULAE and not skipped:
+        skipped = _other_forms(node)
+    if name == "tex-math":
+        parts.append(_tex(node.text or ""))
+        return
+    if name in _PICTURES:
+        skipped = skipped - {"alt-text"}
+    elif node.text:
+        parts.append(node.text)
+    for below in node:
+        kind = local(below)
+        apart = kind in _APART
+        if apart:
+            parts.append(" ")
+        if kind and kind not in _DROPPED and kind not in skipped:
+            _collect(below, parts, skipped)
+        if apart:
+            parts.append(" ")
+        if below.tail:
+            parts.append(below.tail)
+
+
+def _other_forms(formula: etree._Element) -> frozenset[str]:
+    """The forms of this formula that are not to be read, because a better one is there."""
+    named = (below for below in formula.iterdescendants() if local(below) in _FORMS)
+    present = {local(below) for below in named if any(text.strip() for text in below.itertext())}
+    best = next((form for form in _FORMS if form in present), None)
+    pictures = _PICTURES if best else frozenset()
+    return frozenset(form for form in _FORMS if form != best) | pictures
+
+
+def _tex(source: str) -> str:
+    body = _TEX_BODY.search(source)
+    return (body[1] if body else source).strip().strip("$")
