@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,12 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from config.app import Rooms
 from config.embedded import embedded_s3
 from config.settings import Settings, StoreSettings
-from fixity.rounds import Watch
+from fixity.watch import Watch
 from ingest.pipeline import Door
 from ingest.rebuild import Rebuilding
 from ingest.unpack import Limits
+from oai_pmh.tokens import TokenKeys
+from oai_pmh.verbs import Window
+from oai_pmh.web import blueprint
 from repository.catalogue import Catalogue, copies, schema
 from repository.errors import UsageError
 from repository.storage import Store
@@ -141,14 +147,46 @@ def initialise(archive: Archive) -> None:
             store.prepare()
 
 
+def rooms(archive: Archive) -> Rooms:
+    """What the web application is given; the window among it."""
+    settings = archive.settings
+    secret = secret_key(archive.home)
+    window = Window(
+        catalogue=archive.catalogue,
+        repository_name=settings.archive.name,
+        base_url=settings.archive.base_url,
+        repository_identifier=settings.archive.repository_identifier,
+        admin_emails=(settings.archive.admin_email,),
+        token_keys=TokenKeys((hmac.digest(secret, b"resumption tokens", "sha256"),)),
+        page_size=settings.oai.page_size,
+    )
+    stores = archive.by_name
+    return Rooms(
+        archive=settings.archive.name,
+        base_url=settings.archive.base_url,
+        repository_identifier=settings.archive.repository_identifier,
+        admin_email=settings.archive.admin_email,
+        languages=settings.archive.languages,
+        time_zone=settings.archive.time_zone,
+        secret_key=secret,
+        catalogue=archive.catalogue,
+        open_range=lambda store, key, offset, length: stores[store].open(key, offset, length),
+        places=archive.places,
+        fixity_days={name: archive.fixity_days(name) for name in stores},
+        trusted_proxies=settings.access.trusted_proxies,
+        open_blueprints=(blueprint(window),),
+    )
+
+
 def secret_key(home: Path) -> bytes:
     """The archive's own signing secret, made on first use, readable by its user only."""
     file = home / "secret"
     try:
-        with file.open("xb", opener=lambda path, flags: __import__("os").open(path, flags, 0o600)) as stream:
-            stream.write(secrets.token_hex(32).encode())
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        pass
+        return file.read_bytes()
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(secrets.token_hex(32).encode())
     return file.read_bytes()
 
 

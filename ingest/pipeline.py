@@ -27,20 +27,20 @@ from ingest.inbox import Arrived
 from ingest.receipts import Receipt
 from ingest.sips import Sip, group
 from ingest.unpack import Delivered, Limits, unpack
-from repository.bags import Bag, PayloadSource, payload_digest_of, write_bag
+from repository.bags import Bag, PayloadSource, payload_digest, write_bag
 from repository.catalogue import Catalogue, changes, deliveries, holdings, titles
 from repository.catalogue.deliveries import ArticleLine
 from repository.catalogue.holdings import Held, Sealed
 from repository.errors import WouldOverwrite
 from repository.preservation import Replication, preserve
 from repository.storage import Store
+from repository.turkish import machine_lower
 from repository.vocabulary import (
     ArticleOutcome,
     ArticleRecord,
     DeliveryState,
     Finding,
     article_id,
-    machine_lower,
 )
 
 BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
@@ -136,17 +136,20 @@ def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked
         for position, (sip, identity) in enumerate(zip(sips, identities, strict=True), start=1):
             found = list(sip.findings)
             held = holdings.held(session, identity) if identity else None
-            if sip.record is not None:
-                agreed = publisher is None or titles.is_agreed(session, publisher, sip.record.issns)
+            if sip.described is not None:
+                record = sip.described.record
+                agreed = publisher is None or titles.is_agreed(session, publisher, record.issns)
                 found += check_article(
                     ArticleContext(
-                        record=sip.record,
+                        record=record,
                         path=sip.name,
                         line=sip.line,
                         pdfs=tuple((pdf.name, pdf.source) for pdf in sip.pdfs),
-                        pdf_names=sip.pdf_names,
+                        pdf_names=sip.described.pdf_names,
                         held=held is not None and held.has_pdf,
                         agreed=agreed,
+                        full_text=sip.described.full_text,
+                        lines=sip.described.lines,
                     )
                 )
             if identity and times[identity] > 1:
@@ -189,7 +192,7 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
     """One article sealed, stored, read back and registered; or found to be held already."""
     assert one.identity is not None
     assert one.sip.record is not None
-    digest = payload_digest_of(member.sha512 for member in one.sip.members)
+    digest = payload_digest(one.sip.members)
     for _ in range(_ROUNDS_FOR_A_VERSION):
         with door.catalogue.reading() as session:
             held = holdings.held(session, one.identity)

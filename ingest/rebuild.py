@@ -14,12 +14,12 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import inbox, receipts
-from repository.bags import BagReport
+from repository.bags import BagReport, seal_of
 from repository.catalogue import Catalogue, copies, deliveries, holdings, titles
 from repository.catalogue.copies import CopyRef
 from repository.catalogue.holdings import Sealed
 from repository.errors import Doubt, ObjectMissing
-from repository.preservation import read_bag, sha256_of
+from repository.preservation import read_bag
 from repository.storage import Store
 from repository.vocabulary import ArticleRecord, AuditOutcome, bag_key, parse_bag_key
 
@@ -173,7 +173,7 @@ def _read_everywhere(
         try:
             if good is not None:
                 with store.open(key) as stream:
-                    if sha256_of(stream)[0] == good.seal:
+                    if seal_of(stream)[0] == good.seal:
                         reports[store.name] = good
                         continue
             report = read_bag(store, key, article, version)

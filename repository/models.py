@@ -193,7 +193,6 @@ class Article(Table):
     version: Mapped[int] = mapped_column(Integer)
     doi: Mapped[str | None] = mapped_column(Text, index=True)
     """Small ASCII letters: compared, never shown (the record keeps the publisher's spelling)."""
-    folded: Mapped[str] = mapped_column(Bytewise)
     issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id"))
     shelf: Mapped[str] = mapped_column(Bytewise)
     """Where it stands in its issue, comparable bytewise (catalogue.shelves)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from repository.bags import Bag, BagReport, verify_stream
+from repository.bags import Bag, BagReport, seal_of, verify_stream
 from repository.errors import Doubt, MahfuzError, ObjectMissing, StoreUnavailable, WouldOverwrite
 from repository.storage import BUFFER, ByteStream, Store
 from repository.vocabulary import PayloadFile, bag_key
@@ -77,20 +76,11 @@ def read_back(store: Store, key: str, seal: str, octets: int) -> None:
     written never arrived as it was sent, so nothing is kept yet and the put is tried again.
     """
     with store.open(key) as stream:
-        found, length = sha256_of(stream)
+        found, length = seal_of(stream)
     if (found, length) != (seal, octets):
         raise StoreUnavailable(
             store.name, f"{key} read back as {length} bytes with SHA-256 {found}, put as {octets} with {seal}"
         )
-
-
-def sha256_of(stream: ByteStream) -> tuple[str, int]:
-    """SHA-256 (small hexadecimal) and length of everything that ``stream`` gives."""
-    digest, length = hashlib.sha256(), 0
-    while block := stream.read(BUFFER):
-        digest.update(block)
-        length += len(block)
-    return digest.hexdigest(), length
 
 
 @contextmanager
@@ -154,7 +144,8 @@ def _fetched(bag: Bag, key: str, store: Store, report: BagReport) -> Bag:
     with store.open(key) as stream, bag.path.open("wb") as target:
         while block := stream.read(BUFFER):
             target.write(block)
-    found, length = sha256_of_file(bag.path)
+    with bag.path.open("rb") as fetched:
+        found, length = seal_of(fetched)
     if found != report.seal:
         raise StoreUnavailable(store.name, f"{key} was read twice and differed")
     return replace(
@@ -164,12 +155,6 @@ def _fetched(bag: Bag, key: str, store: Store, report: BagReport) -> Bag:
         files=report.files,
         bagging_date=dict(report.bag_info).get("Bagging-Date", bag.bagging_date),
     )
-
-
-def sha256_of_file(path: Path) -> tuple[str, int]:
-    """SHA-256 and length of a local file."""
-    with path.open("rb") as stream:
-        return sha256_of(stream)
 
 
 def _each(pool: Executor | None, stores: Sequence[Store], act: Callable[[Store], _T]) -> list[_T]:

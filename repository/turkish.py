@@ -12,7 +12,7 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 # İ and I first: after that the locale-free mapping of the rest is right.
 _DOTS = str.maketrans({"İ": "i", "I": "ı"})
-_UNDOTTED = str.maketrans({"ı": "i", "ø": "o", "đ": "d", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe"})
+_UNDOTTED = str.maketrans({"\u00ad": "", "ı": "i", "ø": "o", "đ": "d", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe"})
 
 # CLDR tr: 29 letters, with q after p, w after v, x after w.
 _ALPHABET = "abcçdefgğhıijklmnoöpqrsştuüvwxyz"
@@ -33,7 +33,7 @@ def tr_fold(text: str) -> str:
     # Composed first: an İ written as I and a combining dot is one letter before it is made small.
     small = unicodedata.normalize("NFKC", text).translate(_DOTS).lower()
     bare = "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
-    bare = bare.translate(_UNDOTTED)
+    bare = bare.translate(_UNDOTTED)  # and a soft hyphen is no letter and no blank
     return " ".join("".join(c if c.isalnum() else " " for c in bare).split())
 
 

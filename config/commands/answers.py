@@ -1,4 +1,4 @@
-"""How a command is asked and how it answers: settings in, one text or one JSON document out, an exit status at the end."""
+"""How a command is asked and how it answers: settings in, one text or one JSON document out, an exit status last."""
 
 from __future__ import annotations
 

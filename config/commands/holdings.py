@@ -16,7 +16,6 @@ from repository.catalogue import Catalogue, copies, tallies
 from repository.catalogue import holdings as rows
 from repository.errors import MahfuzError, ObjectMissing, StoreUnavailable, UsageError
 from repository.models import Article
-from repository.preservation import sha256_of_file
 from repository.storage import BUFFER, Store
 from repository.vocabulary import as_utc_text, bag_key, utc_now
 
@@ -159,7 +158,9 @@ def _fetch(stores: tuple[Store, ...], key: str, seal: str, target: Path) -> str:
             with store.open(key) as stream, os.fdopen(descriptor, "wb") as written:
                 while block := stream.read(BUFFER):
                     written.write(block)
-            if sha256_of_file(temporary)[0] == seal:
+            with temporary.open("rb") as written_file:
+                found, _ = bags.seal_of(written_file)
+            if found == seal:
                 temporary.replace(target)
                 return store.name
             troubles.append(f"{store.name}: damaged")

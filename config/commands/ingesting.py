@@ -32,7 +32,7 @@ from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
 @as_json
 @click.pass_obj
 def ingest(asked: Asked, files: tuple[Path, ...], publisher: str, json_wanted: bool) -> None:
-    """Take these deliveries now: zip, tar or tar.gz files. Files of one set (an archive and its .md5) are one delivery."""
+    """Take these deliveries now: zip, tar or tar.gz files. An archive and its .md5 or go.xml are one delivery."""
     with asked.archive() as archive, progress("articles") as bar:
         door = replace(archive.door(), progress=bar)
         done = [
@@ -78,7 +78,7 @@ def wait_until_visible(done: Iterable[Receipt]) -> None:
 @as_json
 @click.pass_obj
 def rebuild(asked: Asked, store: str | None, json_wanted: bool) -> None:
-    """Write the catalogue again from the bags. What is registered stays as it is; it may be interrupted and repeated."""
+    """Write the catalogue again from the bags. What is registered stays as it is; it may be repeated."""
     with asked.archive() as archive, progress("bags") as bar:
         work = replace(archive.rebuilding(store), progress=lambda done: bar(done, 0))
         done = rebuilt_from_bags(work)
@@ -105,7 +105,7 @@ def titles() -> None:
 @as_json
 @click.pass_obj
 def agree(asked: Asked, file: Path, publisher: str, json_wanted: bool) -> None:
-    """Load agreed titles: a KBART file, or a tab-separated one with publication_title, print_identifier, online_identifier.
+    """Load agreed titles from a KBART file (publication_title, print_identifier, online_identifier are read).
 
     From then on a title that is not on this publisher's list is quarantined.
     """

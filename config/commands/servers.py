@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,10 +27,10 @@ from config import demo, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import receive_once, wait_until_visible
-from config.schedule import Job, run_clock
+from config.schedule import Job, clock_lock, run_clock
 from config.settings import Settings
-from dataclasses import replace
-from fixity.rounds import Scope, run_round
+from fixity.rounds import run_round
+from fixity.watch import Scope
 from ingest import inbox, pipeline
 from repository.access import staff as accounts
 from repository.errors import UsageError
@@ -90,7 +92,8 @@ def serve(asked: Asked, host: str, port: int) -> None:
 def clock(asked: Asked) -> None:
     """Look again and again for copies that are due, and have them read. One clock runs; a second one waits."""
     with asked.archive() as archive:
-        watch = archive.watch()
+        stop = threading.Event()
+        watch = replace(archive.watch(), stopping=stop.is_set)
 
         def look() -> None:
             report = run_round(watch, Scope(due=True))
@@ -98,7 +101,7 @@ def clock(asked: Asked) -> None:
                 log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
 
         jobs = [Job("fixity", archive.settings.policy.fixity_tick_seconds, look)]
-        run_clock(jobs, lock=wiring.leader_lock(archive))
+        run_clock(jobs, lock=clock_lock(archive.catalogue, archive.home), stop=stop)
 
 
 @click.command()

@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json, progress
-from fixity.rounds import Scope, run_round
+from fixity.rounds import run_round
+from fixity.watch import Scope
 from repository.catalogue import holdings
 from repository.errors import UsageError
 

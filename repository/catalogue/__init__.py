@@ -8,8 +8,10 @@ open while bytes move.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -40,8 +42,7 @@ class Catalogue:
     def reading(self) -> Iterator[Session]:
         """A transaction that sees one moment of the catalogue and changes nothing. Raises DatabaseUnavailable."""
         with _translated(self), Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            session.rollback()
+            yield session  # closed without a commit; what was read stays readable
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -66,11 +67,17 @@ def _translated(catalogue: Catalogue) -> Iterator[None]:
         raise
 
 
+# Letters as they are: a Turkish title in six-byte escapes would be three times as long.
+_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
     # isolation_level None: the driver begins nothing by itself, the "begin" below does.
-    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None})
+    engine = create_engine(
+        url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None}, json_serializer=_json
+    )
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:

@@ -104,13 +104,21 @@ def refs_of(session: Session, aip_id: int) -> list[CopyRef]:
 
 
 def claim_due(
-    session: Session, *, at: datetime, lease_for: timedelta, limit: int, stores: Iterable[str] | None = None
+    session: Session,
+    *,
+    at: datetime,
+    lease_for: timedelta,
+    limit: int,
+    stores: Iterable[str] | None = None,
+    due_by: datetime | None = None,
 ) -> list[CopyRef]:
-    """Take up to ``limit`` copies whose day has come, the longest overdue first, for ``lease_for``.
+    """Take up to ``limit`` copies whose day has come by ``due_by``, the longest overdue first.
 
-    A claim that is not answered by :func:`record_all` lapses: nobody has to clean up after a crash.
+    ``at`` is now; without ``due_by`` it is both. The copies are the caller's for
+    ``lease_for``. A claim that is not answered by
+    :func:`record_all` lapses: nobody has to clean up after a crash.
     """
-    where = [Copy.next_due <= at, or_(Copy.lease_until.is_(None), Copy.lease_until <= at)]
+    where = [Copy.next_due <= (due_by or at), or_(Copy.lease_until.is_(None), Copy.lease_until <= at)]
     if stores is not None:
         where.append(Copy.store.in_(list(stores)))
     rows = session.execute(
@@ -241,16 +249,14 @@ def overdue(session: Session, at: datetime, *, up_to: int | None = None) -> int:
 
 
 def late(session: Session, store: str, *, verified_before: datetime, at: datetime, up_to: int) -> int:
-    """How many copies in ``store`` have outlived the promise, counted no further than ``up_to``.
+    """How many copies in ``store`` have outlived the promise, each kind counted no further than ``up_to``.
 
     Those last verified before ``verified_before``, and those never verified whose day had come by ``at``.
     """
-    old = select(Copy.aip_id).where(Copy.store == store, Copy.verified_at < verified_before)
-    never = select(Copy.aip_id).where(Copy.store == store, Copy.verified_at.is_(None), Copy.next_due <= at)
-    return sum(
-        session.execute(select(func.count()).select_from(some.limit(up_to).subquery())).scalar_one()
-        for some in (old, never)
-    )
+    old = and_(Copy.store == store, Copy.verified_at < verified_before)
+    never = and_(Copy.store == store, Copy.verified_at.is_(None), Copy.next_due <= at)
+    counted = (select(Copy.aip_id).where(which).limit(up_to).subquery() for which in (old, never))
+    return sum(session.execute(select(func.count()).select_from(some)).scalar_one() for some in counted)
 
 
 def _among(places: Sequence[tuple[int, str]]) -> ColumnElement[bool]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, exists, func, literal, select, tuple_
 from sqlalchemy.orm import Session
@@ -23,7 +23,7 @@ from repository.models import Article, Moment, Publisher, Tally, Title, TitleIss
 MOST_COUNTED = 100_000
 """A list longer than this is not counted to the end: the count would cost more than the page."""
 
-_EVER = datetime(1, 1, 1, tzinfo=UTC)
+Columns = TypeVarTuple("Columns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,14 @@ def page(
     Ordered by that place. The cost is that of the rows returned, however deep in the feed they stand.
     """
     columns = (*_HEADER, Article.record) if records else _HEADER
-    statement = _within(select(*columns), part, window).order_by(Article.datestamp, Article.change_number).limit(limit)
-    if after is not None:
+    if after is None:
+        statement = _within(select(*columns), part, window)
+    else:
+        # The place is the only lower bound: given two, SQLite begins at the other and reads what was given before.
         place = tuple_(literal(after[0], Moment()), literal(after[1], Article.change_number.type))
+        statement = _within(select(*columns), part, Window(window.horizon, None, window.until))
         statement = statement.where(tuple_(Article.datestamp, Article.change_number) > place)
+    statement = statement.order_by(Article.datestamp, Article.change_number).limit(limit)
     return [Entry(*row) for row in session.execute(statement)]
 
 
@@ -183,9 +187,10 @@ def number_of_sets(session: Session, horizon: datetime) -> int:
     return int(session.execute(select(some.scalar_subquery() + others.scalar_subquery())).scalar_one())
 
 
-def _within(statement: Select[Any], part: Range, window: Window) -> Select[Any]:
-    # A lower bound even where none was asked for: the index range is then the whole condition.
-    statement = statement.where(Article.datestamp >= (window.since or _EVER), Article.datestamp < window.end)
+def _within(statement: Select[*Columns], part: Range, window: Window) -> Select[*Columns]:
+    statement = statement.where(Article.datestamp < window.end)
+    if window.since is not None:
+        statement = statement.where(Article.datestamp >= window.since)
     if part.publisher_id is not None:
         return statement.where(Article.publisher_id == part.publisher_id)
     if part.title_id is not None:

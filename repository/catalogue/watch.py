@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, UnaryExpression, and_, false, or_, select, update
+from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, tallies
 from repository.catalogue.tallies import Count
-from repository.models import Aip, Article, Copy, Round
+from repository.models import Aip, Article, Copy
 from repository.vocabulary import CopyState
 
 COUNT_NO_FURTHER = 10_000
@@ -40,13 +40,34 @@ class CopyLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """Within how many days each copy is read to the end again, by store."""
+
+    days: Mapping[str, float]
+    otherwise: float = 90.0
+
+    def of(self, store: str) -> float:
+        """The days promised for ``store``."""
+        return self.days.get(store, self.otherwise)
+
+    def since(self, store: str, at: datetime) -> datetime:
+        """A copy in ``store`` that was last verified before this moment is overdue at ``at``."""
+        return at - timedelta(days=self.of(store))
+
+
+BY_AGE = ("overdue", "within", "oldest")
+"""Verified longer ago than promised · intact and verified in time · all, the longest ago first."""
+
+QUESTIONS = (*BY_AGE, "never")
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which copies a list shows: of one store or all, in one state or any, or one of the four questions of time."""
+    """Which copies a list shows: of one store or all, in one state or any, answering one of the :data:`QUESTIONS`."""
 
     store: str | None = None
     state: str | None = None
     question: str | None = None
-    """``overdue``, ``within`` (intact and not overdue), ``never`` (never verified), ``oldest`` (longest ago first)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +98,18 @@ def added(counts: Iterable[Count]) -> Count:
     return Count(sum(count.number for count in every), sum(count.bytes for count in every))
 
 
-def figures(session: Session, at: datetime) -> Watched:
+def figures(session: Session, promise: Promise, at: datetime) -> Watched:
     """The dashboard's figures. Nothing here reads more than :data:`COUNT_NO_FURTHER` rows of a large table."""
     states = tallies.of(session, "copies")
+    stores = sorted({store for store, _state in states})
     late = session.execute(
         select(Copy.state, Copy.unreadable_since, Aip.bytes)
         .join(Aip, Aip.id == Copy.aip_id)
-        .where(Copy.next_due < at)
-        .order_by(Copy.next_due, Copy.aip_id)
+        .where(*_late(promise, stores, at))
+        .order_by(Copy.verified_at, Copy.aip_id)
         .limit(COUNT_NO_FURTHER + 1)
     ).all()
-    intact = added(count for (_place, state), count in states.items() if state == CopyState.INTACT)
+    intact = added(count for (_store, state), count in states.items() if state == CopyState.INTACT)
     late_intact = [row.bytes for row in late if row.state == CopyState.INTACT and row.unreadable_since is None]
     return Watched(
         states=states,
@@ -101,16 +123,20 @@ def figures(session: Session, at: datetime) -> Watched:
 
 
 def listed(
-    session: Session, wanted: Wanted, at: datetime, *, after: tuple[str, int, str] | None = None, limit: int
+    session: Session,
+    wanted: Wanted,
+    promise: Promise,
+    at: datetime,
+    *,
+    after: tuple[str, int, str] | None = None,
+    limit: int,
 ) -> list[CopyLine]:
     """The next copies that are ``wanted``, after the cursor of the last one seen (:func:`cursor`)."""
-    if wanted.question in ("overdue", "within"):
-        return _by_moment(session, wanted, Copy.next_due, at, after, limit)
-    if wanted.question == "oldest":
-        return _by_moment(session, wanted, Copy.verified_at, at, after, limit)
+    stores = [wanted.store] if wanted.store else sorted(copies.stores_with_copies(session))
+    if wanted.question in BY_AGE:
+        return _by_age(session, wanted, promise, stores, at, after, limit)
     beyond = (after[1], after[2]) if after else (0, "")
     # One store at a time, so that each step is a walk along (store, state, aip_id); then merged by key.
-    stores = [wanted.store] if wanted.store else sorted(copies.stores_with_copies(session))
     lines: list[CopyLine] = []
     for store in stores:
         where = [Copy.store == store, *_in_state(wanted)]
@@ -119,22 +145,15 @@ def listed(
     return sorted(lines, key=lambda line: (line.aip_id, line.store))[:limit]
 
 
-def cursor(line: CopyLine, wanted: Wanted) -> tuple[str, int, str]:
+def cursor(line: CopyLine) -> tuple[str, int, str]:
     """Where a list goes on after ``line``."""
-    moment = line.verified_at if wanted.question == "oldest" else line.next_due
-    return (moment.isoformat() if moment else "", line.aip_id, line.store)
+    return (line.verified_at.isoformat() if line.verified_at else "", line.aip_id, line.store)
 
 
 def copy_of(session: Session, article_id: str, version: int, store: str) -> CopyLine | None:
     """One copy, or None where there is none."""
     where = [Aip.article_id == article_id, Aip.version == version, Copy.store == store]
     return next(iter(_lines(session, where, (Copy.aip_id.asc(),), 1)), None)
-
-
-def rounds(session: Session, *, before: int | None = None, limit: int) -> Sequence[Round]:
-    """The rounds of the watch, the newest first."""
-    where = [Round.id < before] if before is not None else []
-    return session.execute(select(Round).where(*where).order_by(Round.id.desc()).limit(limit)).scalars().all()
 
 
 def read_soon(session: Session, aip_id: int, store: str, at: datetime) -> None:
@@ -157,26 +176,36 @@ def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
     return where
 
 
-def _by_moment(
+def _by_age(
     session: Session,
     wanted: Wanted,
-    column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
+    promise: Promise,
+    stores: Sequence[str],
     at: datetime,
     after: tuple[str, int, str] | None,
     limit: int,
 ) -> list[CopyLine]:
-    where: list[ColumnElement[bool]] = [column.is_not(None), *_in_state(wanted)]
-    if wanted.store:
-        where.append(Copy.store == wanted.store)
+    """Copies in the order of their last verification, the longest ago first: a walk along (verified_at, aip_id)."""
+    where: list[ColumnElement[bool]] = [Copy.verified_at.is_not(None), *_in_state(wanted)]
     if wanted.question == "overdue":
-        where.append(Copy.next_due < at)
+        where += _late(promise, stores, at)
+    elif wanted.store:
+        where.append(Copy.store == wanted.store)
     if wanted.question == "within":
-        where += [Copy.next_due >= at, Copy.state == CopyState.INTACT, Copy.unreadable_since.is_(None)]
-    if after is not None:
+        in_time = [and_(Copy.store == store, Copy.verified_at >= promise.since(store, at)) for store in stores]
+        where += [or_(false(), *in_time), Copy.state == CopyState.INTACT, Copy.unreadable_since.is_(None)]
+    if after is not None and after[0]:
         moment = datetime.fromisoformat(after[0])
         later = or_(Copy.aip_id > after[1], and_(Copy.aip_id == after[1], Copy.store > after[2]))
-        where.append(or_(column > moment, and_(column == moment, later)))
-    return _lines(session, where, (column.asc(), Copy.aip_id.asc(), Copy.store.asc()), limit)
+        where.append(or_(Copy.verified_at > moment, and_(Copy.verified_at == moment, later)))
+    return _lines(session, where, (Copy.verified_at.asc(), Copy.aip_id.asc(), Copy.store.asc()), limit)
+
+
+def _late(promise: Promise, stores: Sequence[str], at: datetime) -> list[ColumnElement[bool]]:
+    since = {store: promise.since(store, at) for store in stores}
+    late = [and_(Copy.store == store, Copy.verified_at < moment) for store, moment in since.items()]
+    # The widest bound stands first and alone, so that the index on the moment is the one that is walked.
+    return [Copy.verified_at < max(since.values(), default=at), or_(false(), *late)]
 
 
 def _lines(

@@ -1,0 +1,160 @@
+"""Which files of a delivery belong to which article: one Sip per article, and what no article claims is named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ingest.claims import Claim
+from ingest.dialects import Described, Description, Format, Kind
+from ingest.findings import finding
+from ingest.pairing import pair
+from ingest.unpack import Member, Unpacked
+from repository.turkish import machine_lower
+from repository.vocabulary import ArticleRecord, Finding
+
+Describe = Callable[[bytes, str], Description]
+
+LARGEST_METADATA = 64 << 20
+"""Bytes of one metadata file that are read into memory at once."""
+
+_METADATA = (".xml", ".nxml", ".xml.meta", ".sgm", ".sgml")
+_PAPERS = frozenset(("bagit.txt", "bag-info.txt", "fetch.txt", "mimetype"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    """What a delivery holds of one article (OAIS submission information package).
+
+    ``name`` is its metadata file's, with ``#2`` for the second article in one file; ``described`` what the XML
+    says, None when it could not be read: then ``findings`` refuse this article alone. ``members`` are all its
+    files, metadata first, then ``pdfs``: the article itself and its translations.
+    """
+
+    name: str
+    metadata: Member
+    described: Described | None
+    members: tuple[Member, ...]
+    pdfs: tuple[Member, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def record(self) -> ArticleRecord | None:
+        """The article's descriptive metadata, None when the XML could not be read."""
+        return self.described.record if self.described else None
+
+    @property
+    def line(self) -> int | None:
+        """The line of the metadata file where the article begins."""
+        return self.described.line if self.described else None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Every member of a delivery once: in a Sip (or several, when their XML names it), or in ``unclaimed``."""
+
+    sips: tuple[Sip, ...]
+    unclaimed: tuple[Member, ...]
+    findings: tuple[Finding, ...]
+
+
+def group(unpacked: Unpacked, describe: Describe) -> Grouping:
+    """One Sip for each article of an opened delivery, by the names of its files and what its XML names.
+
+    ``describe(bytes, name)`` says what an XML file is. An XML that cannot be read is a Sip without a record,
+    unless it is a supplement of an article that can. Manifests and tables of contents join the one article of a
+    delivery that has only one. What stays unclaimed is UNPAIRED_FILE, or METADATA_MISSING when nothing in the
+    delivery describes an article, or SET_INCOMPLETE when there is nothing but accompanying files.
+    """
+    described = {member.name: _described(member, describe) for member in unpacked.members if _is_metadata(member)}
+    papers = {
+        member.name
+        for member in unpacked.members
+        if member.name in unpacked.lists
+        or member.name.rpartition("/")[2] in _PAPERS
+        or (member.name in described and described[member.name].format.kind is Kind.WRAPPER)
+    }
+    readable = [member for member in unpacked.members if member.name in described and described[member.name].articles]
+    doubtful = [
+        member
+        for member in unpacked.members
+        if member.name in described
+        and not described[member.name].articles
+        and described[member.name].format.kind in (Kind.READ, Kind.UNREAD, Kind.UNKNOWN)
+    ]
+    paired = pair(
+        [claim for member in readable for claim in _claims(member, described[member.name])],
+        [claim for member in doubtful for claim in _claims(member, described[member.name])],
+        [member for member in unpacked.members if member.name not in papers],
+        [member for member in unpacked.members if member.name in papers],
+    )
+    left = tuple(member for member in unpacked.members if member.name in paired.unclaimed)
+    findings = _about(left, papers, unpacked, described, articles=len(paired.claims))
+    return Grouping(tuple(_sips(paired.claims)), left, tuple(findings))
+
+
+def _is_metadata(member: Member) -> bool:
+    return machine_lower(member.name).endswith(_METADATA)
+
+
+def _described(member: Member, describe: Describe) -> Description:
+    if member.bytes > LARGEST_METADATA:
+        detail = f"{member.bytes} bytes, limit {LARGEST_METADATA}"
+        too_large = finding("XML_TOO_LARGE", member.name, detail=detail)
+        return Description(Format("XML that is too large", Kind.UNKNOWN), (), (too_large,))
+    return describe(member.source.read_bytes(), member.name)
+
+
+def _claims(member: Member, description: Description) -> list[Claim]:
+    """One claim for each article of a metadata file; one without a record when there is none to be read."""
+    kind = description.format.kind
+    alone = len(description.articles) <= 1
+    found = list(description.findings)
+    if not description.articles and not found:
+        found.append(
+            finding("FORMAT_NOT_RECOGNISED", member.name, format=f"{description.format.name} without an article")
+        )
+    return [
+        Claim(member, described, kind, alone, [*found, *(described.findings if described else ())])
+        for described in description.articles or (None,)
+    ]
+
+
+def _sips(claims: Sequence[Claim]) -> Iterator[Sip]:
+    counts: Counter[str] = Counter()
+    for claim in claims:
+        name = claim.metadata.name
+        counts[name] += 1
+        rest = sorted(
+            (member for member in claim.files.values() if member not in claim.pdfs), key=lambda each: each.name
+        )
+        yield Sip(
+            name if counts[name] == 1 else f"{name}#{counts[name]}",
+            claim.metadata,
+            claim.described,
+            (claim.metadata, *claim.pdfs, *rest),
+            tuple(claim.pdfs),
+            tuple(claim.findings),
+        )
+
+
+def _about(
+    left: Iterable[Member], papers: set[str], unpacked: Unpacked, described: Mapping[str, Description], *, articles: int
+) -> Iterator[Finding]:
+    """What there is to say of the files that no article claims."""
+    if not articles and unpacked.members and all(each.name in papers and not each.archive for each in unpacked.members):
+        yield finding("SET_INCOMPLETE", unpacked.members[0].name)
+        return
+    silent = not articles
+    for member in left:
+        if member.name in papers:
+            if not member.archive and member.name not in unpacked.lists:
+                yield finding("SIDECAR", member.name, detail=described[member.name].format.name)
+        elif articles:
+            yield finding("UNPAIRED_FILE", member.name)
+        elif machine_lower(member.name).endswith(".pdf"):
+            silent = False
+            yield finding("METADATA_MISSING", member.name)
+    if silent and unpacked.members:
+        yield finding("METADATA_MISSING")
