@@ -1,0 +1,81 @@
+"""Copies read side by side, a few at a time in each store, so that a slow or silent store holds up nobody else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import Self
+
+from fixity.audit import Reading, audit
+from fixity.silence import Silence
+from repository.catalogue.copies import CopyRef
+from repository.storage import Store
+from repository.vocabulary import AuditOutcome
+
+log = logging.getLogger(__name__)
+
+PULSE_SECONDS = 30.0
+"""How long :meth:`Readers.read` may go without a sign of life to the one who waits for it."""
+
+NOT_CONFIGURED = "no store of this name is configured any more"
+
+
+class Readers:
+    """The threads that read for one round; ``at_once`` for each store. A context manager: leaving it ends them."""
+
+    def __init__(self, stores: Mapping[str, Store], *, at_once: int, deep: bool, stopping: Callable[[], bool]) -> None:
+        self._stores, self._at_once = stores, at_once
+        self._deep, self._stopping = deep, stopping
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._silences = {store: Silence() for store in stores}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def silent(self) -> set[str]:
+        """The stores that have fallen silent."""
+        return {store for store, silence in self._silences.items() if silence.fallen}
+
+    def read(self, refs: Sequence[CopyRef]) -> Iterator[list[tuple[CopyRef, Reading | None]]]:
+        """The readings of ``refs`` as they come, each once; an empty list now and then while none has come.
+
+        None stands for a copy that was not read because the round was asked to stop. A copy in a
+        store that fell silent, or that is not configured any more, is UNREADABLE without being read.
+        """
+        waiting: dict[Future[Reading | None], CopyRef] = {
+            self._pool(ref.store).submit(self._look, ref): ref for ref in refs
+        }
+        while waiting:
+            done = wait(waiting, timeout=PULSE_SECONDS, return_when=FIRST_COMPLETED).done
+            yield [(waiting.pop(future), future.result()) for future in done]
+
+    def _pool(self, store: str) -> ThreadPoolExecutor:
+        if store not in self._pools:
+            self._pools[store] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"fixity-{store}")
+        return self._pools[store]
+
+    def _look(self, ref: CopyRef) -> Reading | None:
+        if self._stopping():
+            return None
+        if ref.store not in self._stores:
+            return Reading(AuditOutcome.UNREADABLE, detail=NOT_CONFIGURED)
+        silence = self._silences[ref.store]
+        if not silence.may_ask():
+            return Reading(AuditOutcome.UNREADABLE, detail="not asked: the store has fallen silent in this round")
+        try:
+            reading = audit(self._stores[ref.store], ref, deep=self._deep)
+        except Exception as error:
+            # A fault of ours says nothing of the bytes; the round goes on and the log has the trace.
+            log.exception("audit of %s in %s failed", ref.key, ref.store)
+            reading = Reading(AuditOutcome.UNREADABLE, detail=f"our own fault: {type(error).__name__}: {error}")
+        silence.heard(reading.outcome)
+        return reading

@@ -1,0 +1,227 @@
+"""A round of the watch: which copies next, the longest unverified first, each read, told, and mended where need be."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from fixity.answers import Answers
+from fixity.audit import Reading
+from fixity.mending import Evidence, Mending, mend
+from fixity.readers import Readers
+from fixity.report import RoundReport
+from fixity.share import share_left
+from fixity.watch import Scope, Watch
+from repository.catalogue import copies, rounds, tallies
+from repository.catalogue.copies import CopyRef
+from repository.errors import MahfuzError, UsageError
+from repository.vocabulary import AuditOutcome
+
+__all__ = ["Scope", "Watch", "run_round"]
+
+log = logging.getLogger(__name__)
+
+BATCH = 128
+"""Copies claimed at a time: a killed round has read at most these in vain."""
+
+EMPTIED = 10
+"""So many copies missing from a store in which a round found nothing else: it was emptied or exchanged."""
+
+
+def run_round(watch: Watch, scope: Scope) -> RoundReport:
+    """Every copy in ``scope`` was read to its last byte, the answer is in the catalogue, and damage is mended.
+
+    Copies are claimed in batches, so rounds may go on side by side, and one that was killed
+    is taken up by the next. A due round takes the longest overdue first and no more than
+    :func:`fixity.share.share_left`; where nothing is due it leaves no trace. A store that
+    falls silent is left alone for the rest of the round: its copies are UNREADABLE, the
+    other stores' are read. No transaction is open while bytes move.
+
+    Raises UsageError for an article or a store without copies and for a due round of one
+    article, DatabaseUnavailable when the catalogue goes away (what was written down stands).
+    """
+    began = time.monotonic()
+    with Readers(watch.stores, at_once=watch.readers, deep=scope.deep, stopping=watch.stopping) as readers:
+        going = _Round(watch, scope, readers)
+        while going.step():
+            pass
+        return going.end(began)
+
+
+class _Round:
+    """One round while it goes on. Invariant after every step: what was taken up has exactly one answer."""
+
+    def __init__(self, watch: Watch, scope: Scope, readers: Readers) -> None:
+        self._watch, self._scope, self._readers = watch, scope, readers
+        self._started = watch.clock()
+        self._number: int | None = None
+        self._after = (0, "")
+        self._taken = 0
+        self._answers = Answers(watch)
+        self._stopped = False
+        self._share, self._total = self._looked_ahead()
+        if not scope.due:
+            self._begin()
+
+    def step(self) -> bool:
+        """Take up one more batch to its end; False when there is none."""
+        if self._watch.stopping():
+            self._stopped = True
+            return False
+        batch = self._claimed()
+        if not batch:
+            return False
+        if self._number is None:
+            self._begin()
+        self._taken += len(batch)
+        for ref, reading in self._read(batch):
+            self._mend(ref, reading)
+        self._note()
+        return True
+
+    def end(self, began: float) -> RoundReport:
+        """Close the round and say what it found."""
+        at = self._watch.clock()
+        self._note(finished_at=at)
+        with self._watch.catalogue.reading() as session:
+            overdue = copies.overdue(session, at)
+        assert self._taken == self._answers.counts.expected, "a copy was taken up and has no answer"
+        return RoundReport(
+            scope=str(self._scope),
+            expected=self._taken,
+            counts=self._answers.counts,
+            seconds=time.monotonic() - began,
+            overdue=overdue,
+            troubles=self._answers.troubles(self._readers.silent),
+            decisions=self._answers.decisions,
+            silent=tuple(sorted(self._readers.silent)),
+            stopped=self._stopped,
+        )
+
+    # Which copies next
+
+    def _looked_ahead(self) -> tuple[int, int]:
+        """How many copies may be taken up, and how many there are to be: the second is only for the progress bar."""
+        scope, at = self._scope, self._started
+        with self._watch.catalogue.reading() as session:
+            known = copies.stores_with_copies(session) | set(self._watch.stores)
+            if scope.store is not None and scope.store not in known:
+                raise UsageError(f"no store is named {scope.store!r}; there are: {', '.join(sorted(known))}")
+            if scope.due and scope.article_id is not None:
+                raise UsageError("a due round is not of one article: ask for all copies of it")
+            if scope.due:
+                share = share_left(session, self._watch.days, at)
+                return share, min(share, copies.overdue(session, at, up_to=share))
+            if scope.article_id is not None:
+                found = copies.walk(session, limit=10_000, article_id=scope.article_id, store=scope.store)
+                if not found:
+                    raise UsageError(f"no copy is known of an article {scope.article_id!r}")
+                return len(found), len(found)
+            counts = tallies.of(session, "copies").items()
+            total = sum(count.number for (place, _state), count in counts if scope.store in {None, place})
+            return total, total
+
+    def _claimed(self) -> list[CopyRef]:
+        scope, at = self._scope, self._watch.clock()
+        with self._watch.catalogue.writing() as session:
+            if scope.due:
+                known = {scope.store} if scope.store else copies.stores_with_copies(session)
+                return copies.claim_due(
+                    session,
+                    at=at,
+                    due_by=self._started,
+                    lease_for=self._watch.lease,
+                    limit=max(0, min(BATCH, self._share - self._taken)),
+                    stores=known - self._readers.silent,
+                )
+            refs = copies.walk(session, after=self._after, limit=BATCH, article_id=scope.article_id, store=scope.store)
+            if refs:
+                self._after = (refs[-1].aip_id, refs[-1].store)
+            return copies.take_over(session, refs, until=at + self._watch.lease)
+
+    # Bytes: no transaction is open
+
+    def _read(self, batch: Sequence[CopyRef]) -> list[tuple[CopyRef, Reading]]:
+        """Read ``batch`` and write down all but what is to be mended, which is returned."""
+        open_refs = set(batch)
+        to_mend: list[tuple[CopyRef, Reading]] = []
+        told: list[tuple[CopyRef, Reading]] = []
+        wrote = time.monotonic()
+        for some in self._readers.read(batch):
+            for ref, reading in some:
+                if reading is None:
+                    continue
+                open_refs.remove(ref)
+                self._answers.seen[ref.store, reading.outcome] += 1
+                (to_mend if self._scope.mend and reading.mendable else told).append((ref, reading))
+            answered = self._answers.counts.expected + len(told) + len(to_mend)
+            self._watch.progress(answered, max(self._total, self._taken))
+            if time.monotonic() - wrote > self._watch.lease.total_seconds() / 12:
+                self._answers.told(told)
+                self._hold([*open_refs, *(ref for ref, _ in to_mend)])
+                told, wrote = [], time.monotonic()
+        self._answers.told(told)
+        if open_refs:
+            self._give_back(open_refs)
+        return to_mend
+
+    def _mend(self, ref: CopyRef, reading: Reading) -> None:
+        with self._watch.catalogue.reading() as session:
+            others = copies.refs_of(session, ref.aip_id)
+        prepared: list[Evidence] = []
+
+        def may_replace(evidence: Evidence) -> bool:
+            prepared.append(evidence)
+            return self._answers.damaged(ref, reading, evidence)
+
+        if self._emptied(ref.store):
+            told = (
+                f"the store {ref.store!r} has none of the copies that should be in it: it was emptied or exchanged, "
+                "and is not filled unasked; if it is the right store, audit all of this store and no other"
+            )
+            mending = Mending(False, told, decision=True)
+        else:
+            mending = self._mended(ref, reading, others, may_replace)
+        self._answers.mended(ref, reading, mending, already_told=bool(prepared))
+
+    def _mended(
+        self, ref: CopyRef, reading: Reading, others: Sequence[CopyRef], may_replace: Callable[[Evidence], bool]
+    ) -> Mending:
+        watch = self._watch
+        try:
+            return mend(
+                ref, reading, watch.stores, others, watch.quarantine, clock=watch.clock, may_replace=may_replace
+            )
+        except MahfuzError:
+            raise
+        except Exception as error:
+            log.exception("mending of %s in %s failed", ref.key, ref.store)
+            return Mending(False, f"our own fault: {type(error).__name__}: {error}", doubt=True)
+
+    def _emptied(self, store: str) -> bool:
+        asked_for = self._scope.store == store and not self._scope.due
+        found = self._answers.seen[store, AuditOutcome.INTACT] + self._answers.seen[store, AuditOutcome.DAMAGED]
+        return not asked_for and not found and self._answers.seen[store, AuditOutcome.MISSING] >= EMPTIED
+
+    # Rows: short transactions
+
+    def _begin(self) -> None:
+        with self._watch.catalogue.writing() as session:
+            self._number = rounds.begin(session, str(self._scope), self._started)
+
+    def _note(self, finished_at: datetime | None = None) -> None:
+        if self._number is not None:
+            with self._watch.catalogue.writing() as session:
+                rounds.note(session, self._number, self._answers.counts, finished_at=finished_at)
+
+    def _hold(self, refs: Sequence[CopyRef]) -> None:
+        with self._watch.catalogue.writing() as session:
+            copies.renew(session, refs, until=self._watch.clock() + self._watch.lease)
+
+    def _give_back(self, refs: set[CopyRef]) -> None:
+        with self._watch.catalogue.writing() as session:
+            copies.give_back(session, list(refs))
+        self._taken -= len(refs)
+        self._stopped = True

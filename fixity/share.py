@@ -1,0 +1,37 @@
+"""An even share a day: how many copies a due round may take, so that a wave is spread and a promise still kept."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from repository.catalogue import copies, rounds, tallies
+
+SMALLEST_SHARE = 1000
+"""A day's share is never less than this: a small archive gains nothing by waiting."""
+
+LATE_AT_ONCE = 100_000
+"""Late copies are counted no further than this in each store; the next tick counts again."""
+
+
+def share_left(session: Session, days: Callable[[str], float], at: datetime) -> int:
+    """How many due copies may be read now.
+
+    What is left of the day's share (all copies of a store divided by the days of its
+    promise, over all stores, less what due rounds took up in the last 24 hours), or as many
+    as have outlived their promise already, whichever is more: lateness is never spared.
+    """
+    held: Counter[str] = Counter()
+    for (store, _state), count in tallies.of(session, "copies").items():
+        held[store] += count.number
+    share = sum(math.ceil(number / max(days(store), 1.0)) for store, number in held.items())
+    taken = rounds.read_since(session, at - timedelta(days=1), "due")
+    late = sum(
+        copies.late(session, store, verified_before=at - timedelta(days=days(store)), at=at, up_to=LATE_AT_ONCE)
+        for store in held
+    )
+    return max(late, max(share, SMALLEST_SHARE) - taken, 0)

@@ -1,0 +1,427 @@
+"""A round takes each copy once, the longest unverified first, and its figures add up whatever happens."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from builders import flipped
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+from watched import START, FaultyStore, Killed, Miniature, miniature
+
+from fixity import rounds as rounds_module
+from fixity import share
+from fixity.rounds import Scope, run_round
+from fixity.silence import DOUBTS_IN_A_ROW, REST_SECONDS, Silence
+from repository.catalogue import copies, rounds
+from repository.errors import UsageError
+from repository.models import Copy, Event, Round
+from repository.vocabulary import AuditOutcome, bag_key
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+
+
+@pytest.fixture
+def small(tmp_path: Path, sqlite_url: str) -> Miniature:
+    return miniature(tmp_path, sqlite_url)
+
+
+def rows_of_rounds(small: Miniature) -> list[tuple[str, bool, int, int]]:
+    """(scope, finished, expected, sum of the outcomes) of every round, the oldest first."""
+    with small.catalogue.reading() as session:
+        return [
+            (
+                row.scope,
+                row.finished_at is not None,
+                row.expected,
+                row.intact + row.damaged + row.missing + row.unreadable,
+            )
+            for row in session.execute(select(Round).order_by(Round.id)).scalars()
+        ]
+
+
+# --- doubt ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_store_is_unreadable_and_nothing_is_repaired_or_verified(tmp_path: Path, database_url: str) -> None:
+    small = miniature(tmp_path, database_url)
+    before = [small.copy("main", bag).verified_at for bag in small.bags]
+    small.clock.forward(days=1)
+    small.stores["main"].silent = True
+    report = small.audit()
+    assert small.stores["main"].happened["silent"]
+    assert (report.expected, report.intact, report.unreadable, report.mended) == (6, 3, 3, 0)
+    assert (report.checked, report.exit_status) == (3, 3)
+    assert [small.copy("main", bag).verified_at for bag in small.bags] == before
+    assert {small.copy("main", bag).state for bag in small.bags} == {"intact"}
+    assert {small.copy("main", bag).unreadable_since for bag in small.bags} == {small.clock.now}
+    assert small.tallied() == {("main", "unreadable"): 3, ("second", "intact"): 3}
+    assert not small.stores["main"].happened["replaced"]
+    assert small.events(small.bags[0], "main")[-1][:2] == ("fixity check", "unknown")
+    small.stores["main"].silent = False
+    small.clock.forward(hours=1)
+    assert small.audit(due=True).intact == 3
+    assert small.tallied() == {("main", "intact"): 3, ("second", "intact"): 3}
+    small.catalogue.close()
+
+
+def test_a_store_that_falls_silent_in_the_middle_is_left_alone_and_the_others_go_on(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    small = miniature(tmp_path, sqlite_url, bags=25)
+    small.stores["main"].silent_after = 10
+    report = run_round(replace(small.watch, readers=1), Scope(due=False))
+    assert (report.expected, report.intact, report.unreadable, report.mended) == (50, 35, 15, 0)
+    assert report.silent == ("main",)
+    assert small.stores["main"].happened["silent"] == DOUBTS_IN_A_ROW, "it is not hammered"
+    assert sum("not asked" in trouble.detail for trouble in report.troubles) == 15 - DOUBTS_IN_A_ROW
+    assert small.tallied() == {("main", "intact"): 10, ("main", "unreadable"): 15, ("second", "intact"): 25}
+
+
+def test_a_due_round_takes_no_more_copies_of_a_silent_store(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds_module, "BATCH", 20)
+    small = miniature(tmp_path, sqlite_url, bags=40)
+    small.stores["main"].silent = True
+    report = small.audit(due=True)
+    assert report.intact == 40
+    assert 0 < report.unreadable <= 20, "the first batch only: the others stay due and are not marked one by one"
+    assert report.overdue == 0 or report.overdue + report.expected == 80
+
+
+def test_silence_ends_with_the_first_answer_and_is_asked_for_now_and_then() -> None:
+    now = [0.0]
+    silence = Silence(lambda: now[0])
+    for _ in range(DOUBTS_IN_A_ROW):
+        assert silence.may_ask()
+        silence.heard(AuditOutcome.UNREADABLE)
+    assert silence.fallen
+    assert not silence.may_ask()
+    now[0] += REST_SECONDS
+    assert [silence.may_ask() for _ in range(3)] == [True, False, False]
+    silence.heard(AuditOutcome.DAMAGED)
+    assert silence.may_ask()
+    assert not silence.fallen
+
+
+def test_one_object_that_a_talking_store_cannot_give_is_pointed_out(small: Miniature) -> None:
+    bag = small.bags[1]
+    small.path("main", bag).unlink()
+    small.path("main", bag).mkdir()
+    small.stores["main"].head = lambda key: FaultyStore.head(small.stores["second"], key)  # type: ignore[method-assign]
+    report = small.audit()
+    (trouble,) = report.troubles
+    assert (trouble.outcome, report.exit_status) == ("unreadable", 3)
+    assert "2 other copies whole" in trouble.detail
+
+
+def test_a_copy_in_a_store_that_is_not_configured_any_more_is_unreadable(small: Miniature) -> None:
+    report = small.audit({"second": small.stores["second"]})
+    assert (report.expected, report.intact, report.unreadable) == (6, 3, 3)
+    assert {trouble.detail for trouble in report.troubles} == {"no store of this name is configured any more"}
+    assert small.copy("main", small.bags[0]).next_due == START + timedelta(days=1)
+
+
+def test_an_emptied_store_is_not_filled_unasked(tmp_path: Path, sqlite_url: str) -> None:
+    small = miniature(tmp_path, sqlite_url, bags=12)
+    for bag in small.bags:
+        small.path("second", bag).unlink()
+    report = small.audit()
+    assert (report.missing, report.mended, report.decisions, report.exit_status) == (12, 0, 12, 4)
+    assert not small.stores["second"].happened["replaced"]
+    assert "emptied or exchanged" in report.troubles[0].detail
+    report = small.audit(store="second")
+    assert (report.expected, report.missing, report.mended) == (12, 12, 12), "asked for, it is"
+    assert all(small.whole("second", bag) for bag in small.bags)
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_figures_add_up_whatever_happens_to_the_copies(small: Miniature, data: st.DataObject) -> None:
+    wanted = Counter[str]()
+    whole = {bag.article_id: bag.path.read_bytes() for bag in small.bags}
+    for name, store in small.stores.items():
+        store.silent = data.draw(st.booleans(), label=f"{name} silent")
+        for bag in small.bags:
+            path = small.path(name, bag)
+            path.write_bytes(whole[bag.article_id])
+            fault = data.draw(st.sampled_from(["none", "flip", "gone", "short"]), label=f"{name} {bag.article_id[:4]}")
+            if fault == "flip":
+                small.write(name, bag, flipped(whole[bag.article_id], data.draw(st.integers(0, bag.bytes - 1))))
+            elif fault == "gone":
+                path.unlink()
+            elif fault == "short":
+                small.write(name, bag, whole[bag.article_id][: data.draw(st.integers(0, bag.bytes - 1))])
+            outcome = {"none": "intact", "flip": "damaged", "short": "damaged", "gone": "missing"}[fault]
+            wanted["unreadable" if store.silent else outcome] += 1
+    mend = data.draw(st.booleans(), label="mend")
+    small.clock.forward(minutes=1)
+    report = small.audit(mend=mend)
+    found = (report.intact, report.damaged, report.missing, report.unreadable)
+    if not mend:
+        assert found == tuple(wanted[name] for name in ("intact", "damaged", "missing", "unreadable"))
+        assert report.mended == 0
+    assert report.expected == 6
+    assert sum(found) == 6
+    assert report.mended <= report.damaged + report.missing
+    assert report.troubles_in_all == len(report.troubles) == 6 - report.intact
+    assert rows_of_rounds(small)[-1][1:] == (True, 6, 6)
+    small.tallied()
+
+
+def test_without_mending_nothing_is_changed_in_any_store(small: Miniature) -> None:
+    data = flipped(small.bytes_of("main", small.bags[0]), 900)
+    small.write("main", small.bags[0], data)
+    report = small.audit(mend=False)
+    assert (report.damaged, report.mended, report.exit_status) == (1, 0, 1)
+    assert small.bytes_of("main", small.bags[0]) == data
+    assert not small.quarantined()
+    assert small.copy("main", small.bags[0]).state == "damaged"
+
+
+def test_damage_is_named_before_doubt_and_a_decision_before_both(small: Miniature) -> None:
+    small.write("main", small.bags[0], b"damaged")
+    assert small.audit(mend=False).exit_status == 1
+    small.stores["second"].silent = True
+    report = small.audit(mend=False)
+    assert (report.damaged, report.unreadable, report.exit_status) == (1, 3, 1)
+    assert replace(report, decisions=1).exit_status == 4
+    small.stores["main"].silent = True
+    assert small.audit(mend=False).exit_status == 3
+
+
+def test_every_reading_leaves_one_event(small: Miniature) -> None:
+    for _ in range(3):
+        small.audit()
+    with small.catalogue.reading() as session:
+        told = session.execute(select(Event.type, Event.outcome, Event.agent).where(Event.store.is_not(None))).all()
+    assert len(told) == 18
+    assert set(told) == {("fixity check", "success", "mahfuz test")}
+
+
+def test_a_scope_without_copies_is_refused_and_not_called_whole(small: Miniature) -> None:
+    with pytest.raises(UsageError, match="no copy is known"):
+        small.audit(article_id="0" * 32)
+    with pytest.raises(UsageError, match="no store is named 'third'"):
+        small.audit(store="third")
+    report = small.audit(article_id=small.bags[0].article_id, store="main")
+    assert (report.expected, report.scope) == (1, f"all article {small.bags[0].article_id} store main")
+
+
+# --- which copies next ------------------------------------------------------------------------------------------------
+
+
+def test_after_three_days_without_a_watch_all_that_is_overdue_is_read_once_the_oldest_first(
+    tmp_path: Path, database_url: str
+) -> None:
+    small = miniature(tmp_path, database_url, bags=12, stores=("main",), due=START + timedelta(days=365))
+    order = random.Random(3).sample(small.bags, 12)
+    with small.catalogue.writing() as session:
+        for hours, bag in enumerate(order):
+            row = small.copy("main", bag)
+            due = START + timedelta(hours=6 * (hours + 1))
+            session.execute(update(Copy).where(Copy.aip_id == row.aip_id).values(next_due=due))
+    assert small.audit(due=True).expected == 0
+    small.clock.forward(days=3)
+    report = run_round(replace(small.watch, readers=1), Scope(due=True))
+    assert (report.expected, report.intact, report.overdue) == (12, 12, 0)
+    assert small.stores["main"].opened == [bag_key(bag.article_id, 1) for bag in order]
+    small.clock.forward(minutes=1)
+    assert small.audit(due=True).expected == 0
+    dues = [small.copy("main", bag).next_due - small.clock.now for bag in order]
+    assert all(timedelta(days=71) < due < timedelta(days=90) for due in dues)
+    assert len(set(dues)) == 12
+    small.catalogue.close()
+
+
+def test_a_due_round_without_work_leaves_no_trace(tmp_path: Path, sqlite_url: str) -> None:
+    small = miniature(tmp_path, sqlite_url, due=START + timedelta(seconds=1))
+    report = small.audit(due=True)
+    assert (report.expected, report.exit_status) == (0, 0)
+    assert rows_of_rounds(small) == []
+    assert not small.events(small.bags[0])
+
+
+def test_a_wave_is_spread_over_days_unless_a_promise_would_be_broken(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "SMALLEST_SHARE", 4)
+    small = miniature(tmp_path, sqlite_url, bags=20, stores=("main",), fixity_days=5)
+    with small.catalogue.writing() as session:
+        session.execute(update(Copy).values(verified_at=START - timedelta(days=4.1)))
+    assert [small.audit(due=True).expected for _ in range(2)] == [4, 0], "a fifth of 20 a day, and no more that day"
+    small.clock.forward(days=1, seconds=1)
+    report = small.audit(due=True)
+    assert report.expected == 16, "now the promise of five days would be broken: lateness is never spared"
+    assert report.overdue == 0
+
+
+def test_copies_loaded_together_come_back_evenly_over_the_cycle() -> None:
+    at = START
+    firsts = Counter[int]()
+    for number in range(9000):
+        article = f"{number:032x}"
+        first = copies.first_due(article, 1, "main", at, 90)
+        again = copies.next_due(article, 1, "main", at, 90)
+        assert timedelta(days=9) <= first - at <= timedelta(days=90)
+        assert timedelta(days=72) <= again - at <= timedelta(days=90)
+        assert first == copies.first_due(article, 1, "main", at, 90)
+        firsts[(first - at).days] += 1
+    assert max(firsts.values()) < 2 * 9000 / 81
+    assert copies.first_due("0" * 32, 1, "main", at, 90) != copies.first_due("0" * 32, 1, "second", at, 90)
+    assert copies.next_due("0" * 32, 1, "main", at, 0) > at, "a round ends whatever the policy says"
+
+
+def in_threads(act: Callable[[], object], number: int) -> None:
+    """``act`` in so many threads at once; what one of them raises is raised here."""
+    with ThreadPoolExecutor(number) as pool:
+        for done in [pool.submit(act) for _ in range(number)]:
+            done.result()
+
+
+def test_two_rounds_at_once_read_no_copy_twice(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = miniature(tmp_path, database_url, bags=20)
+    both_have_claims = threading.Barrier(2, timeout=60)
+    reports = []
+
+    def one() -> None:
+        def wait_for_the_other(_done: int, _of_all: int) -> None:
+            if not waited.is_set():
+                waited.set()
+                both_have_claims.wait()
+
+        waited = threading.Event()
+
+        watch = replace(small.watch, readers=1, progress=wait_for_the_other)
+        reports.append(run_round(watch, Scope(due=True)))
+
+    monkeypatch.setattr(rounds_module, "BATCH", 3)
+    in_threads(one, 2)
+    assert sum(report.expected for report in reports) == 40
+    assert all(report.expected for report in reports), "both took a part"
+    for store in small.stores.values():
+        assert set(Counter(store.opened).values()) == {1}
+        assert len(store.opened) == 20
+    assert small.tallied() == {("main", "intact"): 20, ("second", "intact"): 20}
+    small.catalogue.close()
+
+
+def test_claims_of_several_watches_never_overlap(tmp_path: Path, database_url: str) -> None:
+    small = miniature(tmp_path, database_url, bags=20)
+    taken: list[tuple[int, str]] = []
+
+    def claim() -> None:
+        while True:
+            with small.catalogue.writing() as session:
+                refs = copies.claim_due(session, at=START, lease_for=timedelta(hours=1), limit=3)
+            if not refs:
+                return
+            taken.extend((ref.aip_id, ref.store) for ref in refs)
+
+    in_threads(claim, 4)
+    assert len(taken) == len(set(taken)) == 40
+    small.catalogue.close()
+
+
+# --- interruption -----------------------------------------------------------------------------------------------------
+
+
+def test_a_round_that_was_killed_is_taken_up_when_its_claims_lapse(tmp_path: Path, database_url: str) -> None:
+    small = miniature(tmp_path, database_url, bags=6, stores=("main",))
+    killed: list[str] = []
+
+    def kill(key: str, _before: int, data: bytes) -> bytes:
+        killed.append(key)
+        raise Killed
+
+    small.stores["main"].garbles = kill
+    with pytest.raises(Killed):
+        small.audit(due=True)
+    assert killed
+    assert rows_of_rounds(small) == [("due", False, 0, 0)], "it is seen that it never ended"
+    small.stores["main"].garbles = None
+    assert small.audit(due=True).expected == 0, "its claims stand"
+    small.clock.forward(hours=1)
+    report = small.audit(due=True)
+    assert (report.expected, report.intact) == (6, 6)
+    assert rows_of_rounds(small) == [("due (interrupted)", True, 0, 0), ("due", True, 6, 6)]
+    with small.catalogue.reading() as session:
+        newest, interrupted = rounds.latest(session)
+        assert rounds.was_interrupted(interrupted)
+        assert not rounds.was_interrupted(newest)
+        assert rounds.label(interrupted) == "due"
+    small.catalogue.close()
+
+
+def test_a_whole_round_does_not_wait_for_the_claims_of_a_dead_one(small: Miniature) -> None:
+    with small.catalogue.writing() as session:
+        assert len(copies.claim_due(session, at=START, lease_for=timedelta(hours=1), limit=100)) == 6
+    assert small.audit(due=True).expected == 0
+    assert small.audit().intact == 6
+
+
+def test_a_living_round_that_was_taken_for_dead_opens_itself_again(small: Miniature) -> None:
+    with small.catalogue.writing() as session:
+        first = rounds.begin(session, "all", START)
+    with small.catalogue.writing() as session:
+        rounds.begin(session, "due", START)
+    assert [row[:2] for row in rows_of_rounds(small)] == [("all (interrupted)", True), ("due", False)]
+    with small.catalogue.writing() as session:
+        rounds.note(session, first, rounds.RoundCounts(intact=1))
+    assert [row[:2] for row in rows_of_rounds(small)] == [("all", False), ("due", False)]
+
+
+def test_what_an_overtaken_round_reads_is_not_written_over_newer_knowledge(small: Miniature) -> None:
+    with small.catalogue.writing() as session:
+        slow = copies.claim_due(session, at=START, lease_for=timedelta(hours=1), limit=100)
+    small.path("main", small.bags[0]).unlink()
+    assert small.audit(mend=False).missing == 1
+    with small.catalogue.writing() as session:
+        verdicts = [copies.Verdict(ref, AuditOutcome.INTACT, START, START) for ref in slow if ref.store == "main"]
+        assert copies.record_all(session, verdicts) == {}
+    assert small.copy("main", small.bags[0]).state == "missing"
+
+
+def test_a_round_asked_to_stop_writes_down_what_it_read_and_gives_the_rest_back(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    small = miniature(tmp_path, sqlite_url, bags=20, stores=("main",))
+    main = small.stores["main"]
+    watch = replace(small.watch, readers=1, stopping=lambda: len(main.opened) >= 5)
+    report = run_round(watch, Scope(due=True))
+    assert (report.expected, report.intact, report.stopped, report.exit_status) == (5, 5, True, 3)
+    assert small.audit(due=True).expected == 15, "nobody waits for a lease"
+
+
+def test_no_transaction_is_open_while_bytes_move(tmp_path: Path, sqlite_url: str) -> None:
+    small = miniature(tmp_path, sqlite_url)
+    wrote: list[int] = []
+
+    def write(_key: str, _before: int, data: bytes) -> bytes:
+        with small.catalogue.writing() as session:
+            wrote.append(len(session.execute(select(Copy.aip_id)).all()))
+        return data
+
+    for store in small.stores.values():
+        store.garbles = write
+    small.write("main", small.bags[0], b"damaged")
+    assert small.audit().mended == 1
+    assert wrote
