@@ -28,16 +28,20 @@ class Asked:
     """What was said before the command's name."""
 
     config_file: Path | None
+    staying: bool = False
+    """For a server, which logs what it does."""
 
     def loaded(self) -> Loaded:
         """The settings with their origins. Raises UsageError."""
-        found = load(self.config_file)
-        logs.configure(found.settings.log.level)
-        return found
+        return load(self.config_file)
 
     def settings(self) -> Settings:
         """The settings. Raises UsageError."""
-        return self.loaded().settings
+        found = self.loaded()
+        # A person at a terminal reads the answer; what stays in the background tells its story line by line.
+        said = found.origins["log.level"] != "default"
+        logs.configure(found.settings.log.level if said or self.staying else "warning")
+        return found.settings
 
     @contextmanager
     def archive(self, *, with_stores: bool = True) -> Iterator[wiring.Archive]:

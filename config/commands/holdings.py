@@ -12,6 +12,7 @@ from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
 from repository import bags
+from repository.bags.second_opinion import bagit_opinion
 from repository.catalogue import Catalogue, copies, tallies
 from repository.catalogue import holdings as rows
 from repository.errors import MahfuzError, ObjectMissing, StoreUnavailable, UsageError
@@ -121,7 +122,7 @@ def bag(asked: Asked, id_or_doi: str, number: int | None, target: Path, json_wan
 def verify(_asked: Asked, path: Path, with_bagit: bool, json_wanted: bool) -> None:
     """Judge any bag, a tar or a folder, ours or not, by RFC 8493."""
     report = bags.verify_path(path)
-    opinion = bags.bagit_opinion(path) if with_bagit else None
+    opinion = bagit_opinion(path) if with_bagit else None
     findings = [*report.findings, *([opinion] if opinion else [])]
     valid = report.valid and opinion is None
     data = {

@@ -81,6 +81,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
 @click.pass_obj
 def serve(asked: Asked, host: str, port: int) -> None:
     """Serve the pages and OAI-PMH."""
+    asked = replace(asked, staying=True)
     with asked.archive() as archive:
         settings = archive.settings
         archive.catalogue.close()
@@ -91,6 +92,7 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.pass_obj
 def clock(asked: Asked) -> None:
     """Look again and again for copies that are due, and have them read. One clock runs; a second one waits."""
+    asked = replace(asked, staying=True)
     with asked.archive() as archive:
         stop = threading.Event()
         watch = replace(archive.watch(), stopping=stop.is_set)
@@ -108,6 +110,7 @@ def clock(asked: Asked) -> None:
 @click.pass_obj
 def worker(asked: Asked) -> None:
     """Take in what lies in the inbox, and take up what was interrupted."""
+    asked = replace(asked, staying=True)
     with asked.archive() as archive:
         door = archive.door()
 

@@ -16,28 +16,35 @@ from repository.errors import UsageError
 
 
 @click.command()
-@click.option("--due", "which", flag_value="due", default=True, help="What is due today (the default).")
+@click.option("--due", "which", flag_value="due", help="What is due today (the default, unless a store is named).")
 @click.option("--all", "which", flag_value="all", help="Every copy.")
 @click.option("--article", "article_id", help="The copies of one article, by its id or DOI.")
-@click.option("--store", help="Only the copies in this store.")
+@click.option("--store", help="Every copy in this store (with --due: what is due there).")
 @click.option("--deep", is_flag=True, help="Check every manifest inside the bags as well.")
 @click.option("--no-mend", is_flag=True, help="Only tell; mend nothing.")
 @as_json
 @click.pass_obj
 def audit(
-    asked: Asked, which: str, article_id: str | None, store: str | None, deep: bool, no_mend: bool, json_wanted: bool
+    asked: Asked,
+    which: str | None,
+    article_id: str | None,
+    store: str | None,
+    deep: bool,
+    no_mend: bool,
+    json_wanted: bool,
 ) -> None:
     """Read copies to the last byte, and make damaged ones whole from one that has just been verified."""
     with asked.archive() as archive, progress("copies") as bar:
         if store is not None:
             archive.store(store)
+            which = which or "all"
         if article_id is not None:
             with archive.catalogue.reading() as session:
                 found = holdings.find_article(session, article_id)
             if found is None:
                 raise UsageError(f"no article has the id or DOI {article_id!r}")
             article_id, which = found.id, "all"
-        scope = Scope(due=which == "due", article_id=article_id, store=store, deep=deep, mend=not no_mend)
+        scope = Scope(due=which in (None, "due"), article_id=article_id, store=store, deep=deep, mend=not no_mend)
         report = run_round(replace(archive.watch(), progress=bar), scope)
 
     data: dict[str, Any] = report.as_json()
