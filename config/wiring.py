@@ -94,6 +94,7 @@ class Archive:
             catalogue=self.catalogue,
             stores=self.by_name,
             fixity_days={store.name: self.fixity_days(store.name) for store in self.stores},
+            deep_days=self.settings.policy.deep_fixity_days,
             quarantine=self.home / "quarantine",
             agent=AGENT,
             clock=utc_now,

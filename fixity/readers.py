@@ -25,7 +25,14 @@ NOT_CONFIGURED = "no store of this name is configured any more"
 class Readers:
     """The threads that read for one round; ``at_once`` for each store. A context manager: leaving it ends them."""
 
-    def __init__(self, stores: Mapping[str, Store], *, at_once: int, deep: bool, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        stores: Mapping[str, Store],
+        *,
+        at_once: int,
+        deep: Callable[[CopyRef], bool],
+        stopping: Callable[[], bool],
+    ) -> None:
         self._stores, self._at_once = stores, at_once
         self._deep, self._stopping = deep, stopping
         self._pools: dict[str, ThreadPoolExecutor] = {}
@@ -72,7 +79,7 @@ class Readers:
         if not silence.may_ask():
             return Reading(AuditOutcome.UNREADABLE, detail="not asked: the store has fallen silent in this round")
         try:
-            reading = audit(self._stores[ref.store], ref, deep=self._deep)
+            reading = audit(self._stores[ref.store], ref, deep=self._deep(ref))
         except Exception as error:
             # A fault of ours says nothing of the bytes; the round goes on and the log has the trace.
             log.exception("audit of %s in %s failed", ref.key, ref.store)

@@ -43,11 +43,19 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
     article, DatabaseUnavailable when the catalogue goes away (what was written down stands).
     """
     began = time.monotonic()
-    with Readers(watch.stores, at_once=watch.readers, deep=scope.deep, stopping=watch.stopping) as readers:
+    with Readers(watch.stores, at_once=watch.readers, deep=_deep(watch, scope), stopping=watch.stopping) as readers:
         going = _Round(watch, scope, readers)
         while going.step():
             pass
         return going.end(began)
+
+
+def _deep(watch: Watch, scope: Scope) -> Callable[[CopyRef], bool]:
+    """Whether a copy's manifests are checked this time: all of them if asked for, else those whose turn it is."""
+    if scope.deep or not scope.due:
+        return lambda _ref: scope.deep
+    now = watch.clock()
+    return lambda ref: watch.deep_turn(ref, now)
 
 
 class _Round:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from repository.catalogue import Catalogue
+from repository.catalogue.copies import CopyRef
 from repository.storage import Store
 
 LEASE = timedelta(hours=1)
@@ -35,12 +37,26 @@ class Watch:
     progress: Callable[[int, int], None] = lambda _done, _of_all: None
     stopping: Callable[[], bool] = lambda: False
     """Asked before every reading: True ends the round early, with everything that was read written down."""
+    deep_days: float | None = None
+    """Within how many days the manifests inside each bag are checked as well; None: only when asked for."""
     readers: int = READERS
     lease: timedelta = LEASE
 
     def days(self, store: str) -> float:
         """The promise for ``store``."""
         return self.fixity_days.get(store, FIXITY_DAYS)
+
+    def deep_turn(self, ref: CopyRef, at: datetime) -> bool:
+        """Whether the reading of ``ref`` at ``at`` is a deep one: one in every ``deep_days / days`` of its cycles.
+
+        Which one follows from the copy's name and the date alone, so that nothing need be kept and
+        each day has its share of deep readings.
+        """
+        if self.deep_days is None:
+            return False
+        every = max(1, int(self.deep_days / self.days(ref.store)))
+        cycle = int(at.timestamp() / (self.days(ref.store) * 86400))
+        return (cycle + zlib.crc32(f"{ref.key}@{ref.store}".encode())) % every == 0
 
 
 @dataclass(frozen=True, slots=True)

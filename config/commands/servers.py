@@ -213,7 +213,7 @@ def _wait_until_ready(port: int, children: dict[str, subprocess.Popen[bytes]]) -
     while True:
         _all_alive(children)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):  # noqa: S310 (loopback)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
                 return
         except (urllib.error.URLError, OSError) as error:
             if time.monotonic() > deadline:

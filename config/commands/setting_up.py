@@ -54,7 +54,12 @@ def init(asked: Asked, json_wanted: bool) -> None:
             "stores": list(archive.by_name),
             "home": str(archive.home),
         }
-    answer(json_wanted, data, lambda console: [console.print(f"{k:10} {v}", markup=False) for k, v in data.items()][0])
+
+    def say(console: Console) -> None:
+        for key, value in data.items():
+            console.print(f"{key:10} {value}", markup=False)
+
+    answer(json_wanted, data, say)
 
 
 @click.command()
@@ -122,10 +127,8 @@ def _stores(archive: wiring.Archive) -> Iterator[Line]:
                 f"store {store.name}", Verdict.DOUBT, str(error), "start the store, mount its disk, or mend its url"
             )
             continue
-        for item in found.lines():
-            verdict = Verdict.NOTE if item.verdict == "no" and not item.needed else Verdict.GOOD
-            if item.needed and item.verdict != "yes":
-                verdict = Verdict.BAD
+        for item in found.tried:
+            verdict = Verdict.GOOD if item.verdict == "yes" else Verdict.BAD if item.alarming else Verdict.NOTE
             yield Line(f"store {store.name}: {item.name}", verdict, f"{item.verdict}: {item.detail}")
 
 
