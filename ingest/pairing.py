@@ -125,7 +125,7 @@ class _Pairing:
 
     def _named(self, claim: Claim, name: str, *, pdf: bool) -> list[File]:
         """The files that a name written in the XML means: from the XML's folder, below it, or the only one anywhere."""
-        written = re.sub(r"^file:(//)?", "", name.replace("\\", "/")).partition("?")[0].partition("#")[0]
+        written = name.replace("\\", "/").partition("?")[0].partition("#")[0]
         for text in dict.fromkeys((written, unquote(written))):
             for variant in (text, text + ".pdf") if pdf else (text,):
                 path = posixpath.normpath(posixpath.join(claim.folder, variant.lstrip("/")))

@@ -10,16 +10,12 @@ from ingest.claims import Claim
 from ingest.dialects import Described, Description, Format, Kind
 from ingest.findings import finding
 from ingest.pairing import pair
-from ingest.unpack import Member, Unpacked
+from ingest.unpack import LARGEST_METADATA, Member, Unpacked
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Finding
 
 Describe = Callable[[bytes, str], Description]
 
-LARGEST_METADATA = 64 << 20
-"""Bytes of one metadata file that are read into memory at once."""
-
-_METADATA = (".xml", ".nxml", ".xml.meta", ".sgm", ".sgml")
 _PAPERS = frozenset(("bagit.txt", "bag-info.txt", "fetch.txt", "mimetype"))
 
 
@@ -67,7 +63,9 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
     delivery that has only one. What stays unclaimed is UNPAIRED_FILE, or METADATA_MISSING when nothing in the
     delivery describes an article, or SET_INCOMPLETE when there is nothing but accompanying files.
     """
-    described = {member.name: _described(member, describe) for member in unpacked.members if _is_metadata(member)}
+    described = {
+        member.name: _described(member, describe) for member in unpacked.members if member.is_named_as_metadata
+    }
     papers = {
         member.name
         for member in unpacked.members
@@ -92,10 +90,6 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
     left = tuple(member for member in unpacked.members if member.name in paired.unclaimed)
     findings = _about(left, papers, unpacked, described, articles=len(paired.claims))
     return Grouping(tuple(_sips(paired.claims)), left, tuple(findings))
-
-
-def _is_metadata(member: Member) -> bool:
-    return machine_lower(member.name).endswith(_METADATA)
 
 
 def _described(member: Member, describe: Describe) -> Description:

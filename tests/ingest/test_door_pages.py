@@ -1,0 +1,122 @@
+"""The pages of the door: deliveries by state, and a receipt that says what, where and what to do."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pages
+import pytest
+from lxml import html
+
+from ingest.findings import CODES, finding
+from ingest.web import remedy, what
+from repository.catalogue import deliveries
+from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Level
+
+
+@pytest.fixture
+def archive(database_url: str) -> Iterator[pages.Site]:
+    site = pages.site(database_url)
+    yield site
+    site.catalogue.close()
+
+
+def deliver(archive: pages.Site, number: int, state: DeliveryState, lines: int = 0) -> str:
+    with archive.catalogue.writing() as rows:
+        at = pages.NOW - timedelta(hours=number // 2)
+        made = deliveries.accept(rows, "Örnek Yayınevi", [f"teslimat {number}.zip"], f"{number:064x}", 1000, at)
+        deliveries.begin(rows, made.id)
+        deliveries.finish(
+            rows,
+            made.id,
+            state,
+            [finding("JUNK_IGNORED", "__MACOSX/._x")],
+            [
+                deliveries.ArticleLine(
+                    place, f"m{place}.xml", None, None, f"<b>Makale {place}</b>", None, ArticleOutcome.REFUSED,
+                    (finding("ISSN_INVALID", f"m{place}.xml", 40, issn="1300-7008"),),
+                )
+                for place in range(lines)
+            ],
+            at,
+        )  # fmt: skip
+        return made.id
+
+
+def test_deliveries_are_listed_once_each_the_newest_first(
+    archive: pages.Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.web.A_PAGE", 3)
+    for number in range(11):
+        deliver(archive, number, DeliveryState.REFUSED if number % 3 == 0 else DeliveryState.ACCEPTED)
+    browser = archive.staff_client()
+
+    def walk(address: str) -> list[str]:
+        met = []
+        while address:
+            page = html.fromstring(browser.get(address).text)
+            met += [str(link) for link in page.xpath("//tbody/tr/th/a/@href")]
+            address = next((str(link) for link in page.xpath("//a[@rel='next']/@href")), "")
+        return met
+
+    every, refused = walk("/staff/ingest"), walk("/staff/ingest?state=refused")
+    assert len(every) == len(set(every)) == 11
+    assert len(refused) == 4
+    assert set(refused) < set(every)
+    lines = list(csv.DictReader(io.StringIO(browser.get("/staff/ingest?format=csv").text)))
+    assert [f"/deliveries/{line['delivery']}" for line in lines] == every
+    moments = [line["accepted_on"] for line in lines]
+    assert moments == sorted(moments, reverse=True)
+
+
+def test_a_receipt_says_what_where_and_what_to_do_in_both_languages(archive: pages.Site) -> None:
+    identifier = deliver(archive, 1, DeliveryState.PARTIAL, lines=1)
+    browser = archive.staff_client()
+    turkish, english = browser.get(f"/deliveries/{identifier}").text, browser.get(f"/deliveries/{identifier}?lang=en").text
+    for text, said in (
+        (turkish, ("1300-7008 bir ISSN değil.", "satır 40", "doğru ISSN’sini yazıp", "kısmen kabul edildi")),
+        (english, ("1300-7008 is not an ISSN.", "line 40", "true ISSN", "partly accepted")),
+    ):
+        for words in said:
+            assert words in text
+    assert "&lt;b&gt;Makale 0&lt;/b&gt;" in turkish
+
+
+def test_a_long_receipt_is_walked_page_by_page(archive: pages.Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.web.A_PAGE", 4)
+    identifier = deliver(archive, 1, DeliveryState.REFUSED, lines=11)
+    browser, address, met = archive.staff_client(), f"/deliveries/{identifier}", []
+    while address:
+        page = html.fromstring(browser.get(address).text)
+        met += [str(text) for text in page.xpath("//section[@class='receipt-article']//h3//text()")]
+        address = next((str(link) for link in page.xpath("//a[@rel='next']/@href")), "")
+    assert met == [f"<b>Makale {place}</b>" for place in range(11)]
+    assert len(browser.get(f"/deliveries/{identifier}.json").json["articles"]) == 11
+
+
+def test_receipts_are_for_staff(archive: pages.Site) -> None:
+    identifier = deliver(archive, 1, DeliveryState.ACCEPTED)
+    for address in (f"/deliveries/{identifier}", f"/deliveries/{identifier}.json", "/staff/ingest"):
+        assert archive.client.get(address).location.startswith("/staff/sign-in?next=")
+    assert archive.staff_client().get("/deliveries/" + "0" * 32).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["state=x", "after=WyJ4IiwieSJd", "after=WyIyMDI2LTAxLTAxIiwieSJd", "after=%00"])
+def test_a_question_that_is_none_is_refused(archive: pages.Site, query: str) -> None:
+    assert archive.staff_client().get(f"/staff/ingest?{query}").status_code == 400
+
+
+def test_a_finding_of_another_version_speaks_for_itself(archive: pages.Site) -> None:
+    unknown = Finding("FROM_THE_FUTURE", Level.ERROR, "What it said.", "What to do.")
+    changed = Finding("ISSN_INVALID", Level.ERROR, "What it said.", "What to do.", params={"other": "1"})
+    with archive.app.test_request_context("/"):
+        assert (what(unknown), remedy(unknown)) == ("What it said.", "What to do.")
+        assert what(changed) == "What it said."
+        for code, rule in CODES.items():
+            found = finding(code, **dict.fromkeys(rule.parameters, "50 % {x}"))
+            assert what(found)
+            assert "{x}" in what(found) or not rule.parameters
+            assert remedy(found)
