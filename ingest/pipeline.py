@@ -7,7 +7,6 @@ bag that was put and not registered is found and adopted, and a delivery is fini
 from __future__ import annotations
 
 import fcntl
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +18,16 @@ from pathlib import Path
 
 import structlog
 
-from ingest import premis, receipts
+from ingest import receipts
 from ingest.checks import ArticleContext, check_article
 from ingest.dialects import describe
 from ingest.findings import delivery_verdict, finding, refuses_article
 from ingest.inbox import Arrived
 from ingest.receipts import Receipt
+from ingest.sealing import seal
 from ingest.sips import Sip, group
 from ingest.unpack import Delivered, Limits, unpack
-from repository.bags import Bag, PayloadSource, payload_digest, write_bag
+from repository.bags import payload_digest
 from repository.catalogue import Catalogue, changes, deliveries, holdings, titles
 from repository.catalogue.deliveries import ArticleLine
 from repository.catalogue.holdings import Held, Sealed
@@ -43,7 +43,6 @@ from repository.vocabulary import (
     article_id,
 )
 
-BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
 _ROUNDS_FOR_A_VERSION = 5
 
 log = structlog.get_logger(__name__)
@@ -204,7 +203,7 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
         version = held.version + 1 if held else 1
         path = staging / f"{one.identity}-v{version}.tar"
         try:
-            bag = _sealed(door, arrived, one, version, path)
+            bag = seal(path, arrived, one.sip, one.identity, version, door.agent, one.findings)
             replication = preserve(bag, door.stores, door.clock, pool)
         except WouldOverwrite as error:
             with door.catalogue.reading() as session:
@@ -218,46 +217,6 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
         datestamp = _registered(door, arrived, one, version, replication)
         return _line(one, version, ours=True, datestamp=datestamp)
     raise WouldOverwrite("every store", one.identity, "other deliveries of the same article keep overtaking this one")
-
-
-def _sealed(door: Door, arrived: Arrived, one: _Checked, version: int, path: Path) -> Bag:
-    assert one.identity is not None
-    assert one.sip.record is not None
-    record, day = one.sip.record, arrived.accepted_on.strftime("%Y-%m-%d")
-    described = [premis.DescribedFile(f"data/{m.name}", m.name, m.bytes, m.sha512) for m in one.sip.members]
-    warnings = sorted({found.code for found in one.findings})
-    return write_bag(
-        path,
-        article_id=one.identity,
-        version=version,
-        bag_info=_bag_info(arrived, record, one.identity, day, door.agent),
-        tag_files={
-            "metadata/article.json": _article_json(record),
-            "metadata/premis.xml": premis.premis_xml(
-                one.identity, version, described, day, door.agent, arrived.publisher, warnings
-            ),
-        },
-        payload=[PayloadSource(m.name, m.source, m.bytes, m.sha512) for m in one.sip.members],
-    )
-
-
-def _bag_info(arrived: Arrived, record: ArticleRecord, identity: str, day: str, agent: str) -> list[tuple[str, str]]:
-    """RFC 8493 2.2.2; Payload-Oxum is the writer's. What is not known is left out."""
-    fields = [
-        ("Source-Organization", arrived.publisher),
-        ("External-Identifier", identity),
-        ("Internal-Sender-Identifier", record.doi),
-        ("Bag-Group-Identifier", record.issns[0] if record.issns else None),
-        ("Bagging-Date", day),
-        ("BagIt-Profile-Identifier", BAGIT_PROFILE),
-        ("Bag-Software-Agent", agent),
-        ("Delivery-Identifier", arrived.delivery_id),
-    ]
-    return [(label, value) for label, value in fields if value]
-
-
-def _article_json(record: ArticleRecord) -> bytes:
-    return (json.dumps(record.as_json(), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _registered(door: Door, arrived: Arrived, one: _Checked, version: int, kept: Replication) -> datetime:
@@ -287,13 +246,20 @@ def _registered(door: Door, arrived: Arrived, one: _Checked, version: int, kept:
             due={store: door.first_due(one.identity, version, store, now) for store in kept.verified},
         )
         datestamp = article.datestamp
-    with door.catalogue.reading() as session:
-        late = changes.now(session) >= datestamp
-    if late:
+    while _overtaken(door.catalogue, datestamp):
         with door.catalogue.writing() as session:
-            datestamp = changes.restamp(session, one.identity, datestamp) or datestamp
+            again = changes.restamp(session, one.identity, datestamp)
+        if again is None:
+            break  # a later change of the same article has been announced since
+        datestamp = again
     log.info("preserved", article=one.identity, version=version, seal=kept.seal, adopted=kept.adopted)
     return datestamp
+
+
+def _overtaken(catalogue: Catalogue, datestamp: datetime) -> bool:
+    """Whether the clock had reached ``datestamp`` before its commit was done: a harvester may have gone past it."""
+    with catalogue.reading() as session:
+        return changes.now(session) >= datestamp
 
 
 def _finish(

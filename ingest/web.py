@@ -101,19 +101,18 @@ def receipt_json(desk: Desk, identifier: str) -> ResponseReturnValue:
 
 
 def what(found: Finding) -> str:
-    """What was found, in the reader's language; a code that this version does not know speaks for itself."""
-    rule = CODES.get(found.code)
-    if rule is None:
+    """What was found, in the reader's language; what this version does not know is said as it was written down."""
+    said = _filled(CODES[found.code].message, found) if found.code in CODES else None
+    if said is None:
         return found.message
-    said = _filled(rule.message, found)
     detail = found.params.get("detail")
     return f"{said}: {detail}" if detail else said + "."
 
 
 def remedy(found: Finding) -> str:
-    """What to do about it, in the reader's language."""
-    rule = CODES.get(found.code)
-    return found.remedy if rule is None else _filled(rule.remedy, found)
+    """What to do about it, in the reader's language; else as it was written down."""
+    said = _filled(CODES[found.code].remedy, found) if found.code in CODES else None
+    return found.remedy if said is None else said
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -129,11 +128,11 @@ def blueprint(desk: Desk) -> Blueprint:
     )
 
 
-def _filled(sentence: str, found: Finding) -> str:
+def _filled(sentence: str, found: Finding) -> str | None:
     try:
         return language.gettext(sentence).format_map(found.params)
     except KeyError:  # written down by another version, which knew other parameters
-        return found.message if sentence == CODES[found.code].message else found.remedy
+        return None
 
 
 def _delivery(rows: Session, identifier: str) -> Delivery:

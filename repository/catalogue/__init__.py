@@ -31,6 +31,10 @@ class Catalogue:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.engine = _engine(url)
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = (
+            self.engine if self.engine.dialect.name == "sqlite" else self.engine.execution_options(**snapshot)
+        )
         self._writing = self.engine.execution_options(mahfuz_writing=True)
 
     @property
@@ -41,7 +45,7 @@ class Catalogue:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that sees one moment of the catalogue and changes nothing. Raises DatabaseUnavailable."""
-        with _translated(self), Session(self.engine, expire_on_commit=False) as session:
+        with _translated(self), Session(self._reading, expire_on_commit=False) as session:
             yield session  # closed without a commit; what was read stays readable
 
     @contextmanager

@@ -237,9 +237,7 @@ def deliveries_listed(
     ]
 
 
-def delivery_articles(
-    session: Session, delivery_id: str, *, after: int = -1, limit: int
-) -> Sequence[DeliveryArticle]:
+def delivery_articles(session: Session, delivery_id: str, *, after: int = -1, limit: int) -> Sequence[DeliveryArticle]:
     """The article lines of a receipt, those after the position ``after``."""
     statement = (
         select(DeliveryArticle)

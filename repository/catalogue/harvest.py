@@ -38,7 +38,7 @@ WHOLE_FEED = Range()
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Span:
     """Which datestamps: ``since`` and ``until`` (a whole second, to its end), and none past the ``horizon``."""
 
     horizon: datetime
@@ -79,23 +79,23 @@ _HEADER = (
 def page(
     session: Session,
     part: Range,
-    window: Window,
+    span: Span,
     *,
     after: tuple[datetime, int] | None,
     limit: int,
     records: bool,
 ) -> list[Entry]:
-    """Up to ``limit`` entries of ``part`` inside ``window`` after the place ``after`` (datestamp, change number).
+    """Up to ``limit`` entries of ``part`` inside ``span`` after the place ``after`` (datestamp, change number).
 
     Ordered by that place. The cost is that of the rows returned, however deep in the feed they stand.
     """
     columns = (*_HEADER, Article.record) if records else _HEADER
     if after is None:
-        statement = _within(select(*columns), part, window)
+        statement = _within(select(*columns), part, span)
     else:
         # The place is the only lower bound: given two, SQLite begins at the other and reads what was given before.
         place = tuple_(literal(after[0], Moment()), literal(after[1], Article.change_number.type))
-        statement = _within(select(*columns), part, Window(window.horizon, None, window.until))
+        statement = _within(select(*columns), part, Span(span.horizon, None, span.until))
         statement = statement.where(tuple_(Article.datestamp, Article.change_number) > place)
     statement = statement.order_by(Article.datestamp, Article.change_number).limit(limit)
     return [Entry(*row) for row in session.execute(statement)]
@@ -107,14 +107,14 @@ def entry(session: Session, article_id: str) -> Entry | None:
     return Entry(*row) if row else None
 
 
-def size(session: Session, part: Range, window: Window) -> int | None:
-    """How many entries ``part`` has inside ``window``; None where counting them would be dear."""
-    if part == WHOLE_FEED and window.since is None and window.until is None:
+def size(session: Session, part: Range, span: Span) -> int | None:
+    """How many entries ``part`` has inside ``span``; None where counting them would be dear."""
+    if part == WHOLE_FEED and span.since is None and span.until is None:
         kept = select(func.coalesce(func.sum(Tally.number), 0)).where(Tally.what == "articles").scalar_subquery()
-        ahead = select(func.count()).where(Article.datestamp >= window.end).scalar_subquery()
+        ahead = select(func.count()).where(Article.datestamp >= span.end).scalar_subquery()
         # One statement: both numbers belong to one moment of the catalogue.
         return int(session.execute(select(kept - ahead)).scalar_one())
-    some = _within(select(Article.change_number), part, window).limit(MOST_COUNTED + 1).subquery()
+    some = _within(select(Article.change_number), part, span).limit(MOST_COUNTED + 1).subquery()
     number = session.execute(select(func.count()).select_from(some)).scalar_one()
     return number if number <= MOST_COUNTED else None
 
@@ -122,7 +122,7 @@ def size(session: Session, part: Range, window: Window) -> int | None:
 def first(session: Session, horizon: datetime) -> tuple[datetime, str] | None:
     """The earliest datestamp of the feed, and the article that bears it; None while nothing can be harvested."""
     row = session.execute(
-        _within(select(Article.datestamp, Article.id), WHOLE_FEED, Window(horizon))
+        _within(select(Article.datestamp, Article.id), WHOLE_FEED, Span(horizon))
         .order_by(Article.datestamp, Article.change_number)
         .limit(1)
     ).first()
@@ -187,10 +187,10 @@ def number_of_sets(session: Session, horizon: datetime) -> int:
     return int(session.execute(select(some.scalar_subquery() + others.scalar_subquery())).scalar_one())
 
 
-def _within(statement: Select[*Columns], part: Range, window: Window) -> Select[*Columns]:
-    statement = statement.where(Article.datestamp < window.end)
-    if window.since is not None:
-        statement = statement.where(Article.datestamp >= window.since)
+def _within(statement: Select[*Columns], part: Range, span: Span) -> Select[*Columns]:
+    statement = statement.where(Article.datestamp < span.end)
+    if span.since is not None:
+        statement = statement.where(Article.datestamp >= span.since)
     if part.publisher_id is not None:
         return statement.where(Article.publisher_id == part.publisher_id)
     if part.title_id is not None:
@@ -199,7 +199,7 @@ def _within(statement: Select[*Columns], part: Range, window: Window) -> Select[
 
 
 def _any_of(whose: ColumnElement[bool], horizon: datetime) -> ColumnElement[bool]:
-    return exists().where(whose, Article.datestamp < Window(horizon).end)
+    return exists().where(whose, Article.datestamp < Span(horizon).end)
 
 
 def _listed(horizon: datetime) -> tuple[ColumnElement[bool], ...]:

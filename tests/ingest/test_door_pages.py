@@ -36,19 +36,23 @@ def deliver(archive: pages.Site, number: int, state: DeliveryState, lines: int =
             [finding("JUNK_IGNORED", "__MACOSX/._x")],
             [
                 deliveries.ArticleLine(
-                    place, f"m{place}.xml", None, None, f"<b>Makale {place}</b>", None, ArticleOutcome.REFUSED,
+                    place,
+                    f"m{place}.xml",
+                    None,
+                    None,
+                    f"<b>Makale {place}</b>",
+                    None,
+                    ArticleOutcome.REFUSED,
                     (finding("ISSN_INVALID", f"m{place}.xml", 40, issn="1300-7008"),),
                 )
                 for place in range(lines)
             ],
             at,
-        )  # fmt: skip
+        )
         return made.id
 
 
-def test_deliveries_are_listed_once_each_the_newest_first(
-    archive: pages.Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_deliveries_are_listed_once_each_the_newest_first(archive: pages.Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.web.A_PAGE", 3)
     for number in range(11):
         deliver(archive, number, DeliveryState.REFUSED if number % 3 == 0 else DeliveryState.ACCEPTED)
@@ -75,7 +79,10 @@ def test_deliveries_are_listed_once_each_the_newest_first(
 def test_a_receipt_says_what_where_and_what_to_do_in_both_languages(archive: pages.Site) -> None:
     identifier = deliver(archive, 1, DeliveryState.PARTIAL, lines=1)
     browser = archive.staff_client()
-    turkish, english = browser.get(f"/deliveries/{identifier}").text, browser.get(f"/deliveries/{identifier}?lang=en").text
+    turkish, english = (
+        browser.get(f"/deliveries/{identifier}").text,
+        browser.get(f"/deliveries/{identifier}?lang=en").text,
+    )
     for text, said in (
         (turkish, ("1300-7008 bir ISSN değil.", "satır 40", "doğru ISSN’sini yazıp", "kısmen kabul edildi")),
         (english, ("1300-7008 is not an ISSN.", "line 40", "true ISSN", "partly accepted")),

@@ -26,7 +26,7 @@ OUR_CHOICE = {
     ("nlm/f1000-3-190.xml", "related"): "",
     # The link to the PDF is in pdf_names: a PDF is no related article.
     ("nlm/degruyter-afd.1975.21.jg.459-nlm30.xml", "related"): "",
-    # The file has no journal-title; the "abbreviation" of the type full is the title (publishers.md, 3.1).
+    # The file has no journal-title; the "abbreviation" of the type full is the title.
     ("nlm/degruyter-afd.1975.21.jg.459-nlm30.xml", "journal_title"): "Archiv für Diplomatik",
     ("nlm/atypon-liebert-no-journal-title.xml", "journal_title"): "Sustainability: The Journal of Record",
     # Title and subtitle are joined by a colon without a blank before it (as LOCKSS does).
@@ -37,7 +37,7 @@ OUR_CHOICE = {
     ("jats/springer-AcMSn-chinese-trans.xml", "trans_titles"): "zh:变翼展的仿生扑翼尾迹特征",
     # A contrib whose name is empty names nobody.
     ("jats/jats4r-pubhist-vor-corrected.xml", "n_authors"): "0",
-    # The title of a sub-article of the type translation is a translated title (publishers.md, 3.1).
+    # The title of a sub-article of the type translation is a translated title.
     ("jats/scielo-rlae-28-e3231-subarticles.xml", "trans_titles"): (
         "pt:Análise da evolução de competências da prática clínica no curso de enfermagem || "
         "es:Análisis de la evolución de las competencias en la práctica clínica del grado en enfermeira"
