@@ -1,0 +1,72 @@
+"""The window's web face: OAI-PMH by GET and POST at /oai, compressed where that is asked for."""
+
+from __future__ import annotations
+
+import gzip
+
+from flask import Blueprint, Response, request
+
+from oai_pmh import arguments, verbs, xml
+from oai_pmh.errors import ProtocolError, Refused
+from oai_pmh.verbs import Window
+from repository.errors import DatabaseUnavailable
+from repository.vocabulary import utc_now
+
+__all__ = ["Window", "blueprint"]
+
+_FORM = "application/x-www-form-urlencoded"
+_LARGEST_FORM = 64 * 1024
+_RETRY_AFTER_SECONDS = 30
+
+
+def blueprint(window: Window) -> Blueprint:
+    """The pages of this room: one address, and only the protocol's XML on it (no page for people).
+
+    POST carries no session and changes nothing: exempt the blueprint from CSRF protection.
+    """
+    pages = Blueprint("oai_pmh", __name__)
+
+    @pages.route("/oai", methods=["GET", "POST"])
+    def oai() -> Response:
+        request.max_content_length = _LARGEST_FORM
+        if request.method == "POST" and request.content_length and request.mimetype != _FORM:
+            return _plain(415, f"OAI-PMH takes its arguments by POST as {_FORM}\n")
+        body = request.get_data(cache=False) if request.method == "POST" else b""
+        try:
+            document = _document(window, request.query_string, body)
+        except DatabaseUnavailable:
+            unavailable = _plain(503, "The catalogue does not answer at the moment. Please try again later.\n")
+            unavailable.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+            return unavailable
+        return _compressed(Response(document, mimetype="text/xml"))
+
+    return pages
+
+
+def _document(window: Window, query: bytes, body: bytes) -> str:
+    """The whole answer. Raises DatabaseUnavailable."""
+    try:
+        pairs = arguments.pairs_of(query, body)
+        asked = arguments.parse(pairs)
+    except Refused as refusal:
+        return xml.refusal(utc_now(), window.address, {}, refusal.errors)
+    echo = arguments.echo(pairs)
+    moment = window.now()
+    try:
+        answer = verbs.answer(window, asked, moment)
+    except Refused as refusal:
+        errors: tuple[ProtocolError, ...] = refusal.errors
+        return xml.refusal(moment, window.address, echo if refusal.echoes else {}, errors)
+    return xml.response(moment, window.address, echo, answer)
+
+
+def _compressed(response: Response) -> Response:
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] > 0:
+        response.set_data(gzip.compress(response.get_data(), compresslevel=1, mtime=0))
+        response.content_encoding = "gzip"
+    return response
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(text, status=status, mimetype="text/plain")

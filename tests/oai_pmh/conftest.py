@@ -1,0 +1,296 @@
+"""A small archive with a window: real rows of fictional articles, asked over the real web face."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+from sqlalchemy.orm import Session
+
+from oai_pmh.tokens import TokenKeys
+from oai_pmh.web import Window, blueprint
+from repository.catalogue import Catalogue, changes, holdings, schema, tallies, titles
+from repository.models import Article
+from repository.vocabulary import ArticleRecord, ArticleState, Author, Related, article_id
+
+SCHEMAS = Path(__file__).parents[2] / "../shared/schemas/oai_pmh"
+OAI = "{http://www.openarchives.org/OAI/2.0/}"
+BASE = "https://arsiv.example.org"
+KEYS = TokenKeys((b"a secret of the tests, long enough",))
+LONG_AGO = datetime(2024, 3, 1, 9, 0, 0, tzinfo=UTC)
+
+
+@dataclass
+class Archive:
+    """The catalogue of a test and the ways to fill it."""
+
+    catalogue: Catalogue
+    ids: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        record: ArticleRecord,
+        *,
+        publisher: str = "Örnek Yayınevi",
+        datestamp: datetime | None = None,
+        version: int = 1,
+    ) -> str:
+        """Register ``record``; with ``datestamp`` as an old one, without as one that has just been preserved."""
+        with self.catalogue.writing() as session:
+            return self.enter(session, record, publisher, datestamp, version)
+
+    def enter(
+        self, session: Session, record: ArticleRecord, publisher: str, datestamp: datetime | None, version: int = 1
+    ) -> str:
+        """The same inside a transaction of the caller's."""
+        name = article_id(record)
+        sealed = holdings.Sealed(
+            article_id=name,
+            version=version,
+            seal=hashlib.sha256(f"{name} {version}".encode()).hexdigest(),
+            bytes=10240,
+            payload_digest=hashlib.sha256(f"payload {name} {version}".encode()).hexdigest(),
+            bagging_date="2026-11-23",
+            files=(),
+            verified={},
+        )
+        holdings.register(
+            session,
+            titles.publisher_named(session, publisher),
+            record,
+            sealed,
+            at=datetime.now(UTC),
+            agent="test",
+            delivery_id=None,
+            due={},
+            datestamp=datestamp,
+        )
+        if name not in self.ids:
+            self.ids.append(name)
+        return name
+
+    def withdraw(self, name: str, *, datestamp: datetime | None = None) -> None:
+        """Make a tombstone of an article."""
+        with self.catalogue.writing() as session:
+            gone = session.get_one(Article, name)
+            gone.state = ArticleState.WITHDRAWN
+            tallies.add(session, "articles", ArticleState.ACTIVE, -1)
+            tallies.add(session, "articles", ArticleState.WITHDRAWN, 1)
+            if datestamp is None:
+                changes.announce(session, gone)
+            else:
+                changes.announce_as_it_was(session, gone, datestamp)
+
+    def fill(self, number: int, *, per_second: int = 7) -> None:
+        """``number`` articles in six journals of two publishers, ``per_second`` of them under one datestamp."""
+        with self.catalogue.writing() as session:
+            for place in range(number):
+                datestamp = LONG_AGO + timedelta(minutes=place // per_second)
+                publisher = "Örnek Yayınevi" if place % 6 < 4 else "Ikinci Yayınevi"
+                self.enter(session, article(place), publisher, datestamp)
+
+
+def article(place: int) -> ArticleRecord:
+    """The article of this number, in one of six journals."""
+    journal = place % 6
+    return ArticleRecord(
+        title=f"Işık ve Gölge Üzerine {place} — İncelemeler & <Notlar>",
+        translated_titles={"en": f"On Light and Shadow {place}"},
+        language="tr",
+        journal_title=f"Çağdaş Öykü Dergisi {journal}",
+        publisher="Örnek Yayınevi",
+        issn_electronic=f"2000-{journal:04d}",
+        issn_print=f"1000-{journal:04d}" if journal % 2 else None,
+        volume="12",
+        issue="3",
+        first_page=str(place * 10),
+        last_page=str(place * 10 + 9),
+        doi=f"10.5555/ornek.{place}",
+        authors=(Author(family="Şahin", given="Ğülçin"), Author(collab="Öykü Topluluğu")),
+        published={"ppub": "2023-11"},
+        article_type="research-article",
+        keywords=("ışık", "gölge"),
+    )
+
+
+@pytest.fixture(name="article")
+def article_fixture() -> Callable[[int], ArticleRecord]:
+    """The article of a number, in one of six journals."""
+    return article
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Archive]:
+    catalogue = Catalogue(url)
+    schema.migrate(catalogue)
+    yield Archive(catalogue)
+    catalogue.close()
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[[str], AbstractContextManager[Archive]]:
+    """``opened(url)`` is the archive in an empty database, for as long as the block lasts."""
+    return _opened
+
+
+@pytest.fixture
+def archive(database_url: str) -> Iterator[Archive]:
+    with _opened(database_url) as archive:
+        yield archive
+
+
+@dataclass
+class Asked:
+    """One answer, parsed; ``errors`` are its error codes."""
+
+    body: bytes
+    root: Any
+
+    @property
+    def errors(self) -> list[str]:
+        return [error.get("code") for error in self.root.findall(OAI + "error")]
+
+    @property
+    def moment(self) -> str:
+        return str(self.root.findtext(OAI + "responseDate"))
+
+    def texts(self, name: str) -> list[str]:
+        return [element.text or "" for element in self.root.iter(OAI + name)]
+
+    @property
+    def token(self) -> Any:
+        return next(self.root.iter(OAI + "resumptionToken"), None)
+
+
+@dataclass
+class Harvester:
+    """Asks the window as a client on the network would, and holds every answer to the protocol's schemas."""
+
+    client: FlaskClient
+    validate: Callable[[Any], None]
+
+    def raw(self, query: str, **options: Any) -> Asked:
+        response = self.client.get("/oai?" + query, **options)
+        assert response.status_code == 200, response.text
+        assert response.content_type == "text/xml; charset=utf-8"
+        root = etree.fromstring(response.data)
+        self.validate(root)
+        return Asked(response.data, root)
+
+    def ask(self, verb: str, **arguments: str) -> Asked:
+        """``since`` stands for ``from``, which Python keeps for itself."""
+        pairs = {"from" if name == "since" else name: value for name, value in arguments.items()}
+        response = self.client.get("/oai", query_string={"verb": verb, **pairs})
+        assert response.status_code == 200, response.text
+        root = etree.fromstring(response.data)
+        self.validate(root)
+        return Asked(response.data, root)
+
+    def pages(self, verb: str, **arguments: str) -> Iterator[Asked]:
+        """Every part of a list, to its end."""
+        asked = self.ask(verb, **arguments)
+        yield asked
+        while asked.token is not None and asked.token.text:
+            asked = self.ask(verb, resumptionToken=asked.token.text)
+            yield asked
+
+    def headers(self, verb: str = "ListIdentifiers", **arguments: str) -> list[tuple[str, str, bool]]:
+        """(identifier, datestamp, deleted) of a whole list, in its order."""
+        arguments = {"metadataPrefix": "oai_dc", **arguments}
+        return [
+            (header.findtext(OAI + "identifier"), header.findtext(OAI + "datestamp"), header.get("status") == "deleted")
+            for page in self.pages(verb, **arguments)
+            for header in page.root.iter(OAI + "header")
+        ]
+
+
+@pytest.fixture(scope="session")
+def validate() -> Callable[[Any], None]:
+    """Raises AssertionError for a document that OAI-PMH.xsd, oai_dc.xsd or oai-identifier.xsd does not allow."""
+    if not SCHEMAS.is_dir():
+        return lambda root: None
+    imports = []
+    for name in ("OAI-PMH.xsd", "oai_dc.xsd", "oai-identifier.xsd"):
+        path = (SCHEMAS / name).resolve()
+        target = etree.parse(str(path)).getroot().get("targetNamespace")
+        imports.append(f'<xs:import namespace="{target}" schemaLocation="{path.as_uri()}"/>')
+    driver = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{"".join(imports)}</xs:schema>'
+    known = etree.XMLSchema(etree.fromstring(driver))
+
+    def check(root: Any) -> None:
+        document = etree.fromstring(etree.tostring(root))
+        for element in list(document.iter()):
+            # No schema of MODS lies here: a format of another namespace is judged by its own test.
+            if element.tag == OAI + "metadata" and not element[0].tag.startswith("{http://www.openarchives.org/"):
+                element.getparent().remove(element)
+            element.attrib.pop("{http://www.w3.org/2001/XMLSchema-instance}schemaLocation", None)
+        assert known.validate(document), known.error_log
+
+    return check
+
+
+@pytest.fixture
+def window(archive: Archive) -> Window:
+    return Window(
+        catalogue=archive.catalogue,
+        repository_name="Örnek Elektronik Arşivi",
+        base_url=BASE,
+        repository_identifier="arsiv.example.org",
+        admin_emails=("oai@example.org",),
+        token_keys=KEYS,
+        page_size=10,
+    )
+
+
+@pytest.fixture
+def harvester_of(validate: Callable[[Any], None]) -> Callable[[Window], Harvester]:
+    """A harvester of a window, as often as the window is opened anew."""
+
+    def harvester(window: Window) -> Harvester:
+        app = Flask("window")
+        app.register_blueprint(blueprint(window))
+        return Harvester(app.test_client(), validate)
+
+    return harvester
+
+
+@pytest.fixture
+def harvester(window: Window, harvester_of: Callable[[Window], Harvester]) -> Harvester:
+    return harvester_of(window)
+
+
+@pytest.fixture
+def rich_record() -> ArticleRecord:
+    """An article of which the publisher said everything."""
+    return ArticleRecord(
+        title="İstanbul'un Işıkları",
+        translated_titles={"en": "The Lights of İstanbul", "": "Ohne Sprache"},
+        language="tr",
+        journal_title="Kurgu & Araştırma",
+        publisher="Örnek Yayınevi",
+        issn_print="1000-0001",
+        issn_electronic="2000-0001",
+        issn_l="1000-0001",
+        volume="7",
+        issue="2",
+        first_page="101",
+        last_page="119",
+        doi="10.5555/Örnek<7>",
+        authors=(Author(family="Çelik", given="Ümit", suffix="Jr", orcid="0000-0001-2345-6789"), Author(collab="Ekip")),
+        published={"ppub": "2023-11", "epub": "2023-10-05"},
+        article_type="research-article",
+        related=(Related("corrected-article", "10.5555/once", "doi"), Related("companion", "http://example.org/x")),
+        licence="https://creativecommons.org/licenses/by/4.0/",
+        abstracts={"tr": "Özet < kısa", "en": "Abstract & short"},
+        keywords=("ışık", "şehir", "ışık"),
+        other_ids={"pmid": "12345"},
+    )
