@@ -17,7 +17,9 @@ ROOMS = ("repository", "ingest", "fixity", "oai_pmh", "config")
 
 def test_import_contracts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert lint_imports(config_filename="pyproject.toml", no_cache=True) == 0, "run `lint-imports` for the broken contract"
+    assert lint_imports(config_filename="pyproject.toml", no_cache=True) == 0, (
+        "run `lint-imports` for the broken contract"
+    )
     assert use_cases is not None
 
 

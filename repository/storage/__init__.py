@@ -3,11 +3,12 @@
 What every store owes, whichever server stands behind it, is the suite
 ``tests/store_contract.py``. Replacing a damaged copy is not among a store's
 four verbs: it is the separate :class:`Mendable`, which only
-:mod:`repository.preservation` uses.
+:mod:`fixity.mending` uses.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,25 @@ from typing import Protocol, runtime_checkable
 
 BUFFER = 1 << 20
 """Bytes read at a time everywhere: hashing releases the interpreter lock and pays from 256 kB."""
+
+MARK = ".mahfuz-store"
+"""The name, hidden from :meth:`Store.keys`, of the small JSON that :meth:`Store.prepare` leaves in a store.
+
+An unmounted disk, a moved folder or a bucket made anew is not an empty store: without its mark it is no answer.
+"""
+
+_KEY = re.compile(r"(?!.{1025})[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+def check_key(key: str) -> str:
+    """``key`` itself when every store can keep it; raises ValueError otherwise, for keys are our own: it is a bug.
+
+    At most 1024 ASCII letters, digits, ``.``, ``_``, ``-`` in segments divided by ``/``. No segment is
+    empty, longer than 255 or begins with a dot: such names are the store's own (and ``.`` and ``..`` are nobody's).
+    """
+    if not _KEY.fullmatch(key) or any(len(segment) > 255 for segment in key.split("/")):
+        raise ValueError(f"{key!r} is no key of a store")
+    return key
 
 
 class Put(StrEnum):
