@@ -268,6 +268,14 @@ def bag_name(article: str, version: int) -> str:
     return f"{article}-v{version}"
 
 
+def parse_bag_name(name: str) -> tuple[str, int] | None:
+    """The article id and version of a folder named by :func:`bag_name`; None for any other name."""
+    article, _, number = name.rpartition("-v")
+    if not number.isascii() or not number.isdigit() or name != bag_name(article, int(number)) or len(article) != 32:
+        return None
+    return article, int(number)
+
+
 def bag_key(article: str, version: int) -> str:
     """``{id[0:2]}/{id[2:4]}/{id}/v{n}.tar``: where a bag lies in every store; ASCII only."""
     return f"{article[0:2]}/{article[2:4]}/{article}/v{version}.tar"

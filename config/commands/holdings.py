@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
+from ingest.sealing import BAGIT_PROFILE
 from repository import bags
 from repository.bags.second_opinion import bagit_opinion
 from repository.catalogue import Catalogue, copies, tallies
@@ -18,7 +19,7 @@ from repository.catalogue import holdings as rows
 from repository.errors import MahfuzError, ObjectMissing, StoreUnavailable, UsageError
 from repository.models import Article
 from repository.storage import BUFFER, Store
-from repository.vocabulary import as_utc_text, bag_key, utc_now
+from repository.vocabulary import as_utc_text, bag_key, parse_bag_name, utc_now
 
 
 def status_of(catalogue: Catalogue) -> dict[str, Any]:
@@ -120,8 +121,8 @@ def bag(asked: Asked, id_or_doi: str, number: int | None, target: Path, json_wan
 @as_json
 @click.pass_obj
 def verify(_asked: Asked, path: Path, with_bagit: bool, json_wanted: bool) -> None:
-    """Judge any bag, a tar or a folder, ours or not, by RFC 8493."""
-    report = bags.verify_path(path)
+    """Judge any bag, a tar or a folder, by RFC 8493; the tar of one of ours byte for byte."""
+    report = _judged(path)
     opinion = bagit_opinion(path) if with_bagit else None
     findings = [*report.findings, *([opinion] if opinion else [])]
     valid = report.valid and opinion is None
@@ -141,6 +142,16 @@ def verify(_asked: Asked, path: Path, with_bagit: bool, json_wanted: bool) -> No
             console.print(f"  {found.level}: {found.code}:{where}{line}: {found.message} {found.remedy}", markup=False)
 
     answer(json_wanted, data, say, 0 if valid else 1)
+
+
+def _judged(path: Path) -> bags.BagReport:
+    report = bags.verify_path(path)
+    ours = parse_bag_name(report.name or "")
+    if ours is None or not path.is_file() or dict(report.bag_info).get("BagIt-Profile-Identifier") != BAGIT_PROFILE:
+        return report
+    # A tar that says it is ours must be what we write, down to the padding that RFC 8493 does not speak of.
+    with path.open("rb") as stream:
+        return bags.verify_stream(stream, own=ours)
 
 
 def _article(found: Article | None, asked_for: str) -> Article:

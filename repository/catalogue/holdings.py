@@ -138,28 +138,27 @@ def register(
 def article_json(session: Session, article: Article) -> dict[str, Any]:
     """Everything known of an article, as the contract prints it: description, versions, files, copies."""
     record = ArticleRecord.from_json(article.record).as_json()
-    versions = []
-    for aip in aips_of(session, article.id):
-        versions.append(
-            {
-                "version": aip.version,
-                "seal": aip.seal,
-                "bytes": aip.bytes,
-                "bagging_date": aip.bagging_date,
-                "files": [
-                    {"path": file.path, "bytes": file.bytes, "sha512": file.sha512.hex(), "format": file.format}
-                    for file in files_of(session, aip.id)
-                ],
-                "copies": [
-                    {
-                        "store": copy.store,
-                        "state": copies.shown_state(copy),
-                        "verified_at": as_utc_text(copy.verified_at) if copy.verified_at else None,
-                    }
-                    for copy in copies.of(session, aip.id)
-                ],
-            }
-        )
+    versions = [
+        {
+            "version": aip.version,
+            "seal": aip.seal,
+            "bytes": aip.bytes,
+            "bagging_date": aip.bagging_date,
+            "files": [
+                {"path": file.path, "bytes": file.bytes, "sha512": file.sha512.hex(), "format": file.format}
+                for file in files_of(session, aip.id)
+            ],
+            "copies": [
+                {
+                    "store": copy.store,
+                    "state": copies.shown_state(copy),
+                    "verified_at": as_utc_text(copy.verified_at) if copy.verified_at else None,
+                }
+                for copy in copies.of(session, aip.id)
+            ],
+        }
+        for aip in aips_of(session, article.id)
+    ]
     return {
         "id": article.id,
         **record,
