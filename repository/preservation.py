@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 from repository.bags import Bag, BagReport, seal_of, verify_stream
-from repository.errors import Doubt, MahfuzError, ObjectMissing, StoreUnavailable, WouldOverwrite
-from repository.storage import BUFFER, ByteStream, Store
+from repository.errors import StoreUnavailable, WouldOverwrite
+from repository.storage import BUFFER, Store
 from repository.vocabulary import PayloadFile, bag_key
 
 _T = TypeVar("_T")
@@ -20,7 +18,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """A bag as it lies in every store: ``verified`` says when each store's bytes were read back and matched ``seal``."""
+    """A bag as it lies in every store; ``verified``: when each store's bytes were read back and matched ``seal``."""
 
     seal: str
     bytes: int
@@ -81,36 +79,6 @@ def read_back(store: Store, key: str, seal: str, octets: int) -> None:
         raise StoreUnavailable(
             store.name, f"{key} read back as {length} bytes with SHA-256 {found}, put as {octets} with {seal}"
         )
-
-
-@contextmanager
-def open_first(
-    stores: Mapping[str, Store], places: Sequence[str], key: str, offset: int, length: int
-) -> Iterator[ByteStream]:
-    """Bytes of an object from the first of ``places`` whose store answers and has it.
-
-    Raises ObjectMissing when every store answers and none has it, StoreUnavailable when the
-    others did not answer. Whether the bytes are right is for the reader of them to check.
-    """
-    trouble: MahfuzError | None = None
-    for place in places:
-        if place not in stores:
-            continue
-        opened = stores[place].open(key, offset, length)
-        try:
-            stream = opened.__enter__()
-        except ObjectMissing as error:
-            trouble = trouble or error
-            continue
-        except Doubt as error:
-            trouble = error
-            continue
-        try:
-            yield stream
-        finally:
-            opened.__exit__(None, None, None)
-        return
-    raise trouble or StoreUnavailable(",".join(places) or "none", "no configured store keeps a copy")
 
 
 def read_bag(store: Store, key: str, article: str, version: int) -> BagReport:

@@ -35,7 +35,7 @@ class Published:
     def xml(self) -> bytes:
         """Its JATS."""
         text = f"""<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Publishing DTD v1.3 20210610//EN" "JATS-journalpublishing1-3.dtd">
+<!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Publishing DTD v1.3 20210610//EN" "JATS-1-3.dtd">
 <article article-type="research-article" xml:lang="tr" xmlns:xlink="http://www.w3.org/1999/xlink"><front>
 <journal-meta><journal-id journal-id-type="publisher-id">OABD</journal-id>
 <journal-title-group><journal-title>Örnek Arşiv Bilimi Dergisi</journal-title></journal-title-group>

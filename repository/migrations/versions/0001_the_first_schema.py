@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from repository.models import Moment
 from alembic import op
 
+from repository.models import Moment
 
 revision = "0001"
 down_revision = None
