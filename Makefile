@@ -22,8 +22,8 @@ lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed-dev ## measure against the naive way, in one process tree; prints a table
-	$(BIN)/python tests/bench/__main__.py
+bench: .venv/installed-dev ## measure against the naive way; prints a table and keeps it in docs/performance.md
+	$(BIN)/python tests/bench/__main__.py --write
 
 lock: ## write .requirements.lock from a fresh environment of the newest allowed versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

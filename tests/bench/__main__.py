@@ -1,0 +1,82 @@
+"""The archive measured against the simplest thing that could do the same: `make bench` prints one table.
+
+Nothing is asserted about times. Everything is written in one temporary folder, which is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+# Not this folder itself: its modules ingest.py and audit.py must not stand before the rooms of the same names.
+sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
+
+from bench import audit, harvest, ingest, report, s3  # noqa: E402
+
+_BENCHES = ("ingest", "audit", "harvest")
+_DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benches that were asked for, print the table, and keep it where ``--write`` says so."""
+    asked = _asked(arguments)
+    wanted = asked.only or _BENCHES
+    scale = report.Scale(asked.articles, asked.size, asked.per_delivery, asked.records, asked.rounds)
+    sections: list[report.Section] = []
+    with tempfile.TemporaryDirectory(prefix="mahfuz-bench-", dir=asked.folder) as name:
+        folder = Path(name)
+        _expect_room(folder, scale)
+        if {"ingest", "audit"} & set(wanted):
+            with s3.serving(folder / "s3") as server:
+                taken_in = ingest.bench(
+                    folder,
+                    server,
+                    articles=scale.articles,
+                    size=scale.size,
+                    per_delivery=scale.per_delivery,
+                    rounds=scale.rounds if "ingest" in wanted else 1,
+                )
+                if "ingest" in wanted:
+                    sections.append(report.Section("ingest", taken_in.lines))
+                if "audit" in wanted:
+                    lines = audit.bench(folder, taken_in.settings, taken_in.second, rounds=scale.rounds)
+                    sections.append(report.Section("audit", lines))
+        if "harvest" in wanted:
+            lines = harvest.bench(folder, records=scale.records, rounds=scale.rounds)
+            sections.append(report.Section("harvest", lines))
+    report.show(sections, scale)
+    if asked.write:
+        _DOCUMENT.write_text(report.document(sections, scale), encoding="utf-8")
+
+
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=_BENCHES, help="this bench only (may be given twice)")
+    parser.add_argument("--articles", type=int, default=300)
+    parser.add_argument("--size", type=int, default=1_400_000, help="bytes of an article")
+    parser.add_argument("--per-delivery", type=int, default=20, help="articles in one zip")
+    parser.add_argument("--records", type=int, default=20_000, help="articles of the catalogue that is harvested")
+    parser.add_argument("--rounds", type=int, default=3, help="the median of so many is told")
+    parser.add_argument("--folder", help="where the temporary folder is made")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/performance.md")
+    return parser.parse_args(arguments)
+
+
+def _expect_room(folder: Path, scale: report.Scale) -> None:
+    """The S3 server frees nothing while it runs: both sides' bags of all rounds, and three more sets beside them."""
+    needed = scale.articles * scale.size * (2 * scale.rounds + 4)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise SystemExit(
+            f"the bench needs {needed / 1e9:.1f} GB in {folder.parent} and there are {free / 1e9:.1f} GB: "
+            "name another place with --folder, or take fewer --articles"
+        )
+
+
+if __name__ == "__main__":
+    main()
