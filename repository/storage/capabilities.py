@@ -17,6 +17,11 @@ class Verdict(StrEnum):
     NO = "no"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def of(cls, seen: bool) -> Verdict:
+        """YES or NO, by what was seen."""
+        return cls.YES if seen else cls.NO
+
 
 @dataclass(frozen=True, slots=True)
 class Capability:

@@ -1,23 +1,24 @@
-"""A store in a folder of a file system: one file for each object, linked into place when it is whole and durable."""
+"""A store's four verbs, and its mending, done to files: an object is linked into place when it is whole and durable."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 from repository.errors import ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
 from repository.storage import BUFFER, MARK, ByteStream, Put, StoredObject, check_key
-from repository.storage.capabilities import Capability, Verdict
+from repository.storage.capabilities import Capability
+from repository.storage.directory.listing import walk
+from repository.storage.directory.staging import staged, sweep, sync_folder
+from repository.storage.directory.trials import all_trials
 from repository.vocabulary import utc_now
 
 _INCOMING = ".incoming"
@@ -52,18 +53,18 @@ class DirectoryStore:
                     raise StoreUnavailable(self._name, reason)
                 (self.root / _INCOMING).mkdir(exist_ok=True)
                 text = json.dumps({"store": self._name, "created": utc_now().date().isoformat()}) + "\n"
-                with self._staged() as (staged, file):
+                with self._staged() as (new, file):
                     file.write(text.encode())
                     file.flush()
                     os.fsync(file.fileno())
                     with suppress(FileExistsError):  # another process was first, as it may
-                        os.link(staged, mark)
-                _sync_folder(self.root)
-                _sync_folder(self.root.parent)
+                        os.link(new, mark)
+                sync_folder(self.root)
+                sync_folder(self.root.parent)
         self._confirm()
         with self._translated("prepare"):
             (self.root / _INCOMING).mkdir(exist_ok=True)
-            self._sweep()
+            sweep(self.root / _INCOMING)
 
     def put(self, key: str, source: Path, sha256: str) -> Put:
         """Staged beside the objects, hashed on the way, synced; then a link, which fails when the name is taken."""
@@ -71,11 +72,11 @@ class DirectoryStore:
         with source.open("rb") as given, self._translated("put", key):
             if self._exists(target):
                 return self._settle(key, target, sha256)
-            with self._staged() as (staged, file):
+            with self._staged() as (new, file):
                 self._fill(key, given, file, sha256)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    os.link(staged, target)
+                    os.link(new, target)
                 except FileExistsError:
                     return self._settle(key, target, sha256)
             self._sync_way(target)
@@ -111,7 +112,8 @@ class DirectoryStore:
     def keys(self, prefix: str = "", after: str = "") -> Iterator[StoredObject]:
         """Walked in byte order, one folder's names in memory at a time."""
         self._confirm()
-        yield from self._walk(self.root, b"", os.fsencode(prefix), os.fsencode(after))
+        with self._translated("keys"):
+            yield from walk(self.root, os.fsencode(prefix), os.fsencode(after))
         self._confirm()  # a disk that went away in between looks like the end of the listing
 
     def replace(self, key: str, source: Path, sha256: str, damaged_sha256: str | None) -> None:
@@ -120,7 +122,7 @@ class DirectoryStore:
         if damaged_sha256 is None:
             self.put(key, source, sha256)
             return
-        with source.open("rb") as given, self._translated("replace", key), self._staged() as (staged, file):
+        with source.open("rb") as given, self._translated("replace", key), self._staged() as (new, file):
             self._fill(key, given, file, sha256)
             now = self._digest(target) if self._exists(target) else None
             if now == sha256:
@@ -128,33 +130,13 @@ class DirectoryStore:
             if now != damaged_sha256:
                 found = f"{now} is there now" if now else "nothing is there now"
                 raise WouldOverwrite(self._name, key, f"expected the damaged {damaged_sha256}, {found}")
-            staged.replace(target)
+            new.replace(target)
             self._sync_way(target)
 
     # --- putting ----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _staged(self) -> Iterator[tuple[Path, BinaryIO]]:
-        """A new file in the same file system, locked while it is ours and gone afterwards."""
-        while True:
-            staged = self.root / _INCOMING / uuid4().hex
-            handle = os.open(staged, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if os.fstat(handle).st_nlink:
-                break
-            os.close(handle)  # swept between its making and its locking: once more
-        with os.fdopen(handle, "r+b") as file:
-            try:
-                yield staged, file
-            finally:
-                staged.unlink(missing_ok=True)
-
-    def _sweep(self) -> None:
-        """What a killed process left half written goes; what somebody is still writing is locked and stays."""
-        for entry in os.scandir(self.root / _INCOMING):
-            with suppress(BlockingIOError, FileNotFoundError), open(entry.path, "rb") as leftover:  # noqa: PTH123
-                fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(entry.path)  # noqa: PTH108
+    def _staged(self) -> AbstractContextManager[tuple[Path, BinaryIO]]:
+        return staged(self.root / _INCOMING)
 
     def _fill(self, key: str, given: BinaryIO, file: BinaryIO, sha256: str) -> None:
         """``file`` holds the bytes of ``given``, on the disk, and they are the ones that were announced."""
@@ -174,9 +156,9 @@ class DirectoryStore:
         """Every folder on the way is on the disk, also those that another process has just made."""
         folder = target.parent
         while folder != self.root:
-            _sync_folder(folder)
+            sync_folder(folder)
             folder = folder.parent
-        _sync_folder(self.root)
+        sync_folder(self.root)
 
     def _settle(self, key: str, target: Path, sha256: str) -> Put:
         found = self._digest(target)
@@ -214,25 +196,6 @@ class DirectoryStore:
                 return os.fdopen(handle, "rb", buffering=0)
             os.close(handle)
             return None
-
-    def _walk(self, folder: Path, at: bytes, prefix: bytes, after: bytes) -> Iterator[StoredObject]:
-        with self._translated("keys"):
-            with os.scandir(folder) as entries:
-                # A folder's keys go on with "/", so that is how it stands among its neighbours: a-b, a/b, a0.
-                found = [(_name_in_order(entry), entry) for entry in entries if not entry.name.startswith(".")]
-            found.sort(key=lambda pair: pair[0])
-        for name, entry in found:
-            key = at + name
-            if name.endswith(b"/"):
-                within = key.startswith(prefix) or prefix.startswith(key)
-                if within and (key > after or after.startswith(key)):
-                    yield from self._walk(folder / entry.name, key, prefix, after)
-            elif key.startswith(prefix) and key > after:
-                with self._translated("keys"):
-                    told = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(told.st_mode):
-                    when = datetime.fromtimestamp(told.st_mtime, UTC)
-                    yield StoredObject(key.decode("utf-8", "backslashreplace"), told.st_size, when)
 
     # --- the place --------------------------------------------------------------------------------------------
 
@@ -279,55 +242,7 @@ class DirectoryStore:
         """What this file system really does; see :func:`repository.storage.capabilities.probe`."""
         self._confirm()
         with self._translated("trial"):
-            yield self._try_writing()
-            yield self._try_linking()
-            yield self._try_syncing()
-            yield self._try_names()
-
-    def _try_writing(self) -> Capability:
-        with self._staged() as (staged, file):
-            file.write(b"what was put")
-            file.flush()
-            same = staged.read_bytes() == b"what was put"
-        return Capability("round_trip", _verdict(same), "the same came back" if same else "OTHER BYTES CAME", True)
-
-    def _try_linking(self) -> Capability:
-        """Putting rests on a link that fails when the name is taken; FAT and some network shares have none."""
-        with self._staged() as (first, file), self._staged() as (second, _):
-            file.write(b"first")
-            file.flush()
-            linked = first.with_name(first.name + ".link")
-            try:
-                os.link(first, linked)
-                try:
-                    os.link(second, linked)
-                except FileExistsError:
-                    return Capability("exclusive_link", Verdict.YES, "a second link to a taken name was refused", True)
-                return Capability("exclusive_link", Verdict.NO, "a taken name WAS OVERWRITTEN", True)
-            except OSError as error:
-                return Capability("exclusive_link", Verdict.NO, f"no hard links here: {error.strerror}", True)
-            finally:
-                linked.unlink(missing_ok=True)
-
-    def _try_syncing(self) -> Capability:
-        with self._staged() as (_, file):
-            try:
-                os.fsync(file.fileno())
-                _sync_folder(self.root / _INCOMING)
-            except OSError as error:
-                return Capability("fsync", Verdict.NO, f"fsync: {error.strerror}", True)
-        return Capability("fsync", Verdict.YES, "file and folder were synced", True)
-
-    def _try_names(self) -> Capability:
-        """Keys differ in case only by mistake, but a file system that folds them would give one bag for another."""
-        with self._staged() as (staged, _):
-            folded = staged.with_name("A" + staged.name)
-            folded.touch(exist_ok=False)
-            try:
-                kept = not staged.with_name("a" + staged.name).exists()
-            finally:
-                folded.unlink(missing_ok=True)
-        return Capability("case_kept", _verdict(kept), "A and a are " + ("two names" if kept else "ONE NAME"), True)
+            yield from all_trials(self._staged)
 
 
 class _Range:
@@ -348,20 +263,3 @@ class _Range:
         if self._left is not None:
             self._left -= len(chunk)
         return chunk
-
-
-def _name_in_order(entry: os.DirEntry[str]) -> bytes:
-    name = os.fsencode(entry.name)
-    return name + b"/" if entry.is_dir(follow_symlinks=False) else name
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _verdict(yes: bool) -> Verdict:
-    return Verdict.YES if yes else Verdict.NO

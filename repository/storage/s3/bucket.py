@@ -1,0 +1,120 @@
+"""The bucket that a store lives in: whether it is there and ours, what it lists, and every question put to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from repository.errors import StoreUnavailable
+from repository.storage import BUFFER, MARK
+from repository.storage.s3.answers import GONE, NO_STATUS, TAKEN, Answer
+from repository.storage.s3.body import Body
+from repository.storage.s3.client import ClientOfProcess, in_our_words
+from repository.storage.s3.deadlines import S3Limits, within
+from repository.storage.s3.digests import content_md5
+from repository.vocabulary import utc_now
+
+_ABSENT_BUCKET = frozenset({"NoSuchBucket", "NotFound"})
+
+
+class Bucket:
+    """What lies under ``prefix`` of ``bucket``, asked for on behalf of the store named ``store``.
+
+    Keys here are whole: the prefix stands in them.
+    """
+
+    def __init__(self, store: str, bucket: str, prefix: str, client: ClientOfProcess, limits: S3Limits) -> None:
+        self.store = store
+        self.bucket = bucket
+        self.prefix = prefix
+        self.limits = limits
+        self._client = client
+        self._confirmed = False
+
+    def __str__(self) -> str:
+        return f"bucket {self.bucket!r}" + (f" under {self.prefix!r}" if self.prefix else "")
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def ask(self, operation: str, hear: frozenset[int] = NO_STATUS, moved: int = 0, /, **arguments: Any) -> Any:
+        """The server's answer to one operation that moves so many bytes.
+
+        Raises Answer for a status in ``hear``, and for every other failure RefusedByStore or StoreUnavailable.
+        """
+        call = getattr(self._client(), operation)
+        seconds = self.limits.allowance(moved)
+        key = str(arguments.get("Key", "")).removeprefix(self.prefix)
+        with in_our_words(self.store, operation, key, seconds, hear):
+            return within(seconds, lambda: call(Bucket=self.bucket, **arguments))
+
+    def content(self, answer: dict[str, Any]) -> bytes:
+        """What a GET of a small object brought. Raises StoreUnavailable."""
+        with answer["Body"] as raw:
+            return Body(self.store, self.limits, raw, answer["ContentLength"]).read(BUFFER)
+
+    def entries(self, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
+        """ListObjectsV2 page by page, in the server's order. Raises StoreUnavailable."""
+        where: dict[str, Any] = {"Prefix": prefix}
+        if after:
+            where["StartAfter"] = after
+        while True:
+            page = self.ask("list_objects_v2", **where)
+            yield from page.get("Contents", ())
+            token = page.get("NextContinuationToken")
+            if not page.get("IsTruncated"):
+                return
+            if not token or token == where.get("ContinuationToken"):
+                raise StoreUnavailable(self.store, "the listing says that it goes on, and does not say where")
+            where["ContinuationToken"] = token
+
+    # --- the place --------------------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        """The bucket is there, and we may use it. Raises StoreUnavailable."""
+        location = self._client.location
+        where = {"CreateBucketConfiguration": {"LocationConstraint": location}} if location else {}
+        try:
+            self.ask("create_bucket", TAKEN, **where)
+        except Answer:
+            self.ask("head_bucket")  # another process made it first; 403 when it is somebody else's
+
+    def mark(self) -> None:
+        """The mark of our store stands in a place that keeps nothing. Raises StoreUnavailable when it keeps objects."""
+        if any(not entry["Key"].removeprefix(self.prefix).startswith(".") for entry in self.entries(self.prefix)):
+            raise StoreUnavailable(self.store, f"{self} keeps objects and no mark {MARK}: whose are they?")
+        mark = json.dumps({"store": self.store, "created": utc_now().date().isoformat()}).encode()
+        self.ask("put_object", Key=self.prefix + MARK, Body=mark, ContentMD5=content_md5(mark))
+        self._confirmed = True
+
+    def marked(self) -> bool:
+        """Whether the bucket bears our mark; raises Answer when there is no bucket, StoreUnavailable for another's."""
+        try:
+            answer = self.ask("get_object", GONE, Key=self.prefix + MARK)
+        except Answer as no:
+            if no.code in _ABSENT_BUCKET:
+                raise
+            self.ask("head_bucket", GONE)
+            return False
+        try:
+            owner = json.loads(self.content(answer))["store"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreUnavailable(self.store, f"the mark {MARK} in {self} cannot be read") from error
+        if owner != self.store:
+            raise StoreUnavailable(self.store, f"{self} bears the mark of the store {owner!r}")
+        return True
+
+    def check_still_there(self) -> None:
+        """Raises StoreUnavailable when "no such object" only means that the place itself is gone or was emptied."""
+        try:
+            marked = self.marked()
+        except Answer:
+            raise StoreUnavailable(self.store, f"there is no bucket {self.bucket!r}") from None
+        if not marked:
+            raise StoreUnavailable(self.store, f"{self} has no mark {MARK}: never prepared, or emptied")
+
+    def confirm(self) -> None:
+        """Once per store and process, before the first writing: some servers make an absent bucket on the way."""
+        if not self._confirmed:
+            self.check_still_there()
+            self._confirmed = True

@@ -1,0 +1,81 @@
+"""A file's way into a bucket: one PUT while it is small enough, else parts that become one object at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from repository.errors import RefusedByStore, StoreUnavailable
+from repository.storage.s3.answers import GONE, NO_STATUS, TAKEN, Answer
+from repository.storage.s3.bucket import Bucket
+from repository.storage.s3.digests import checksum_sha256, content_md5, digests
+from repository.vocabulary import utc_now
+
+_TYPE = "application/octet-stream"
+
+
+def put_file(bucket: Bucket, key: str, source: Path, sha256: str, condition: dict[str, str]) -> None:
+    """The object under ``key`` (without the prefix) is ``source``, whose SHA-256 is ``sha256``.
+
+    ``condition`` is a header of the request. Raises Answer 409 or 412 when it did not hold, RefusedByStore
+    when ``source`` or what arrived of it has another digest, StoreUnavailable.
+    """
+    with source.open("rb") as body:
+        if os.fstat(body.fileno()).st_size > bucket.limits.single_put_bytes:
+            _put_parts(bucket, key, body, sha256, condition)
+            return
+        md5, found, size = digests(body)
+        _check_source(bucket, key, found, sha256)
+        bucket.ask(
+            "put_object",
+            TAKEN,
+            size,
+            Key=bucket.prefix + key,
+            Body=body,
+            ContentLength=size,
+            ContentMD5=md5,
+            ChecksumSHA256=checksum_sha256(sha256),
+            ContentType=_TYPE,
+            **condition,
+        )
+
+
+def sweep_uploads(bucket: Bucket) -> None:
+    """What a killed process left behind of a put in parts takes room and is never seen again."""
+    before = utc_now() - timedelta(days=bucket.limits.upload_days)
+    with suppress(Answer, StoreUnavailable):  # not every server can say, and no object depends on it
+        for upload in bucket.ask("list_multipart_uploads", Prefix=bucket.prefix).get("Uploads", ()):
+            if upload["Initiated"] < before:
+                bucket.ask("abort_multipart_upload", GONE, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def _put_parts(bucket: Bucket, key: str, body: BinaryIO, sha256: str, condition: dict[str, str]) -> None:
+    place = {"Key": bucket.prefix + key}
+    upload = bucket.ask("create_multipart_upload", ContentType=_TYPE, **place)["UploadId"]
+    whole = hashlib.sha256()
+    parts: list[dict[str, Any]] = []
+    try:
+        while part := body.read(bucket.limits.part_bytes):
+            whole.update(part)
+            this = {"PartNumber": len(parts) + 1, "UploadId": upload, **place}
+            sent = bucket.ask("upload_part", NO_STATUS, len(part), Body=part, ContentMD5=content_md5(part), **this)
+            parts.append({"ETag": sent["ETag"], "PartNumber": this["PartNumber"]})
+        _check_source(bucket, key, whole.hexdigest(), sha256)
+        # Putting many parts together may take the server as long as reading them.
+        size = body.tell()
+        together = {"UploadId": upload, "MultipartUpload": {"Parts": parts}}
+        bucket.ask("complete_multipart_upload", TAKEN, size, **together, **place, **condition)
+    except BaseException:
+        # After a lost acknowledgement there is nothing left to abort, and a silent server hears nothing.
+        with suppress(StoreUnavailable, RefusedByStore, Answer):
+            bucket.ask("abort_multipart_upload", GONE, UploadId=upload, **place)
+        raise
+
+
+def _check_source(bucket: Bucket, key: str, found: str, sha256: str) -> None:
+    if found != sha256:
+        raise RefusedByStore(bucket.store, key, f"the file to be kept has the SHA-256 {found}, not {sha256}")
