@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ingest.findings import CODES
 from ingest.receipts import Receipt
-from repository.access.web import Route, Who, lay
+from repository.access.web.guard import Route, Who, lay
 from repository.catalogue import Catalogue, browse, deliveries, tallies
 from repository.catalogue.browse import DeliveryLine
 from repository.models import Delivery

@@ -9,8 +9,9 @@ open while bytes move.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,7 @@ class Catalogue:
         self._reading = (
             self.engine if self.engine.dialect.name == "sqlite" else self.engine.execution_options(**snapshot)
         )
+        self._queue = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
         self._writing = self.engine.execution_options(mahfuz_writing=True)
 
     @property
@@ -51,7 +53,8 @@ class Catalogue:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that is committed at the end of the block, or not at all. Raises DatabaseUnavailable."""
-        with _translated(self), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        # SQLite has one writer, and who finds it busy sleeps and asks again: threads of one process queue here instead.
+        with self._queue, _translated(self), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:

@@ -6,12 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, titles
 from repository.catalogue.shelves import natural
-from repository.models import Aip, Article, Delivery, DeliveryArticle, Event, File, Issue, Publisher, Title, TitleIssn
+from repository.models import (
+    Aip,
+    Article,
+    Delivery,
+    DeliveryArticle,
+    Event,
+    File,
+    Issue,
+    Moment,
+    Publisher,
+    Title,
+    TitleIssn,
+)
 from repository.turkish import tr_fold, tr_sort_key
 from repository.vocabulary import ArticleRecord, ArticleState, CopyState, bag_key
 
@@ -86,7 +98,7 @@ def titles_listed(
     """The next journals in the order of the Turkish alphabet, from those that begin with ``start`` on."""
     where = [Title.sort_key >= tr_sort_key(start)] if start else []
     if after is not None:
-        where.append(or_(Title.sort_key > after[0], and_(Title.sort_key == after[0], Title.id > after[1])))
+        where.append(tuple_(Title.sort_key, Title.id) > tuple_(literal(after[0]), literal(after[1])))
     return _title_lines(session, *where, limit=limit)
 
 
@@ -143,7 +155,7 @@ def articles_in(
     if page is not None:
         where += [Article.shelf >= natural(page) + "|", Article.shelf < natural(page) + "}"]
     if after is not None:
-        where.append(or_(Article.shelf > after[0], and_(Article.shelf == after[0], Article.id > after[1])))
+        where.append(tuple_(Article.shelf, Article.id) > tuple_(literal(after[0]), literal(after[1])))
     statement = select(Article).where(*where).order_by(Article.shelf, Article.id).limit(limit)
     return list(session.execute(statement).scalars())
 
@@ -213,8 +225,8 @@ def deliveries_listed(
     """Deliveries, the newest first, in one state or in any."""
     where = [Delivery.state == state] if state else []
     if before is not None:
-        earlier = and_(Delivery.accepted_on == before[0], Delivery.id < before[1])
-        where.append(or_(Delivery.accepted_on < before[0], earlier))
+        place = tuple_(literal(before[0], Moment()), literal(before[1]))
+        where.append(tuple_(Delivery.accepted_on, Delivery.id) < place)
     rows = session.execute(
         select(Delivery, Publisher.name)
         .join(Publisher, Publisher.id == Delivery.publisher_id)

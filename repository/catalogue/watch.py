@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, false, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, literal, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.catalogue import copies, tallies
 from repository.catalogue.tallies import Count
-from repository.models import Aip, Article, Copy
+from repository.models import Aip, Article, Copy, Moment
 from repository.vocabulary import CopyState
 
-COUNT_NO_FURTHER = 10_000
+COUNT_NO_FURTHER = 2_000
 """A figure that nobody keeps is counted up to here; beyond it a page says "more than"."""
 
 ATTENTION = (CopyState.DAMAGED.value, CopyState.MISSING.value, copies.UNREADABLE)
@@ -102,21 +102,16 @@ def figures(session: Session, promise: Promise, at: datetime) -> Watched:
     """The dashboard's figures. Nothing here reads more than :data:`COUNT_NO_FURTHER` rows of a large table."""
     states = tallies.of(session, "copies")
     stores = sorted({store for store, _state in states})
-    late = session.execute(
-        select(Copy.state, Copy.unreadable_since, Aip.bytes)
-        .join(Aip, Aip.id == Copy.aip_id)
-        .where(*_late(promise, stores, at))
-        .order_by(Copy.verified_at, Copy.aip_id)
-        .limit(COUNT_NO_FURTHER + 1)
-    ).all()
+    walk = select(Copy).where(*_late(promise, stores, at)).order_by(Copy.verified_at, Copy.aip_id)
+    late = _lines(session, walk.limit(COUNT_NO_FURTHER + 1))
     intact = added(count for (_store, state), count in states.items() if state == CopyState.INTACT)
-    late_intact = [row.bytes for row in late if row.state == CopyState.INTACT and row.unreadable_since is None]
+    late_intact = added(Count(1, line.bytes) for line in late if line.state == CopyState.INTACT)
     return Watched(
         states=states,
         total=added(states.values()),
-        within=Count(max(intact.number - len(late_intact), 0), max(intact.bytes - sum(late_intact), 0)),
+        within=Count(max(intact.number - late_intact.number, 0), max(intact.bytes - late_intact.bytes, 0)),
         never=added(tallies.of(session, "never verified").values()),
-        overdue=Count(min(len(late), COUNT_NO_FURTHER), sum(row.bytes for row in late[:COUNT_NO_FURTHER])),
+        overdue=added(Count(1, line.bytes) for line in late[:COUNT_NO_FURTHER]),
         overdue_is_more=len(late) > COUNT_NO_FURTHER,
         oldest=copies.oldest_verification(session),
     )
@@ -131,29 +126,41 @@ def listed(
     after: tuple[str, int, str] | None = None,
     limit: int,
 ) -> list[CopyLine]:
-    """The next copies that are ``wanted``, after the cursor of the last one seen (:func:`cursor`)."""
+    """The next copies that are ``wanted``, after the cursor of the last one seen (:func:`cursor`).
+
+    Every list is one walk along one index from where the last page ended. A condition that must not
+    lure the database away from that index is written so that no index can serve it (:func:`_in_stores`).
+    """
     stores = [wanted.store] if wanted.store else sorted(copies.stores_with_copies(session))
-    if wanted.question in BY_AGE:
-        return _by_age(session, wanted, promise, stores, at, after, limit)
+    if wanted.question in BY_AGE or wanted.state == copies.UNREADABLE:
+        return _by_moment(session, wanted, promise, stores, at, after, limit)
     beyond = (after[1], after[2]) if after else (0, "")
-    # One store at a time, so that each step is a walk along (store, state, aip_id); then merged by key.
+    if wanted.question == "never":
+        where = [Copy.verified_at.is_(None), *_in_state(wanted), _in_stores(stores), _beyond(_KEY, beyond)]
+        return _lines(session, select(Copy).where(*where).order_by(*_KEY).limit(limit))
     lines: list[CopyLine] = []
     for store in stores:
-        where = [Copy.store == store, *_in_state(wanted)]
-        where.append(Copy.aip_id > beyond[0] if store <= beyond[1] else Copy.aip_id >= beyond[0])
-        lines += _lines(session, where, (Copy.aip_id.asc(),), limit)
+        for state in [wanted.state] if wanted.state else CopyState:
+            where = [Copy.store == store, Copy.state == state, *_in_state(wanted)]
+            where.append(Copy.aip_id > beyond[0] if store <= beyond[1] else Copy.aip_id >= beyond[0])
+            lines += _lines(session, select(Copy).where(*where).order_by(Copy.aip_id).limit(limit))
     return sorted(lines, key=lambda line: (line.aip_id, line.store))[:limit]
 
 
-def cursor(line: CopyLine) -> tuple[str, int, str]:
-    """Where a list goes on after ``line``."""
-    return (line.verified_at.isoformat() if line.verified_at else "", line.aip_id, line.store)
+def cursor(line: CopyLine, wanted: Wanted) -> tuple[str, int, str]:
+    """Where a list of ``wanted`` goes on after ``line``."""
+    moment = line.unreadable_since if _is_of_silence(wanted) else line.verified_at
+    return (moment.isoformat() if moment else "", line.aip_id, line.store)
 
 
 def copy_of(session: Session, article_id: str, version: int, store: str) -> CopyLine | None:
     """One copy, or None where there is none."""
-    where = [Aip.article_id == article_id, Aip.version == version, Copy.store == store]
-    return next(iter(_lines(session, where, (Copy.aip_id.asc(),), 1)), None)
+    found = (
+        select(Copy)
+        .join(Aip, Aip.id == Copy.aip_id)
+        .where(Aip.article_id == article_id, Aip.version == version, Copy.store == store)
+    )
+    return next(iter(_lines(session, found)), None)
 
 
 def read_soon(session: Session, aip_id: int, store: str, at: datetime) -> None:
@@ -163,20 +170,23 @@ def read_soon(session: Session, aip_id: int, store: str, at: datetime) -> None:
     )
 
 
+_KEY = (Copy.aip_id, Copy.store)
+_NOT_SILENT = case((Copy.unreadable_since.is_(None), 1), else_=0) == 1
+
+
+def _is_of_silence(wanted: Wanted) -> bool:
+    return wanted.state == copies.UNREADABLE and wanted.question not in BY_AGE
+
+
 def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = []
-    if wanted.question == "never":
-        where.append(Copy.verified_at.is_(None))
     if wanted.state == copies.UNREADABLE:
-        where += [Copy.unreadable_since.is_not(None), Copy.state.in_((CopyState.INTACT, CopyState.UNVERIFIED))]
-    elif wanted.state:
-        where.append(Copy.state == wanted.state)
-        if wanted.state in (CopyState.INTACT, CopyState.UNVERIFIED):
-            where.append(Copy.unreadable_since.is_(None))
-    return where
+        return [Copy.unreadable_since.is_not(None), Copy.state.in_((CopyState.INTACT, CopyState.UNVERIFIED))]
+    if wanted.state in (CopyState.INTACT, CopyState.UNVERIFIED):
+        return [Copy.state == wanted.state, _NOT_SILENT]
+    return [Copy.state == wanted.state] if wanted.state else []
 
 
-def _by_age(
+def _by_moment(
     session: Session,
     wanted: Wanted,
     promise: Promise,
@@ -185,54 +195,66 @@ def _by_age(
     after: tuple[str, int, str] | None,
     limit: int,
 ) -> list[CopyLine]:
-    """Copies in the order of their last verification, the longest ago first: a walk along (verified_at, aip_id)."""
-    where: list[ColumnElement[bool]] = [Copy.verified_at.is_not(None), *_in_state(wanted)]
+    """Copies in the order of their last verification (or of their store's silence), the longest ago first."""
+    column = Copy.unreadable_since if _is_of_silence(wanted) else Copy.verified_at
+    where: list[ColumnElement[bool]] = [column.is_not(None), _in_stores(stores), *_in_state(wanted)]
     if wanted.question == "overdue":
         where += _late(promise, stores, at)
-    elif wanted.store:
-        where.append(Copy.store == wanted.store)
     if wanted.question == "within":
-        in_time = [and_(Copy.store == store, Copy.verified_at >= promise.since(store, at)) for store in stores]
-        where += [or_(false(), *in_time), Copy.state == CopyState.INTACT, Copy.unreadable_since.is_(None)]
+        where += [Copy.verified_at >= _since(promise, stores, at), Copy.state == CopyState.INTACT, _NOT_SILENT]
     if after is not None and after[0]:
         moment = datetime.fromisoformat(after[0])
-        later = or_(Copy.aip_id > after[1], and_(Copy.aip_id == after[1], Copy.store > after[2]))
-        where.append(or_(Copy.verified_at > moment, and_(Copy.verified_at == moment, later)))
-    return _lines(session, where, (Copy.verified_at.asc(), Copy.aip_id.asc(), Copy.store.asc()), limit)
+        place = tuple_(literal(moment, Moment()), literal(after[1]), literal(after[2]))
+        where.append(tuple_(column, *_KEY) > place)
+    elif wanted.question == "within":
+        where.append(column >= min((promise.since(store, at) for store in stores), default=at))
+    return _lines(session, select(Copy).where(*where).order_by(column, *_KEY).limit(limit))
 
 
 def _late(promise: Promise, stores: Sequence[str], at: datetime) -> list[ColumnElement[bool]]:
-    since = {store: promise.since(store, at) for store in stores}
-    late = [and_(Copy.store == store, Copy.verified_at < moment) for store, moment in since.items()]
-    # The widest bound stands first and alone, so that the index on the moment is the one that is walked.
-    return [Copy.verified_at < max(since.values(), default=at), or_(false(), *late)]
+    widest = max((promise.since(store, at) for store in stores), default=at)
+    return [Copy.verified_at < widest, Copy.verified_at < _since(promise, stores, at)]
 
 
-def _lines(
-    session: Session, where: Sequence[ColumnElement[bool]], order: Sequence[UnaryExpression[Any]], limit: int
-) -> list[CopyLine]:
+def _since(promise: Promise, stores: Sequence[str], at: datetime) -> ColumnElement[datetime]:
+    """The moment before which a copy is overdue, by its store: a value of the row, so no index is sought for it."""
+    since = {store: literal(promise.since(store, at), Moment()) for store in stores}
+    return case(since, value=Copy.store, else_=literal(at, Moment())) if since else literal(at, Moment())
+
+
+def _in_stores(stores: Sequence[str]) -> ColumnElement[bool]:
+    return Copy.store.concat("").in_(stores)
+
+
+def _beyond(key: tuple[InstrumentedAttribute[int], InstrumentedAttribute[str]], after: tuple[int, str]) -> Any:
+    return tuple_(*key) > tuple_(literal(after[0]), literal(after[1]))
+
+
+def _lines(session: Session, walk: Select[Copy]) -> list[CopyLine]:
+    """The copies of ``walk`` in its order, with what they are copies of, looked up by key afterwards."""
+    found = session.execute(walk).scalars().all()
     title = Article.record["title"].as_string().label("title")
-    rows = session.execute(
-        select(Copy, Aip.article_id, Aip.version, Aip.seal, Aip.bytes, title)
-        .join(Aip, Aip.id == Copy.aip_id)
-        .join(Article, Article.id == Aip.article_id)
-        .where(*where)
-        .order_by(*order)
-        .limit(limit)
-    )
+    bags = {
+        row.id: row
+        for row in session.execute(
+            select(Aip.id, Aip.article_id, Aip.version, Aip.seal, Aip.bytes, title)
+            .join(Article, Article.id == Aip.article_id)
+            .where(Aip.id.in_({copy.aip_id for copy in found}))
+        )
+    }
     return [
         CopyLine(
-            aip_id=row.Copy.aip_id,
-            store=row.Copy.store,
-            article_id=row.article_id,
-            version=row.version,
-            title=row.title,
-            seal=row.seal,
-            bytes=row.bytes,
-            state=copies.shown_state(row.Copy),
-            verified_at=row.Copy.verified_at,
-            unreadable_since=row.Copy.unreadable_since,
-            next_due=row.Copy.next_due,
+            aip_id=copy.aip_id,
+            store=copy.store,
+            article_id=bags[copy.aip_id].article_id,
+            version=bags[copy.aip_id].version,
+            title=bags[copy.aip_id].title,
+            seal=bags[copy.aip_id].seal,
+            bytes=bags[copy.aip_id].bytes,
+            state=copies.shown_state(copy),
+            verified_at=copy.verified_at,
+            unreadable_since=copy.unreadable_since,
+            next_due=copy.next_due,
         )
-        for row in rows
+        for copy in found
     ]

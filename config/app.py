@@ -1,0 +1,286 @@
+"""The web application: every room's pages under one roof, with one guard, one set of headers and one error page."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, Response, g, jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import fixity.web
+import ingest.web
+import repository
+import repository.access.web
+import repository.web
+from config import languages
+from repository.access.throttle import Throttle
+from repository.access.web.guard import Member, Route, Who, lay, member, open_door
+from repository.access.web.sessions import Door
+from repository.catalogue import Catalogue, schema, watch
+from repository.catalogue.browse import FoundFile
+from repository.errors import DatabaseUnavailable, MahfuzError, StoreUnavailable
+from repository.texts import marked
+from repository.vocabulary import utc_now
+from repository.web import addresses, language, paging
+from repository.web.room import ReadingRoom
+from repository.web.streaming import Counter, NoIntactCopy, OpenRange
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+MOST_SENT = 256 << 10
+"""Bytes that a request may carry: forms and OAI-PMH arguments, nothing is uploaded here."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_REPOSITORY = Path(repository.__file__).parent
+
+ERRORS = {
+    400: (marked("This request cannot be understood"), marked("Something in the address or the form is not right.")),
+    403: (marked("This is not open to you"), marked("The page is there for the archive's staff.")),
+    404: (marked("There is no such page"), marked("Nothing is kept under this address. Try the search.")),
+    405: (marked("This page does not do that"), marked("The address exists, but not for this kind of request.")),
+    410: (marked("Withdrawn"), marked("This was shown here once. What was preserved is kept.")),
+    413: (marked("Too large"), marked("The request carries more than any form of this site does.")),
+    416: (marked("No such part"), marked("The file is shorter than the part that was asked for.")),
+    429: (marked("Too many tries"), marked("Wait a quarter of an hour and try again.")),
+    500: (marked("Something went wrong here"), marked("It was written down. Nothing that is preserved was touched.")),
+    503: (marked("Not available at the moment"), marked("A part of the archive does not answer. Try again later.")),
+}
+"""What an error page says: a heading and a sentence for each status that the archive gives."""
+
+NO_INTACT_COPY = marked("No intact copy of this file could be read. Nothing was given out; the night watch was told.")
+FORM_EXPIRED = marked("The form had expired, or it came from elsewhere. Load the page anew and send it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """All that the web application needs, as the wiring hands it over: values, a catalogue and a way to the bytes."""
+
+    archive: str
+    """The archive's name, as pages show it."""
+    base_url: str
+    """How the world reaches the archive, for example ``https://mahfuz.example.org``; https makes cookies secure."""
+    repository_identifier: str
+    admin_email: str
+    languages: Sequence[str]
+    """Codes; the first is that of a reader who asks for none of them."""
+    time_zone: str
+    secret_key: bytes
+    catalogue: Catalogue
+    open_range: OpenRange
+    """``(store name, key, offset, length) -> context manager of a ByteStream``; as ``Store.open``."""
+    places: Mapping[str, str]
+    """Store name to where it stands, in copy order: the order in which stores are asked for a file."""
+    fixity_days: Mapping[str, float]
+    """Within how many days each copy is verified again, by store."""
+    trusted_proxies: int = 0
+    """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
+    open_blueprints: Sequence[Blueprint] = ()
+    """Blueprints that only answer questions, for everyone, by GET and POST (OAI-PMH): no session, no CSRF token."""
+
+
+class Mounted:
+    """The application under the path of ``base_url``, whether or not the proxy in front takes that path away."""
+
+    def __init__(self, app: WSGIApplication, path: str) -> None:
+        self._app, self._path = app, path
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["SCRIPT_NAME"] = self._path
+        asked = environ.get("PATH_INFO", "")
+        if asked == self._path or asked.startswith(self._path + "/"):
+            environ["PATH_INFO"] = asked[len(self._path) :] or "/"
+        return self._app(environ, start_response)
+
+
+def create_app(rooms: Rooms) -> Flask:
+    """The application of these rooms. Nothing is read from the environment, no connection is opened yet.
+
+    Raises UsageError for a language without texts.
+    """
+    world = urlsplit(rooms.base_url.rstrip("/"))
+    app = Flask("mahfuz", static_folder=str(_REPOSITORY / "static"), template_folder=str(_REPOSITORY / "templates"))
+    app.config.update(
+        SECRET_KEY=rooms.secret_key,
+        MAX_CONTENT_LENGTH=MOST_SENT,
+        MAX_FORM_MEMORY_SIZE=MOST_SENT,
+        MAX_FORM_PARTS=100,
+        TRUSTED_HOSTS=[world.hostname or "localhost", "localhost", "127.0.0.1"],
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=30),
+        WTF_CSRF_TIME_LIMIT=12 * 3600,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if rooms.trusted_proxies:
+        hops = rooms.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    if world.path:
+        app.wsgi_app = Mounted(app.wsgi_app, world.path)  # type: ignore[method-assign]
+    texts = languages.load(rooms.languages)
+    language.speak(app, language.Languages(texts, ZoneInfo(rooms.time_zone)))
+    addresses.know_addresses(app)
+    open_names = [blueprint.name for blueprint in rooms.open_blueprints]
+    door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
+    open_door(app, door, open_names)
+    csrf = CSRFProtect(app)
+    for blueprint in (*_blueprints(rooms, door), *rooms.open_blueprints):
+        app.register_blueprint(blueprint)
+    for blueprint in rooms.open_blueprints:
+        csrf.exempt(blueprint)
+    setattr(app.view_functions["static"], "who", Who.EVERYONE)  # noqa: B010
+    _face(app, rooms)
+    _headers(app, secure=world.scheme == "https")
+    _errors(app)
+    return app
+
+
+def _blueprints(rooms: Rooms, door: Door) -> tuple[Blueprint, ...]:
+    promise = watch.Promise(rooms.fixity_days)
+    reading = ReadingRoom(
+        archive=rooms.archive,
+        base_url=rooms.base_url.rstrip("/"),
+        repository_identifier=rooms.repository_identifier,
+        catalogue=rooms.catalogue,
+        counter=Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue)),
+        promise=promise,
+    )
+    signs = (Route("/healthz", _healthz), Route("/readyz", _readyz), Route("/robots.txt", _robots))
+    return (
+        repository.web.blueprint(reading),
+        repository.access.web.blueprint(door),
+        fixity.web.blueprint(fixity.web.Dashboard(rooms.catalogue, promise, rooms.places)),
+        ingest.web.blueprint(ingest.web.Desk(rooms.catalogue)),
+        lay(Blueprint("signs", __name__), rooms, signs),
+    )
+
+
+def _tell_the_watch(catalogue: Catalogue) -> Callable[[FoundFile, str], None]:
+    def tell(file: FoundFile, store: str) -> None:
+        log.warning("a reader met a copy that is not whole: %s in %s", file.key, store)
+        try:
+            with catalogue.writing() as rows:
+                watch.read_soon(rows, file.aip_id, store, utc_now())
+        except DatabaseUnavailable:
+            log.exception("the night watch could not be told of it")
+
+    return tell
+
+
+def _face(app: Flask, rooms: Rooms) -> None:
+    style = hashlib.sha256((_REPOSITORY / "static" / "mahfuz.css").read_bytes()).hexdigest()[:12]
+
+    @app.context_processor
+    def _everywhere() -> dict[str, Any]:
+        return {
+            "archive": rooms.archive,
+            "admin_email": rooms.admin_email,
+            "base_url": rooms.base_url.rstrip("/"),
+            "language": language.current(),
+            "languages": list(rooms.languages),
+            "here": paging.here,
+            "style": style,
+            "signed_in": _signed_in,
+            "has_oai": bool(rooms.open_blueprints),
+        }
+
+
+def _signed_in() -> Member | None:
+    if g.get("catalogue_is_silent"):
+        return None
+    try:
+        return member()
+    except DatabaseUnavailable:
+        g.catalogue_is_silent = True
+        return None
+
+
+def _headers(app: Flask, *, secure: bool) -> None:
+    @app.after_request
+    def _guarded(answer: Response) -> Response:
+        headers = answer.headers
+        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("X-Frame-Options", "DENY")
+        # Our own pages may say where a form was: the CSRF check over https asks for it. Nobody else learns it.
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if secure:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if "Cache-Control" not in headers:
+            private = request.path.startswith(("/staff", "/deliveries"))
+            headers["Cache-Control"] = "no-store" if private else "no-cache"
+        return answer
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> ResponseReturnValue:
+        if isinstance(error, InternalServerError) and isinstance(error.original_exception, MahfuzError):
+            return _ours(error.original_exception)
+        if isinstance(error, SecurityError):
+            return Response("400 Bad Request: unknown host\n", 400, mimetype="text/plain")
+        if error.code is None or error.code < 400:
+            return error.get_response()
+        said = FORM_EXPIRED if isinstance(error, CSRFError) else None
+        kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Content-Range", "Retry-After")}
+        return _error_page(error.code, said), error.code, kept
+
+    @app.errorhandler(MahfuzError)
+    def _ours(error: MahfuzError) -> ResponseReturnValue:
+        if isinstance(error, DatabaseUnavailable | StoreUnavailable):
+            g.catalogue_is_silent = isinstance(error, DatabaseUnavailable)
+            log.warning("%s", error)
+            return _error_page(503), 503, {"Retry-After": "60"}
+        if isinstance(error, NoIntactCopy):
+            log.error("%s", error)
+            return _error_page(ServiceUnavailable.code, NO_INTACT_COPY), 503
+        log.error("unexpected: %s", error, exc_info=error)
+        return _error_page(500), 500
+
+
+def _error_page(code: int, said: str | None = None) -> str | Response:
+    heading, sentence = ERRORS.get(code, ERRORS[400 if code < 500 else 500])
+    if request.path.endswith(".json"):
+        return jsonify(error=code, message=heading)
+    return render_template("error.html", code=code, heading=heading, sentence=said or sentence)
+
+
+def _healthz(_rooms: Rooms) -> ResponseReturnValue:
+    """The process answers."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+def _readyz(rooms: Rooms) -> ResponseReturnValue:
+    """The catalogue answers and has the schema of this version; 503 and the reason otherwise."""
+    try:
+        present, needed = schema.revision_of(rooms.catalogue), schema.head()
+    except DatabaseUnavailable:
+        return Response("the catalogue does not answer\n", 503, {"Retry-After": "10"}, mimetype="text/plain")
+    if present != needed:
+        said = f"the catalogue has schema {present or 'none'} and this version needs {needed}: run mahfuz init\n"
+        return Response(said, 503, mimetype="text/plain")
+    return Response("ready\n", mimetype="text/plain")
+
+
+def _robots(_rooms: Rooms) -> ResponseReturnValue:
+    """What crawlers are asked to leave alone: endless lists and what is for staff."""
+    closed = (url_for("reading.overview"), url_for("reading.find"), url_for("reading.resolve"), "/deliveries/")
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
+    return Response("\n".join(lines) + "\n", mimetype="text/plain")

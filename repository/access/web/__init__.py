@@ -1,0 +1,105 @@
+"""The pages of signing in, signing out and choosing a password."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlsplit
+
+import flask_login
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from repository.access import staff
+from repository.access.web.guard import Member, Route, Who, lay, member
+from repository.access.web.sessions import BrowserSession, Door
+from repository.models import Staff
+
+
+def sign_in(door: Door) -> ResponseReturnValue:
+    """The form, and the answer to it. Every refusal reads the same, whatever its cause."""
+    wanted = local_path(request.values.get("next", "")) or url_for("reading.overview")
+    if request.method != "POST":
+        if member() is not None:
+            return redirect(wanted)
+        return render_template("access/sign_in.html", wanted=wanted, refused=False, login="")
+    now, address = door.clock(), request.remote_addr or ""
+    if door.throttle.waits(address, now):
+        page = render_template("access/sign_in.html", wanted=wanted, refused=False, waits=True, login="")
+        return page, 429, {"Retry-After": "900"}
+    login = request.form.get("login", "")[:200]
+    with door.catalogue.writing() as rows:
+        attempt = staff.count_try(rows, login, now)
+    if not staff.matches(attempt, request.form.get("password", "")):
+        door.throttle.failed(address, now)
+        return render_template("access/sign_in.html", wanted=wanted, refused=True, login=login), 422
+    assert attempt.staff_id is not None
+    with door.catalogue.writing() as rows:
+        account = staff.signed_in(rows, attempt.staff_id)
+    _begin(account)
+    return redirect(url_for("access.password") if account.must_change else wanted, 303)
+
+
+def sign_out(_door: Door) -> ResponseReturnValue:
+    """The session ends here and in the catalogue."""
+    cast(BrowserSession, session._get_current_object()).end()  # type: ignore[attr-defined]
+    return redirect(url_for("reading.home"), 303)
+
+
+def password(door: Door) -> ResponseReturnValue:
+    """A new password; every other browser of the account is signed out, this one gets a new session."""
+    signed_in = member()
+    assert signed_in is not None
+    if request.method != "POST":
+        return render_template("access/password.html", wrong=None, must=signed_in.must_change)
+    old, new = request.form.get("old", ""), request.form.get("new", "")
+    wrong = _why_not(door, signed_in, old, new, request.form.get("again", ""))
+    if wrong is not None:
+        return render_template("access/password.html", wrong=wrong, must=signed_in.must_change), 422
+    hashed = staff.hashed(new)
+    with door.catalogue.writing() as rows:
+        staff.set_password(rows, signed_in.id, hashed)
+        account = staff.signed_in(rows, signed_in.id)
+    _begin(account)
+    return redirect(url_for("reading.overview"), 303)
+
+
+def _why_not(door: Door, signed_in: Member, old: str, new: str, again: str) -> str | None:
+    with door.catalogue.writing() as rows:
+        attempt = staff.count_try(rows, signed_in.login, door.clock())
+    if not staff.matches(attempt, old):
+        return "old"
+    if new != again:
+        return "again"
+    if new == old:
+        return "same"
+    try:
+        staff.check_new(signed_in.login, new)
+    except staff.PasswordRefused:
+        return "weak"
+    return None
+
+
+def _begin(account: Staff) -> None:
+    cast(BrowserSession, session._get_current_object()).renew()  # type: ignore[attr-defined]
+    flask_login.login_user(Member(account))
+
+
+def local_path(target: str) -> str | None:
+    """``target`` if it is an address within this site, else None: no sign-in sends anybody elsewhere."""
+    if not target.startswith("/") or target.startswith("//") or "\\" in target or not target.isprintable():
+        return None
+    parts = urlsplit(target)
+    return None if parts.scheme or parts.netloc or parts.path.startswith("//") else target
+
+
+def blueprint(door: Door) -> Blueprint:
+    """The pages of signing in."""
+    return lay(
+        Blueprint("access", __name__),
+        door,
+        (
+            Route("/staff/sign-in", sign_in, Who.EVERYONE, ("GET", "POST")),
+            Route("/staff/sign-out", sign_out, Who.STAFF, ("POST",)),
+            Route("/staff/password", password, Who.STAFF, ("GET", "POST")),
+        ),
+    )

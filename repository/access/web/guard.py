@@ -1,0 +1,105 @@
+"""Every page is closed to readers unless it was declared open, with those for whom it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial, update_wrapper
+from typing import cast
+
+import flask_login
+from flask import Blueprint, Flask, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Forbidden
+
+from repository.access import staff
+from repository.access.web.sessions import Door, StaffSessions
+from repository.models import Staff
+
+
+class Who(StrEnum):
+    """For whom a page is there."""
+
+    EVERYONE = "everyone"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address, the function that answers it, and for whom. A room's web face declares its pages as these."""
+
+    rule: str
+    view: Callable[..., ResponseReturnValue]
+    who: Who = Who.EVERYONE
+    methods: Sequence[str] = ("GET",)
+    endpoint: str | None = None
+
+
+def lay(blueprint: Blueprint, room: object, routes: Sequence[Route]) -> Blueprint:
+    """``blueprint`` with every route laid to its view, whose first argument is ``room``."""
+    for route in routes:
+        view = update_wrapper(partial(route.view, room), route.view)
+        view.who = route.who  # type: ignore[attr-defined]
+        blueprint.add_url_rule(route.rule, route.endpoint or route.view.__name__, view, methods=list(route.methods))
+    return blueprint
+
+
+class Member:
+    """Who is signed in, as Flask-Login wants to see them."""
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def __init__(self, account: Staff) -> None:
+        self.id = account.id
+        self.login = account.login
+        self.role = account.role
+        self.must_change = account.must_change
+
+    def get_id(self) -> str:
+        """The account's number as text."""
+        return str(self.id)
+
+
+def member() -> Member | None:
+    """The member of staff who is signed in with this browser, or None. Raises DatabaseUnavailable."""
+    current = flask_login.current_user
+    return cast(Member, current._get_current_object()) if current and current.is_authenticated else None
+
+
+def open_door(app: Flask, door: Door, open_blueprints: Sequence[str] = ()) -> None:
+    """Give ``app`` its sessions and its guard: from now on a view that is not declared open is closed.
+
+    ``open_blueprints`` are the names of blueprints that are there for everyone as a whole.
+    """
+    app.session_interface = StaffSessions(door)
+    manager = flask_login.LoginManager()
+    manager.session_protection = None  # the secret is the session; a changed address is not a thief
+    manager.init_app(app, add_context_processor=False)
+
+    @manager.user_loader  # type: ignore[untyped-decorator]
+    def _load(identifier: str) -> Member | None:
+        with door.catalogue.reading() as rows:
+            account = staff.active_account(rows, int(identifier))
+            return Member(account) if account is not None else None
+
+    @app.before_request
+    def _guard() -> ResponseReturnValue | None:
+        if request.endpoint is None or request.blueprint in open_blueprints:
+            return None
+        who = getattr(current_app.view_functions[request.endpoint], "who", Who.STAFF)
+        return None if who is Who.EVERYONE else _admit()
+
+
+def _admit() -> ResponseReturnValue | None:
+    signed_in = member()
+    if signed_in is None:
+        if request.method not in ("GET", "HEAD"):
+            raise Forbidden
+        asked = request.full_path if request.query_string else request.path
+        return redirect(url_for("access.sign_in", next=asked))
+    if signed_in.must_change and request.endpoint not in ("access.password", "access.sign_out"):
+        return redirect(url_for("access.password"))
+    return None

@@ -1,0 +1,36 @@
+"""The reading room: what is kept, shown to people, in two languages and without a line of script."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from repository.access.web.guard import Route, Who, lay
+from repository.web import overview, reading
+from repository.web.room import ReadingRoom
+
+_ARTICLE = "/articles/<hex32:identifier>"
+
+
+def blueprint(room: ReadingRoom) -> Blueprint:
+    """The pages of the reading room, declared with those for whom they are there.
+
+    The app must know the converters ``hex32``, ``issn`` and ``payload`` (:mod:`repository.web.addresses`).
+    """
+    return lay(
+        Blueprint("reading", __name__, template_folder="../templates"),
+        room,
+        (
+            Route("/", reading.home),
+            Route("/search", reading.find),
+            Route("/titles", reading.titles),
+            Route("/titles/<issn:issn>", reading.title),
+            Route("/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>", reading.issue),
+            Route(_ARTICLE, reading.article),
+            Route(_ARTICLE + ".json", reading.article_json),
+            Route(_ARTICLE + "/files/<payload:path>", reading.file),
+            Route("/doi/<payload:doi>", reading.doi),
+            Route("/openurl", reading.resolve),
+            Route("/ServeContent", reading.resolve, endpoint="serve_content"),
+            Route("/staff/", overview.overview, Who.STAFF),
+        ),
+    )

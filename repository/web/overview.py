@@ -1,0 +1,28 @@
+"""The first page of the archive's staff: what waits for a person, and where everything else is found."""
+
+from __future__ import annotations
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from repository.catalogue import browse, tallies, watch
+from repository.vocabulary import DeliveryState, utc_now
+from repository.web.room import ReadingRoom
+
+WAITING = (DeliveryState.RECEIVED, DeliveryState.PARTIAL, DeliveryState.QUARANTINED, DeliveryState.REFUSED)
+
+
+def overview(room: ReadingRoom) -> ResponseReturnValue:
+    """Copies that need attention, deliveries by state, and the last that came."""
+    with room.catalogue.reading() as rows:
+        watched = watch.figures(rows, room.promise, utc_now())
+        deliveries = {state: count for (_, state), count in tallies.of(rows, "deliveries").items()}
+        latest = browse.deliveries_listed(rows, limit=8)
+    return render_template(
+        "reading/overview.html",
+        watched=watched,
+        attention=watch.ATTENTION,
+        deliveries=deliveries,
+        latest=latest,
+        states=list(DeliveryState),
+    )

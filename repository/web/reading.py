@@ -1,0 +1,284 @@
+"""The reading room's pages: from the search box to the journal, the issue, the article and its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from flask import Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import Forbidden, Gone, NotFound
+
+from repository import search
+from repository.access import entitlement
+from repository.access.entitlement import Decision
+from repository.access.web.guard import member
+from repository.catalogue import browse, copies, holdings, tallies, watch
+from repository.catalogue.browse import TitleLine
+from repository.models import Aip, Article, Copy, File, Issue, Title
+from repository.turkish import machine_lower
+from repository.vocabulary import ArticleRecord, ArticleState, Related
+from repository.web import description, files, openurl, paging
+from repository.web.room import ReadingRoom, file_address
+
+A_PAGE = 50
+ISSUES = 400
+EVENTS = 12
+AUTHORS = 12
+LETTERS = "ABCÇDEFGĞHIİJKLMNOÖPQRSŞTUÜVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an article with its files and copies."""
+
+    aip: Aip
+    files: tuple[File, ...]
+    copies: tuple[tuple[Copy, str], ...]
+
+
+def home(room: ReadingRoom) -> ResponseReturnValue:
+    """What this is, a search box, the figures of the archive, and where its journals begin."""
+    with room.catalogue.reading() as rows:
+        articles = tallies.of(rows, "articles")
+        kept = watch.added(tallies.of(rows, "aips").values())
+        copied = tallies.of(rows, "copies")
+        never = watch.added(tallies.of(rows, "never verified").values())
+        journals = browse.titles_listed(rows, limit=8)
+        how_many = browse.how_many_titles(rows)
+    every_copy = watch.added(copied.values())
+    return render_template(
+        "reading/home.html",
+        articles=sum(count.number for (_, state), count in articles.items() if state == ArticleState.ACTIVE),
+        journals=journals,
+        how_many=how_many,
+        kept=kept,
+        copies=every_copy.number,
+        read_back=every_copy.number - never.number,
+        stores=len({place for place, _state in copied}),
+    )
+
+
+def find(room: ReadingRoom) -> ResponseReturnValue:
+    """The answer to the search box. A DOI or an ISSN that is held leads straight to its page."""
+    question = search.understand(request.args.get("q", ""))
+    after = request.args.get("after", "")
+    after = after if len(after) == 32 and after.isascii() and after.isalnum() else ""
+    with room.catalogue.reading() as rows:
+        if (article := search.article_for(rows, question)) is not None:
+            return redirect(url_for("reading.article", identifier=article.id))
+        if search.title_for(rows, question) is not None:
+            return redirect(url_for("reading.title", issn=question.issn))
+        journals = search.journals(rows, question, 20) if not after else []
+        answer = search.articles(rows, question, after=after or None, limit=25)
+    following = paging.here(after=answer.after) if answer.after else None
+    return render_template(
+        "reading/search.html", question=question, journals=journals, answer=answer, following=following, after=after
+    )
+
+
+def titles(room: ReadingRoom) -> ResponseReturnValue:
+    """The journals in the order of the Turkish alphabet."""
+    after = paging.asked_key(str, int)
+    letter = request.args.get("letter", "")[:1]
+    letter = letter if letter in LETTERS else ""
+    with room.catalogue.reading() as rows:
+        listed = browse.titles_listed(rows, after=after, start=letter, limit=A_PAGE + 1)
+        how_many = browse.how_many_titles(rows)
+    shown, following = paging.page_of(listed, A_PAGE, lambda line: (line.sort_key, line.id))
+    return render_template(
+        "reading/titles.html",
+        journals=shown,
+        following=following,
+        letters=LETTERS,
+        letter=letter,
+        how_many=how_many,
+        begun=after is not None,
+    )
+
+
+def title(room: ReadingRoom, issn: str) -> ResponseReturnValue:
+    """One journal and its issues by year, the newest first."""
+    before = paging.asked_key(str)
+    with room.catalogue.reading() as rows:
+        line = _title_line(rows, issn)
+        if line is None:
+            return _not_held(openurl.Wanted(issns=(issn,)))
+        if line.issn != issn and line.issn:
+            return redirect(url_for("reading.title", issn=line.issn), 301)
+        listed = browse.issues_of(rows, line.id, before=before[0] if before else None, limit=ISSUES + 1)
+    shown, following = paging.page_of(listed, ISSUES, lambda issue: (issue.shelf,))
+    years = [(year, list(issues)) for year, issues in groupby(shown, key=lambda issue: issue.year)]
+    return render_template("reading/title.html", title=line, years=years, following=following, begun=before is not None)
+
+
+def issue(room: ReadingRoom, issn: str, number: int) -> ResponseReturnValue:
+    """One issue and its articles in the order of their pages."""
+    after = paging.asked_key(str, str)
+    with room.catalogue.reading() as rows:
+        line, found = _title_line(rows, issn), rows.get(Issue, number)
+        if line is None or found is None or found.title_id != line.id:
+            raise NotFound
+        listed = browse.articles_in(rows, found.id, after=after, limit=A_PAGE + 1)
+    shown, following = paging.page_of(listed, A_PAGE, lambda article: (article.shelf, article.id))
+    articles = [(article.id, ArticleRecord.from_json(article.record)) for article in shown]
+    return render_template(
+        "reading/issue.html", title=line, issue=found, articles=articles, following=following, begun=after is not None
+    )
+
+
+def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
+    """The landing page of one article: its description, why it opens or not, its versions, copies and events."""
+    with room.catalogue.reading() as rows:
+        found = _article(rows, identifier)
+        if found.state == ArticleState.WITHDRAWN:
+            return render_template("reading/withdrawn.html", article=found), 410
+        record = ArticleRecord.from_json(found.record)
+        title_line = browse.title_line(rows, browse_title(rows, found))
+        shelf = rows.get_one(Issue, found.issue_id)
+        versions = _versions(rows, found.id)
+        events = list(browse.latest_events(rows, found.id, limit=EVENTS))
+        related = [(pointer, _held_article(rows, pointer)) for pointer in record.related[:50]]
+    decision = entitlement.may_read(record, staff=member() is not None)
+    landing = _landing(room, found, record, title_line, versions[-1])
+    page = render_template(
+        "reading/article.html",
+        article=found,
+        record=record,
+        title=title_line,
+        issue=shelf,
+        versions=list(reversed(versions)),
+        events=events,
+        related=related,
+        decision=decision,
+        landing=landing,
+        pdf=main_pdf(versions[-1]),
+        tags=description.citation_tags(landing),
+        schema=description.schema_org(landing, room.archive),
+        first_authors=AUTHORS,
+        file_address=file_address,
+        doi_url=description.doi_url,
+    )
+    answer = Response(page)
+    answer.headers["Link"] = description.signposts(landing)
+    return answer
+
+
+def article_json(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
+    """Everything known of one article, as the contract prints it."""
+    with room.catalogue.reading() as rows:
+        found = _article(rows, identifier)
+        if found.state == ArticleState.WITHDRAWN:
+            return jsonify({"id": found.id, "state": found.state}), 410
+        return jsonify(holdings.article_json(rows, found))
+
+
+def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
+    """One payload file, of the newest version that has it or of ``?version=``."""
+    wanted = request.args.get("version", "")
+    if not paging.storable(path) or (wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 7)):
+        raise NotFound
+    with room.catalogue.reading() as rows:
+        found = _article(rows, identifier)
+        if found.state == ArticleState.WITHDRAWN:
+            raise Gone
+        decision = entitlement.may_read(ArticleRecord.from_json(found.record), staff=member() is not None)
+        if not decision.allowed:
+            return _closed(found, decision)
+        located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)
+    if located is None:
+        raise NotFound
+    return files.give(room.counter, located, download="download" in request.args)
+
+
+def doi(room: ReadingRoom, doi: str) -> ResponseReturnValue:
+    """From a DOI to its article here, or to a page that says that it is not held."""
+    with room.catalogue.reading() as rows:
+        found = holdings.find_article(rows, doi) if paging.storable(doi) else None
+    if found is not None:
+        return redirect(url_for("reading.article", identifier=found.id))
+    return _not_held(openurl.Wanted(doi=doi if doi.startswith("10.") and doi.isprintable() else ""))
+
+
+def resolve(room: ReadingRoom) -> ResponseReturnValue:
+    """The target of link resolvers: article, issue or title, whichever is the nearest that is held."""
+    wanted = openurl.read(request.args.to_dict(flat=False))
+    with room.catalogue.reading() as rows:
+        met = openurl.meet(rows, wanted)
+        if met.article is not None:
+            return redirect(url_for("reading.article", identifier=met.article.id))
+        if met.title is not None:
+            issn = browse.title_line(rows, met.title).issn
+            if met.issue is not None:
+                return redirect(url_for("reading.issue", issn=issn, number=met.issue.id))
+            return redirect(url_for("reading.title", issn=issn))
+    return _not_held(wanted)
+
+
+def browse_title(rows: Session, found: Article) -> Title:
+    """The journal in which an article stands."""
+    return rows.get_one(Title, found.title_id)
+
+
+def main_pdf(version: Version) -> File | None:
+    """The PDF that a reader means: the first of the version, in the order of its bag."""
+    return next((file for file in version.files if machine_lower(file.path).endswith(".pdf")), None)
+
+
+def _article(rows: Session, identifier: str) -> Article:
+    found = rows.get(Article, identifier)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _title_line(rows: Session, issn: str) -> TitleLine | None:
+    found = browse.title_of_issn(rows, issn)
+    return browse.title_line(rows, found) if found is not None else None
+
+
+def _versions(rows: Session, identifier: str) -> list[Version]:
+    return [
+        Version(
+            aip,
+            tuple(holdings.files_of(rows, aip.id)),
+            tuple((copy, copies.shown_state(copy)) for copy in copies.of(rows, aip.id)),
+        )
+        for aip in holdings.aips_of(rows, identifier)
+    ]
+
+
+def _held_article(rows: Session, pointer: Related) -> str | None:
+    held = holdings.find_article(rows, pointer.identifier) if paging.storable(pointer.identifier) else None
+    return held.id if held is not None and held.state == ArticleState.ACTIVE else None
+
+
+def _landing(
+    room: ReadingRoom, found: Article, record: ArticleRecord, title_line: TitleLine, latest: Version
+) -> description.Landing:
+    pdf = main_pdf(latest)
+    return description.Landing(
+        record=record,
+        url=room.absolute(url_for("reading.article", identifier=found.id)),
+        title_url=room.absolute(url_for("reading.title", issn=title_line.issn)),
+        json_url=room.absolute(url_for("reading.article_json", identifier=found.id)),
+        oai_url=room.oai_record(found.id),
+        pdf_url=room.absolute(file_address(found.id, pdf.path)) if pdf else None,
+        file_urls=[
+            (room.absolute(file_address(found.id, file.path)), files.media_type(file.path)[0]) for file in latest.files
+        ],
+        is_open=entitlement.openly_licensed(record),
+    )
+
+
+def _closed(found: Article, decision: Decision) -> ResponseReturnValue:
+    record = ArticleRecord.from_json(found.record)
+    page = render_template(
+        "reading/closed.html", article=found, record=record, decision=decision, doi_url=description.doi_url
+    )
+    return page, Forbidden.code
+
+
+def _not_held(wanted: openurl.Wanted) -> ResponseReturnValue:
+    return render_template("reading/not_held.html", wanted=wanted, doi_url=description.doi_url), 404

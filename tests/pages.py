@@ -1,0 +1,201 @@
+"""An archive of fictional articles with its pages: rows through the catalogue's own functions, bytes in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from config.app import Rooms, create_app
+from repository.access import staff
+from repository.catalogue import Catalogue, holdings, schema, titles
+from repository.errors import ObjectMissing, StoreUnavailable
+from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
+
+NOW = datetime.now(UTC)
+CC_BY = "https://creativecommons.org/licenses/by/4.0/"
+PASSWORD = "uzun bir parola, kolay"
+BASE_URL = "http://localhost"
+
+# The same hash with the smallest cost: a test signs in a hundred times, a person once a day.
+staff._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@dataclass
+class Shelf:
+    """Stores in memory: objects by store and key; each can be damaged, emptied or silenced."""
+
+    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    silent_after: dict[str, int] = field(default_factory=dict)
+    opened: list[tuple[str, str, int, int]] = field(default_factory=list)
+
+    @contextmanager
+    def open_range(self, store: str, key: str, offset: int, length: int) -> Iterator[io.RawIOBase | Stream]:
+        self.opened.append((store, key, offset, length))
+        if store in self.silent:
+            raise StoreUnavailable(store, "silenced by the test")
+        if (store, key) not in self.objects:
+            raise ObjectMissing(store, key)
+        part = self.objects[store, key][offset : offset + length]
+        yield Stream(store, part, self.silent_after.get(store))
+
+    def flip(self, store: str, key: str, place: int) -> None:
+        """Change one byte at rest."""
+        kept = bytearray(self.objects[store, key])
+        kept[place] ^= 0xFF
+        self.objects[store, key] = bytes(kept)
+
+
+class Stream:
+    """A byte stream that may fall silent after so many bytes."""
+
+    def __init__(self, store: str, data: bytes, silent_after: int | None) -> None:
+        self._store, self._data, self._left = store, io.BytesIO(data), silent_after
+
+    def read(self, size: int, /) -> bytes:
+        if self._left is not None:
+            if self._left <= 0:
+                raise StoreUnavailable(self._store, "fell silent")
+            size = min(size, self._left)
+            self._left -= size
+        return self._data.read(size)
+
+
+@dataclass
+class Site:
+    """The pages, the rows and the bytes behind them."""
+
+    app: Flask
+    catalogue: Catalogue
+    shelf: Shelf
+
+    @property
+    def client(self) -> FlaskClient:
+        """A browser that was never here."""
+        return self.app.test_client()
+
+    def staff_client(self, login: str = "ayse") -> FlaskClient:
+        """A browser in which a member of staff is signed in, with a password of her own."""
+        with self.catalogue.writing() as rows:
+            password = staff.create(rows, login, "staff")
+        browser = self.client
+        sign_in(browser, login, password)
+        post(browser, "/staff/password", old=password, new=PASSWORD, again=PASSWORD)
+        return browser
+
+
+def site(url: str, **changes: Any) -> Site:
+    """An empty archive with a schema, two stores in memory, and all pages."""
+    catalogue = Catalogue(url)
+    schema.migrate(catalogue)
+    shelf = Shelf()
+    rooms = Rooms(
+        archive="Mahfuz",
+        base_url=BASE_URL,
+        repository_identifier="mahfuz.example.org",
+        admin_email="arsiv@example.org",
+        languages=("tr", "en"),
+        time_zone="Europe/Istanbul",
+        secret_key=b"k" * 32,
+        catalogue=catalogue,
+        open_range=shelf.open_range,
+        places={"main": "Ankara", "second": "İzmir"},
+        fixity_days={"main": 90, "second": 90},
+    )
+    app = create_app(replace(rooms, **changes))
+    app.testing = True
+    return Site(app, catalogue, shelf)
+
+
+def enter(
+    into: Site,
+    record: ArticleRecord,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    version: int = 1,
+    publisher: str = "Örnek Yayınevi",
+    verified: Mapping[str, datetime | None] | None = None,
+    at: datetime = NOW,
+    delivery_id: str | None = None,
+) -> str:
+    """Register an article with these files as the bag's payload, in both stores; its id."""
+    identifier = article_id(record)
+    kept = files if files is not None else {"makale.pdf": b"%PDF-1.7\n" + identifier.encode() * 20}
+    bag, payload = b"", []
+    for path, data in kept.items():
+        bag += b"\x00" * 512
+        payload.append(PayloadFile(path, len(bag), len(data), hashlib.sha512(data).hexdigest()))
+        bag += data
+    for store in ("main", "second"):
+        into.shelf.objects[store, bag_key(identifier, version)] = bag
+    seal = hashlib.sha256(bag + f"{identifier}{version}".encode()).hexdigest()
+    where = verified if verified is not None else {"main": at, "second": at}
+    sealed = holdings.Sealed(
+        identifier, version, seal, len(bag), hashlib.sha256(bag).hexdigest(), f"{at:%Y-%m-%d}", tuple(payload), where
+    )
+    with into.catalogue.writing() as rows:
+        holdings.register(
+            rows,
+            titles.publisher_named(rows, publisher),
+            record,
+            sealed,
+            at=at,
+            agent="mahfuz test",
+            delivery_id=delivery_id,
+            due={store: at + timedelta(days=80) for store in where},
+        )
+    return identifier
+
+
+def record(number: int = 1, **changes: Any) -> ArticleRecord:
+    """A fictional article; ``number`` gives it a DOI and a page of its own."""
+    usual = ArticleRecord(
+        title=f"Isparta gül bahçelerinde toprak nemi {number}",
+        language="tr",
+        journal_title="Örnek Tarım Bilimleri Dergisi",
+        publisher="Örnek Yayınevi",
+        issn_electronic="1300-0632",
+        volume="12",
+        issue="3",
+        first_page=str(10 * number),
+        last_page=str(10 * number + 9),
+        doi=f"10.5555/ornek.{number}",
+        authors=(Author(family="Yılmaz", given="Ayşe"), Author(family="Demir", given="Can")),
+        published={"ppub": "2021-06"},
+        licence=CC_BY,
+    )
+    return replace(usual, **changes)
+
+
+def token_of(page: TestResponse) -> str:
+    """The CSRF token in the form of a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found, page.text[:500]
+    return found.group(1)
+
+
+def post(browser: FlaskClient, address: str, form_at: str | None = None, **fields: str) -> TestResponse:
+    """Send the form of ``form_at`` (or of the address itself) as a browser would."""
+    token = token_of(browser.get(form_at or address))
+    return browser.post(address, data={"csrf_token": token, **fields})
+
+
+def sign_in(browser: FlaskClient, login: str, password: str, **fields: str) -> TestResponse:
+    """Fill in the sign-in form."""
+    return post(browser, "/staff/sign-in", login=login, password=password, **fields)
+
+
+def many_authors(number: int) -> Sequence[Author]:
+    """A collaboration."""
+    return tuple(Author(family=f"Soyad{place}", given=f"Ad{place}") for place in range(number))
