@@ -51,7 +51,7 @@ class RoundReport:
     expected: int
     counts: RoundCounts
     seconds: float
-    overdue: int
+    still_due: int
     troubles: tuple[Trouble, ...]
     """The first of those not found intact; ``troubles_in_all`` says how many there are."""
     decisions: int = 0
@@ -126,7 +126,7 @@ class RoundReport:
             "mended": self.mended,
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
-            "overdue": self.overdue,
+            "still_due": self.still_due,
             "decisions": self.decisions,
             "silent": list(self.silent),
             "stopped": self.stopped,

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 BATCH = 128
 """Copies claimed at a time: a killed round has read at most these in vain."""
 
+COUNT_NO_FURTHER = 1_000_000
+"""Where the count of what is still due ends: enough to see that a watch falls behind."""
+
 EMPTIED = 10
 """So many copies missing from a store in which a round found nothing else: it was emptied or exchanged."""
 
@@ -94,14 +97,14 @@ class _Round:
         at = self._watch.clock()
         self._note(finished_at=at)
         with self._watch.catalogue.reading() as session:
-            overdue = copies.overdue(session, at)
+            still_due = copies.due(session, at, up_to=COUNT_NO_FURTHER)
         assert self._taken == self._answers.counts.expected, "a copy was taken up and has no answer"
         return RoundReport(
             scope=str(self._scope),
             expected=self._taken,
             counts=self._answers.counts,
             seconds=time.monotonic() - began,
-            overdue=overdue,
+            still_due=still_due,
             troubles=self._answers.troubles(self._readers.silent),
             decisions=self._answers.decisions,
             silent=tuple(sorted(self._readers.silent)),
@@ -121,7 +124,7 @@ class _Round:
                 raise UsageError("a due round is not of one article: ask for all copies of it")
             if scope.due:
                 share = share_left(session, self._watch.days, at)
-                return share, min(share, copies.overdue(session, at, up_to=share))
+                return share, min(share, copies.due(session, at, up_to=share))
             if scope.article_id is not None:
                 found = copies.walk(session, limit=10_000, article_id=scope.article_id, store=scope.store)
                 if not found:

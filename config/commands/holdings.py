@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,24 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
+from config.wiring import Archive
 from ingest.sealing import BAGIT_PROFILE
 from repository import bags
 from repository.bags.second_opinion import bagit_opinion
-from repository.catalogue import Catalogue, copies, tallies
+from repository.catalogue import copies, tallies
 from repository.catalogue import holdings as rows
 from repository.errors import MahfuzError, ObjectMissing, StoreUnavailable, UsageError
 from repository.models import Article
 from repository.storage import BUFFER, Store
 from repository.vocabulary import as_utc_text, bag_key, parse_bag_name, utc_now
 
+_ALL = 1 << 62
 
-def status_of(catalogue: Catalogue) -> dict[str, Any]:
-    """The figures of the contract, from the tallies."""
-    with catalogue.reading() as session:
+
+def status_of(archive: Archive) -> dict[str, Any]:
+    """The figures of the contract, from the tallies. ``overdue``: copies not verified within what is promised."""
+    now = utc_now()
+    with archive.catalogue.reading() as session:
         held: dict[str, dict[str, int]] = {}
         for (store, state), count in tallies.of(session, "copies").items():
             held.setdefault(store, {})[state] = count.number
@@ -36,7 +41,12 @@ def status_of(catalogue: Catalogue) -> dict[str, Any]:
             "bytes": sum(count.bytes for count in aips),
             "copies": held,
             "never_verified": sum(count.number for count in tallies.of(session, "never verified").values()),
-            "overdue": copies.overdue(session, utc_now()),
+            "overdue": sum(
+                copies.late(
+                    session, store, verified_before=now - timedelta(days=archive.fixity_days(store)), at=now, up_to=_ALL
+                )
+                for store in held
+            ),
             "oldest_verification": as_utc_text(oldest) if oldest else None,
             "deliveries": {state: count.number for (_, state), count in tallies.of(session, "deliveries").items()},
         }
@@ -48,7 +58,7 @@ def status_of(catalogue: Catalogue) -> dict[str, Any]:
 def status(asked: Asked, json_wanted: bool) -> None:
     """How much is kept, and what is known of it."""
     with asked.archive(with_stores=False) as archive:
-        data = status_of(archive.catalogue)
+        data = status_of(archive)
 
     def say(console: Console) -> None:
         for key, value in data.items():

@@ -240,12 +240,13 @@ def oldest_verification(session: Session) -> datetime | None:
     return session.execute(select(func.min(Copy.verified_at)).where(Copy.verified_at.is_not(None))).scalar_one_or_none()
 
 
-def overdue(session: Session, at: datetime, *, up_to: int | None = None) -> int:
-    """How many copies should have been read before ``at``; counted no further than ``up_to`` where a page asks."""
-    late = select(Copy.aip_id).where(Copy.next_due < at)
-    if up_to is not None:
-        late = late.limit(up_to)
-    return session.execute(select(func.count()).select_from(late.subquery())).scalar_one()
+def due(session: Session, at: datetime, *, up_to: int) -> int:
+    """For how many copies the day of their next reading has come by ``at``, counted no further than ``up_to``.
+
+    Due is not overdue: that day comes before the promise runs out (:func:`late`).
+    """
+    waiting = select(Copy.aip_id).where(Copy.next_due < at).limit(up_to)
+    return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
 
 
 def late(session: Session, store: str, *, verified_before: datetime, at: datetime, up_to: int) -> int:

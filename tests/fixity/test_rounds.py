@@ -99,7 +99,7 @@ def test_a_due_round_takes_no_more_copies_of_a_silent_store(
     report = small.audit(due=True)
     assert report.intact == 40
     assert 0 < report.unreadable <= 20, "the first batch only: the others stay due and are not marked one by one"
-    assert report.overdue == 0 or report.overdue + report.expected == 80
+    assert report.still_due == 0 or report.still_due + report.expected == 80
 
 
 def test_silence_ends_with_the_first_answer_and_is_asked_for_now_and_then() -> None:
@@ -240,7 +240,7 @@ def test_after_three_days_without_a_watch_all_that_is_overdue_is_read_once_the_o
     assert small.audit(due=True).expected == 0
     small.clock.forward(days=3)
     report = run_round(replace(small.watch, readers=1), Scope(due=True))
-    assert (report.expected, report.intact, report.overdue) == (12, 12, 0)
+    assert (report.expected, report.intact, report.still_due) == (12, 12, 0)
     assert small.stores["main"].opened == [bag_key(bag.article_id, 1) for bag in order]
     small.clock.forward(minutes=1)
     assert small.audit(due=True).expected == 0
@@ -269,7 +269,7 @@ def test_a_wave_is_spread_over_days_unless_a_promise_would_be_broken(
     small.clock.forward(days=1, seconds=1)
     report = small.audit(due=True)
     assert report.expected == 16, "now the promise of five days would be broken: lateness is never spared"
-    assert report.overdue == 0
+    assert report.still_due == 0
 
 
 def test_copies_loaded_together_come_back_evenly_over_the_cycle() -> None:
