@@ -42,6 +42,7 @@ _PORTS = (
 )
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0  # it ends in 1 s; now and then it would take 30, and being killed costs it nothing
+_DYING_SECONDS = 2.0
 _PATIENCE_SECONDS = 30.0  # others may be using it: a busy server must not be taken for a dead one
 
 _LOG_BYTES = 10 << 20
@@ -196,12 +197,24 @@ class _Place:
         return False
 
     def _sweep_sockets(self) -> None:
-        """SeaweedFS leaves its local sockets behind when it is killed: named by its ports, and nobody answers there."""
+        """SeaweedFS leaves its local sockets behind when it is killed: named by its ports, and nobody answers there.
+
+        A process that is just dying may hold them a moment longer than its command line is to be seen.
+        """
+        end = time.monotonic() + _DYING_SECONDS
         for port in self._known()["ports"].values():
             for leftover in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108  (wherever TMPDIR points)
-                with suppress(OSError), socket.socket(socket.AF_UNIX) as door:
-                    if door.connect_ex(str(leftover)) == errno.ECONNREFUSED:
-                        leftover.unlink()
+                while not _is_dead(leftover) and time.monotonic() < end:
+                    time.sleep(0.02)
+                if _is_dead(leftover):
+                    leftover.unlink(missing_ok=True)
+
+
+def _is_dead(door: Path) -> bool:
+    """Whether nobody answers at a local socket."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as knock:
+        return knock.connect_ex(str(door)) == errno.ECONNREFUSED
+    return False
 
 
 def _command(data: Path, identities: Path, ports: dict[str, int]) -> list[str]:

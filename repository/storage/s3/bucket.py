@@ -51,6 +51,8 @@ class Bucket:
     def content(self, answer: dict[str, Any]) -> bytes:
         """What a GET of a small object brought. Raises StoreUnavailable."""
         with answer["Body"] as raw:
+            if "ContentLength" not in answer:
+                raise StoreUnavailable(self.store, "it did not say how long its answer is")
             return Body(self.store, self.limits, raw, answer["ContentLength"]).read(BUFFER)
 
     def entries(self, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,8 @@ from repository.vocabulary import utc_now
 _PROBE = ".probe/"
 _NOT_HERE = frozenset({400, 403, 404, 405, 501})
 """What a server answers that does not know the feature, or does not let us use it."""
+_REFUSED = TAKEN | {400}
+"""What a server answers that refuses a put for its condition or its digest."""
 
 
 class Trials:
@@ -68,7 +71,7 @@ class Trials:
     def conditional_put(self) -> Capability:
         """``If-None-Match: *`` keeps a second put away."""
         self._put("once", b"first", IfNoneMatch="*")
-        return self._kept("conditional_put", "once", lambda: self._put("once", b"second", IfNoneMatch="*"))
+        return self._kept("conditional_put", "once", lambda: self._put("once", b"second", _REFUSED, IfNoneMatch="*"))
 
     def race(self) -> Capability:
         """Of eight writers at the same instant exactly one wins."""
@@ -117,11 +120,12 @@ class Trials:
         """``If-Match`` lets the right tag pass and keeps a wrong one away."""
         tag = self._put("match", b"first")["ETag"]
         wrong = '"00000000000000000000000000000000"'
-        kept = self._kept("conditional_replace", "match", lambda: self._put("match", b"second", IfMatch=wrong))
+        second = partial(self._put, "match", b"second", _REFUSED)
+        kept = self._kept("conditional_replace", "match", lambda: second(IfMatch=wrong))
         if kept.verdict is not Verdict.YES:
             return kept
         try:
-            self._put("match", b"second", IfMatch=tag)
+            second(IfMatch=tag)
         except Answer as no:
             return Capability(kept.name, Verdict.NO, f"the right tag was refused as well ({no})")
         return kept
@@ -129,7 +133,7 @@ class Trials:
     def wrong_digest(self, name: str, claim: dict[str, str]) -> Capability:
         """A put whose bytes do not have the digest that came with them is refused."""
         try:
-            self._put(name, b"these bytes", **claim)
+            self._put(name, b"these bytes", _REFUSED, **claim)
         except (RefusedByStore, Answer) as no:
             try:
                 self._get(name, GONE)
@@ -163,7 +167,10 @@ class Trials:
 
     def versioning(self) -> Capability:
         """The older bytes can still be read after a newer put."""
-        status = self._bucket.ask("get_bucket_versioning", _NOT_HERE)
+        try:
+            status = self._bucket.ask("get_bucket_versioning", _NOT_HERE)
+        except Answer as no:
+            return Capability("versioning", Verdict.NO, f"the server does not know it ({no})")
         if status.get("Status") != "Enabled":
             return Capability("versioning", Verdict.NO, "not switched on for this bucket")
         older = self._put("version", b"older").get("VersionId")
@@ -182,7 +189,11 @@ class Trials:
         if lock.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
             return Capability("object_lock", Verdict.NO, "not switched on for this bucket")
         until = utc_now() + timedelta(seconds=60)
-        held = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until, "ContentMD5": content_md5(b"held")}
+        held: dict[str, Any] = {
+            "ObjectLockMode": "GOVERNANCE",
+            "ObjectLockRetainUntilDate": until,
+            "ContentMD5": content_md5(b"held"),
+        }
         version = self._put("lock", b"held", **held).get("VersionId")
         which = {"Key": self._root + "lock", "VersionId": version}
         try:
@@ -204,11 +215,12 @@ class Trials:
             )
         return Capability(name, Verdict.NO, "the second was accepted: the condition is ignored")
 
-    def _put(self, name: str, body: bytes, **more: Any) -> dict[str, Any]:
+    def _put(self, name: str, body: bytes, hear: frozenset[int] = NO_STATUS, **more: Any) -> dict[str, Any]:
+        """Put one object. A refusal is an Answer only where it is what the trial is about; else the store is unfit."""
         key = self._root + name
         # Noted before it is tried: an answer that never comes may still have been a success.
         self._written.append((key, None))
-        answer: dict[str, Any] = self._bucket.ask("put_object", TAKEN | {400}, Key=key, Body=body, **more)
+        answer: dict[str, Any] = self._bucket.ask("put_object", hear, Key=key, Body=body, **more)
         if version := answer.get("VersionId"):
             self._written.append((key, version))
         return answer
