@@ -129,7 +129,8 @@ def create_app(rooms: Rooms) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if rooms.trusted_proxies:
         hops = rooms.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        # Not the host: a proxy passes Host on, and one that forgets X-Forwarded-Host would let visitors choose it.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     if world.path:
         app.wsgi_app = Mounted(app.wsgi_app, world.path)  # type: ignore[method-assign]
     texts = languages.load(rooms.languages)
