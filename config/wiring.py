@@ -6,7 +6,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from oai_pmh.tokens import TokenKeys
 from oai_pmh.verbs import Window
 from oai_pmh.web import blueprint
 from repository.catalogue import Catalogue, copies, schema
-from repository.errors import UsageError
+from repository.errors import StoreUnavailable, UsageError
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
@@ -135,7 +135,7 @@ def opened(settings: Settings, *, with_stores: bool = True) -> Iterator[Archive]
 
 
 def initialise(archive: Archive) -> None:
-    """Bring the catalogue's schema up to date and make the places of stores that keep nothing yet.
+    """Bring the catalogue's schema up to date, make the places of stores that keep nothing yet, tidy the others.
 
     A store in which the catalogue knows of copies is never made anew: an empty disk in the place
     of a full one is doubt, and stays it.
@@ -146,6 +146,9 @@ def initialise(archive: Archive) -> None:
     for store in archive.stores:
         if store.name not in filled:
             store.prepare()
+            continue
+        with suppress(StoreUnavailable):  # whoever needs it will hear
+            store.tidy()
 
 
 def rooms(archive: Archive) -> Rooms:

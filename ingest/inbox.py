@@ -128,6 +128,13 @@ def waiting(inbox: Path, quiet_since: datetime) -> Iterator[tuple[str, tuple[Pat
                 yield folder.name, members
 
 
+def tidy(home: Path, before: datetime) -> None:
+    """Take away what a killed :func:`accept` left half copied, if nothing in it has changed since ``before``."""
+    for left in (home / "deliveries" / ".incoming").glob("*"):
+        if left.stat().st_mtime < before.timestamp():
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def clear(files: Sequence[Path]) -> None:
     """Take a delivery's files out of the inbox, once they are kept."""
     for file in files:

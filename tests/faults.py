@@ -63,6 +63,9 @@ class _Faulty:
     def prepare(self) -> None:
         self.store.prepare()
 
+    def tidy(self) -> None:
+        self.store.tidy()
+
     def put(self, key: str, source: Path, sha256: str) -> Put:
         return self.store.put(key, source, sha256)
 
@@ -188,6 +191,10 @@ class SilentStore(_Faulty):
     def prepare(self) -> None:
         self._silence(None)
         self.store.prepare()
+
+    def tidy(self) -> None:
+        self._silence(None)
+        self.store.tidy()
 
     def put(self, key: str, source: Path, sha256: str) -> Put:
         self._silence(key)

@@ -25,6 +25,9 @@ from repository.catalogue.titles import AgreedTitle
 from repository.errors import UsageError
 from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
 
+_ABANDONED = timedelta(days=1)
+"""A delivery that has not been copied on for so long never will be: its command was killed."""
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -59,6 +62,7 @@ def receive_once(archive: Archive, door: Door) -> Iterable[Receipt]:
     yield from pipeline.resume(door, lambda identifier: inbox.kept(archive.catalogue, archive.home, identifier))
     folder = archive.home / "inbox"
     folder.mkdir(exist_ok=True)
+    inbox.tidy(archive.home, utc_now() - _ABANDONED)
     quiet = utc_now() - timedelta(seconds=archive.settings.ingest.quiet_seconds)
     for publisher, files in list(inbox.waiting(folder, quiet)):
         arrived = inbox.accept(archive.catalogue, archive.home, files, publisher, utc_now)

@@ -83,6 +83,13 @@ class Store(Protocol):
         """
         ...
 
+    def tidy(self) -> None:
+        """Take away what a killed put left half written: never an object, never what somebody is still writing.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
     def put(self, key: str, source: Path, sha256: str) -> Put:
         """Keep the bytes of ``source``, whose SHA-256 is ``sha256``, under ``key``.
 

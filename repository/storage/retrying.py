@@ -58,6 +58,10 @@ class RetryingStore:
         """As the store behind."""
         self._again(self.store.prepare)
 
+    def tidy(self) -> None:
+        """As the store behind."""
+        self._again(self.store.tidy)
+
     def put(self, key: str, source: Path, sha256: str) -> Put:
         """As the store behind; ALREADY also when an earlier attempt had succeeded unheard."""
         return self._again(lambda: self.store.put(key, source, sha256))

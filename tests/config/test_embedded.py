@@ -158,7 +158,9 @@ def test_a_server_whose_number_was_never_written_down_is_found(home: Path) -> No
 def test_a_start_that_is_broken_off_leaves_no_server(home: Path) -> None:
     """Ctrl-C while the server starts."""
     program = (
-        "import sys; from pathlib import Path; from config.embedded import embedded_s3\n"
+        "import signal, sys; from pathlib import Path; from config.embedded import embedded_s3\n"
+        # A shell that put the whole test run into the background has it ignored, and that is inherited.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with embedded_s3(Path(sys.argv[1])): print('in')"
     )
     command = subprocess.Popen(

@@ -61,8 +61,12 @@ class DirectoryStore:
                         os.link(new, mark)
                 sync_folder(self.root)
                 sync_folder(self.root.parent)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """The folder of files on their way holds only those that somebody is writing."""
         self._confirm()
-        with self._translated("prepare"):
+        with self._translated("tidy"):
             (self.root / _INCOMING).mkdir(exist_ok=True)
             sweep(self.root / _INCOMING)
 

@@ -71,11 +71,15 @@ class S3Store:
         """
         try:
             if self._bucket.marked():
-                sweep_uploads(self._bucket)
+                self.tidy()
                 return
         except Answer:
             self._bucket.create()
         self._bucket.mark()
+
+    def tidy(self) -> None:
+        """Uploads in parts that nobody has gone on with for ``upload_days`` are aborted."""
+        sweep_uploads(self._bucket)
 
     def put(self, key: str, source: Path, sha256: str) -> Put:
         """One PUT with Content-MD5, SHA-256 and If-None-Match, or parts above ``single_put_bytes``."""
