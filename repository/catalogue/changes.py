@@ -36,31 +36,26 @@ def announce(session: Session, article: Article) -> datetime:
 
     The last thing a transaction does: every other writer waits from here to the commit.
     """
-    head = session.execute(select(ChangeHead).where(ChangeHead.id == 1).with_for_update()).scalar_one()
-    session.refresh(head)
+    head = _locked_head(session)
     whole = now(session).replace(microsecond=0)
     head.datestamp = max(head.datestamp, whole + timedelta(seconds=1) + AHEAD)
-    head.number += 1
-    article.change_number, article.datestamp = head.number, head.datestamp
-    session.add(article)
-    session.flush()
-    session.add(
-        Change(
-            number=head.number,
-            article_id=article.id,
-            version=article.version,
-            state=article.state,
-            datestamp=head.datestamp,
-        )
-    )
-    session.flush()
-    return head.datestamp
+    return _numbered(session, head, article, head.datestamp)
 
 
 def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:
     """Give the next number with a datestamp of the past: only for a catalogue written again from its bags."""
-    head = session.execute(select(ChangeHead).where(ChangeHead.id == 1).with_for_update()).scalar_one()
+    head = _locked_head(session)
     head.datestamp = max(head.datestamp, datestamp)
+    _numbered(session, head, article, datestamp)
+
+
+def _locked_head(session: Session) -> ChangeHead:
+    """The head as it is after every writer before us, locked until our commit."""
+    asked = select(ChangeHead).where(ChangeHead.id == 1).with_for_update().execution_options(populate_existing=True)
+    return session.execute(asked).scalar_one()
+
+
+def _numbered(session: Session, head: ChangeHead, article: Article, datestamp: datetime) -> datetime:
     head.number += 1
     article.change_number, article.datestamp = head.number, datestamp
     session.add(article)
@@ -74,6 +69,8 @@ def announce_as_it_was(session: Session, article: Article, datestamp: datetime) 
             datestamp=datestamp,
         )
     )
+    session.flush()
+    return datestamp
 
 
 def restamp(session: Session, article_id: str, seen: datetime) -> datetime | None:
