@@ -11,7 +11,7 @@ help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/installed ## build, start everything on this machine with sample articles, print the addresses
-	$(BIN)/mahfuz up --demo --port $(PORT)
+	$(BIN)/mahfuz up --demo --port $(PORT) || test $$? -eq 130
 
 test: .venv/installed-dev ## linters, types and the whole test suite, with real S3 and PostgreSQL servers
 	$(MAKE) lint
