@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.orm import Session
 
 from ingest import receipts
 from ingest.checks import ArticleContext, check_article
@@ -32,6 +33,7 @@ from repository.catalogue import Catalogue, changes, deliveries, holdings, title
 from repository.catalogue.deliveries import ArticleLine
 from repository.catalogue.holdings import Held, Sealed
 from repository.errors import WouldOverwrite
+from repository.models import Publisher
 from repository.preservation import Replication, preserve
 from repository.storage import Store
 from repository.turkish import machine_lower
@@ -78,6 +80,46 @@ class _Checked:
     @property
     def refused(self) -> bool:
         return refuses_article(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Preserved:
+    """One article whose bag lies in every store and was read back from each."""
+
+    checked: _Checked
+    version: int
+    replication: Replication
+
+    @property
+    def identity(self) -> str:
+        assert self.checked.identity is not None
+        return self.checked.identity
+
+    def register(self, door: Door, session: Session, publisher: Publisher, arrived: Arrived, now: datetime) -> datetime:
+        """Enter it; the datestamp under which harvesters hear of it."""
+        assert self.checked.sip.record is not None
+        kept = self.replication
+        sealed = Sealed(
+            article_id=self.identity,
+            version=self.version,
+            seal=kept.seal,
+            bytes=kept.bytes,
+            payload_digest=kept.payload_digest,
+            bagging_date=kept.bagging_date,
+            files=kept.files,
+            verified=kept.verified,
+        )
+        due = {store: door.first_due(self.identity, self.version, store, now) for store in kept.verified}
+        return holdings.register(
+            session,
+            publisher,
+            self.checked.sip.record,
+            sealed,
+            at=now,
+            agent=door.agent,
+            delivery_id=arrived.delivery_id,
+            due=due,
+        ).datestamp
 
 
 def ingest(door: Door, arrived: Arrived) -> Receipt:
@@ -167,7 +209,7 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
         ThreadPoolExecutor(door.parallel, "bag") as bags,
         ThreadPoolExecutor(door.parallel * len(door.stores), "store") as copies,
     ):
-        running: set[Future[ArticleLine]] = set()
+        running: set[Future[ArticleLine | _Preserved]] = set()
         queue = iter(good)
         try:
             while True:
@@ -178,7 +220,7 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
                 if not running:
                     break
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                lines += [future.result() for future in done]
+                lines += _registered(door, arrived, [future.result() for future in done])
                 door.progress(len(lines), len(checked))
         except BaseException:
             for future in running:
@@ -187,8 +229,8 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
     return sorted(lines, key=lambda line: line.position)
 
 
-def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor) -> ArticleLine:
-    """One article sealed, stored, read back and registered; or found to be held already."""
+def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor) -> ArticleLine | _Preserved:
+    """One article sealed, stored and read back, to be registered; or its line, when it is held already or refused."""
     assert one.identity is not None
     assert one.sip.record is not None
     digest = payload_digest(one.sip.members)
@@ -214,45 +256,35 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
             return _refused(replace(one, findings=(*one.findings, refusal)))
         finally:
             path.unlink(missing_ok=True)
-        datestamp = _registered(door, arrived, one, version, replication)
-        return _line(one, version, ours=True, datestamp=datestamp)
+        return _Preserved(one, version, replication)
     raise WouldOverwrite("every store", one.identity, "other deliveries of the same article keep overtaking this one")
 
 
-def _registered(door: Door, arrived: Arrived, one: _Checked, version: int, kept: Replication) -> datetime:
-    """The rows, once every copy has been read back; the datestamp under which harvesters hear of it."""
-    assert one.identity is not None
-    assert one.sip.record is not None
+def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Preserved]) -> list[ArticleLine]:
+    """The rows of all that has been read back since the last time, in one transaction; a line for each."""
+    lines = [one for one in done if isinstance(one, ArticleLine)]
+    kept = [one for one in done if isinstance(one, _Preserved)]
+    if not kept:
+        return lines
     now = door.clock()
-    sealed = Sealed(
-        article_id=one.identity,
-        version=version,
-        seal=kept.seal,
-        bytes=kept.bytes,
-        payload_digest=kept.payload_digest,
-        bagging_date=kept.bagging_date,
-        files=kept.files,
-        verified=kept.verified,
-    )
     with door.catalogue.writing() as session:
-        article = holdings.register(
-            session,
-            titles.publisher_named(session, arrived.publisher),
-            one.sip.record,
-            sealed,
-            at=now,
-            agent=door.agent,
-            delivery_id=arrived.delivery_id,
-            due={store: door.first_due(one.identity, version, store, now) for store in kept.verified},
-        )
-        datestamp = article.datestamp
-    while _overtaken(door.catalogue, datestamp):
-        with door.catalogue.writing() as session:
-            again = changes.restamp(session, one.identity, datestamp)
+        publisher = titles.publisher_named(session, arrived.publisher)
+        told = [one.register(door, session, publisher, arrived, now) for one in kept]
+    for one, first in zip(kept, told, strict=True):
+        datestamp = _announced_in_time(door.catalogue, one.identity, first)
+        lines.append(_line(one.checked, one.version, ours=True, datestamp=datestamp))
+        log.info("preserved", article=one.identity, version=one.version, seal=one.replication.seal)
+    return lines
+
+
+def _announced_in_time(catalogue: Catalogue, identity: str, datestamp: datetime) -> datetime:
+    """The article's datestamp, announced again while the clock had reached it before its commit was done."""
+    while _overtaken(catalogue, datestamp):
+        with catalogue.writing() as session:
+            again = changes.restamp(session, identity, datestamp)
         if again is None:
             break  # a later change of the same article has been announced since
         datestamp = again
-    log.info("preserved", article=one.identity, version=version, seal=kept.seal, adopted=kept.adopted)
     return datestamp
 
 
