@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from repository.models import Article, Change, ChangeHead
 from repository.vocabulary import utc_now
 
 AHEAD = timedelta(seconds=1)
+
+_INSERT = insert(Change)
 
 
 def now(session: Session) -> datetime:
@@ -60,16 +62,14 @@ def _numbered(session: Session, head: ChangeHead, article: Article, datestamp: d
     article.change_number, article.datestamp = head.number, datestamp
     session.add(article)
     session.flush()
-    session.add(
-        Change(
-            number=head.number,
-            article_id=article.id,
-            version=article.version,
-            state=article.state,
-            datestamp=datestamp,
-        )
-    )
-    session.flush()
+    entry = {
+        "number": head.number,
+        "article_id": article.id,
+        "version": article.version,
+        "state": article.state,
+        "datestamp": datestamp,
+    }
+    session.connection().execute(_INSERT, entry)
     return datestamp
 
 

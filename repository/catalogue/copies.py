@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies
@@ -18,6 +18,8 @@ from repository.models import Aip, Copy
 from repository.vocabulary import AuditOutcome, CopyState, bag_key
 
 UNREADABLE = "unreadable"
+
+_INSERT = insert(Copy)
 
 _SMALLEST_STEP = timedelta(seconds=1)
 """A copy just read is never due at the moment of its reading, so that a round ends whatever the policy says."""
@@ -83,14 +85,24 @@ def shown_state(copy: Copy) -> str:
     return UNREADABLE if doubted else copy.state
 
 
-def enter(session: Session, aip: Aip, store: str, verified_at: datetime | None, next_due: datetime) -> None:
-    """A copy that lies in ``store``: intact if it was read back to the end, unverified if it was only found."""
-    state = CopyState.INTACT if verified_at else CopyState.UNVERIFIED
-    session.add(Copy(aip_id=aip.id, store=store, state=state, verified_at=verified_at, next_due=next_due))
-    tallies.add(session, "copies", state, 1, aip.bytes, place=store)
-    if verified_at is None:
-        tallies.add(session, "never verified", "", 1, aip.bytes, place=store)
-    session.flush()
+def enter(
+    session: Session, aip: Aip, verified: Mapping[str, datetime | None], due: Mapping[str, datetime]
+) -> list[tallies.Step]:
+    """The copies of ``aip``, by store: intact where it was read back to the end, unverified where it was only found.
+
+    What they add to the tallies is returned, to be taken together with the caller's own.
+    """
+    rows, steps = [], []
+    for store, verified_at in verified.items():
+        state = CopyState.INTACT if verified_at else CopyState.UNVERIFIED
+        row = {"aip_id": aip.id, "store": store, "state": state, "verified_at": verified_at, "next_due": due[store]}
+        rows.append(row)
+        steps.append(tallies.Step("copies", state, 1, aip.bytes, store))
+        if verified_at is None:
+            steps.append(tallies.Step("never verified", "", 1, aip.bytes, store))
+    if rows:
+        session.connection().execute(_INSERT, rows)
+    return steps
 
 
 def of(session: Session, aip_id: int) -> Sequence[Copy]:

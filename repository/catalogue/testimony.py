@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from repository.models import Event
 from repository.vocabulary import EventType
+
+_INSERT = insert(Event)
 
 
 def witness(
@@ -27,20 +29,20 @@ def witness(
     delivery_id: str | None = None,
 ) -> None:
     """Append one event. ``outcome`` is ``success``, ``failure`` or ``unknown`` (doubt)."""
-    session.add(
-        Event(
-            type=kind,
-            at=at,
-            outcome=outcome,
-            agent=agent,
-            detail=detail,
-            article_id=article_id,
-            version=version,
-            store=store,
-            delivery_id=delivery_id,
-        )
+    session.connection().execute(
+        _INSERT,
+        {
+            "type": kind,
+            "at": at,
+            "outcome": outcome,
+            "agent": agent,
+            "detail": detail,
+            "article_id": article_id,
+            "version": version,
+            "store": store,
+            "delivery_id": delivery_id,
+        },
     )
-    session.flush()
 
 
 def of_article(session: Session, article_id: str, *, after: int = 0, limit: int = 200) -> Sequence[Event]:
