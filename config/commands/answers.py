@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from config import logs, wiring
 from config.settings import Loaded, Settings, load
-from repository.errors import MahfuzError
+from repository.errors import Doubt, MahfuzError
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Answer with one JSON document.")
 out = Console(soft_wrap=True, highlight=False)
@@ -64,8 +64,10 @@ def answer(json_wanted: bool, data: Any, say: Callable[[Console], None], status:
 
 
 def complain(error: MahfuzError) -> None:
-    """One plain line about what stopped us."""
+    """One plain line about what stopped us, and for doubt one about what has become of the work."""
     err.print(f"mahfuz: {error}", style="bold red", markup=False)
+    if isinstance(error, Doubt):
+        err.print("What was begun is kept; it goes on with the next `mahfuz receive`, or when this is run again.")
 
 
 @contextmanager

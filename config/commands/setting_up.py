@@ -129,6 +129,8 @@ def _stores(archive: wiring.Archive) -> Iterator[Line]:
             continue
         for item in found.tried:
             verdict = Verdict.GOOD if item.verdict == "yes" else Verdict.BAD if item.alarming else Verdict.NOTE
+            if item.verdict == "unknown" and item.needed:
+                verdict = Verdict.DOUBT
             yield Line(f"store {store.name}: {item.name}", verdict, f"{item.verdict}: {item.detail}")
 
 
