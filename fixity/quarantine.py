@@ -15,6 +15,7 @@ from fixity.audit import Hearing
 from repository.bags import seal_of
 from repository.catalogue.copies import CopyRef
 from repository.storage import BUFFER, Store
+from repository.storage.durable import sync_folder, write_text
 from repository.vocabulary import as_utc_text, bag_name
 
 _FETCHED = ".fetched-"
@@ -72,27 +73,10 @@ def keep(damaged: Path, sha256: str, ref: CopyRef, folder: Path, *, at: datetime
         "detail": detail,
     }
     damaged.replace(target)
-    _write_durably(target.with_suffix(".json"), json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    write_text(target.with_suffix(".json"), json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     for changed in (place, place.parent, folder, folder.parent):
-        _sync_folder(changed)
+        sync_folder(changed)
     return target
-
-
-def _write_durably(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as target:
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
-    part.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sweep(folder: Path) -> None:

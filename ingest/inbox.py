@@ -17,6 +17,7 @@ from repository.catalogue import Catalogue, deliveries
 from repository.errors import UsageError
 from repository.models import Delivery
 from repository.storage import BUFFER
+from repository.storage.durable import sync_folder, write_text
 from repository.vocabulary import as_utc_text
 
 # One delivery may be several files. The first group of each pattern names the set to which a file belongs.
@@ -83,9 +84,9 @@ def accept(
         folder = root / deliveries.delivery_id(name, sha256)
         if not (folder / _ABOUT).is_file():
             _write_about(staging / _ABOUT, name, [file.name for file in files], sha256, octets, clock())
-            _fsync(staging)
+            sync_folder(staging)
             staging.rename(folder)
-            _fsync(root)
+            sync_folder(root)
         return _entered(catalogue, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -178,10 +179,7 @@ def _write_about(
         "bytes": octets,
         "accepted_on": as_utc_text(accepted_on),
     }
-    with target.open("w", encoding="utf-8") as stream:
-        json.dump(about, stream, ensure_ascii=False, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_text(target, json.dumps(about, ensure_ascii=False, indent=1))
 
 
 def _kept(source: Path, target: Path) -> tuple[str, int]:
@@ -204,11 +202,3 @@ def _kept(source: Path, target: Path) -> tuple[str, int]:
 def _digest_of_set(digests: Sequence[tuple[str, str]]) -> str:
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests))
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -270,8 +270,9 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
     with door.catalogue.writing() as session:
         publisher = titles.publisher_named(session, arrived.publisher)
         told = [one.register(door, session, publisher, arrived, now) for one in kept]
+    late = _overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
     for one, first in zip(kept, told, strict=True):
-        datestamp = _announced_in_time(door.catalogue, one.identity, first)
+        datestamp = _announced_in_time(door.catalogue, one.identity, first) if late else first
         lines.append(_line(one.checked, one.version, ours=True, datestamp=datestamp))
         log.info("preserved", article=one.identity, version=one.version, seal=one.replication.seal)
     return lines

@@ -8,7 +8,6 @@ findings, and the moments from which harvesters were told.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from repository.catalogue.deliveries import ArticleLine
+from repository.storage.durable import write_text
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, as_utc_text
 
 
@@ -106,12 +106,7 @@ def write(home: Path, receipt: Receipt) -> Path:
     folder = home / "receipts" / receipt.delivery_id[:2]
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{receipt.delivery_id}.json"
-    temporary = target.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(receipt.as_json(), stream, ensure_ascii=False, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(target)
+    write_text(target, json.dumps(receipt.as_json(), ensure_ascii=False, indent=1))
     return target
 
 

@@ -64,12 +64,6 @@ class RefusedByStore(MahfuzError):
         self.key = key
 
 
-class NeedsDecision(MahfuzError):
-    """Two witnesses disagree, and no rule may choose between them."""
-
-    exit_status = 4
-
-
 class UsageError(MahfuzError):
     """The command or a setting is wrong: names the word, the reason and an example."""
 

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session, aliased
 
 from repository.catalogue import browse, holdings
 from repository.models import Article, ArticleWord, Title
-from repository.turkish import tr_fold
 
 LONGEST_QUERY = 300
 MOST_WORDS = 8
@@ -24,7 +23,6 @@ IN_ORDER = 1000
 
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|info:doi/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ISSN = re.compile(r"(?:issn[:\s]*)?(\d{4})-?(\d{3}[\dX])", re.IGNORECASE)
-_LONGEST_WORD = 64  # as the catalogue keeps them
 _COUNTED = 20_000
 _LAST = "\U0010ffff"
 
@@ -55,7 +53,7 @@ def understand(text: str) -> Question:
         return Question(typed, doi=doi.group(1))
     if issn := _ISSN.fullmatch(typed):
         return Question(typed, issn=f"{issn.group(1)}-{issn.group(2)}".replace("x", "X"))
-    words = dict.fromkeys(word[:_LONGEST_WORD] for word in tr_fold(typed).split())
+    words = dict.fromkeys(holdings.folded_words(typed))
     return Question(typed, words=tuple(words)[:MOST_WORDS])
 
 

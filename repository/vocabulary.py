@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -235,6 +236,16 @@ class PayloadFile:
     offset: int
     bytes: int
     sha512: str
+
+
+_DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|info:doi/|doi:)\s*", re.IGNORECASE)
+
+
+def bare_doi(text: str) -> str:
+    """``text`` without one ``https://doi.org/``, ``info:doi/`` or ``doi:`` at its front, and without outer blanks."""
+    given = text.strip()
+    found = _DOI_PREFIX.match(given)
+    return given[found.end() :].strip() if found else given
 
 
 def article_identity(record: ArticleRecord) -> str:

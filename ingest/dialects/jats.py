@@ -14,12 +14,11 @@ from ingest.dialects.text import fold, plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from ingest.findings import finding
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleRecord, Finding, Related
+from repository.vocabulary import ArticleRecord, Finding, Related, bare_doi
 
 _PRINT = {"ppub", "print", "p", "ppub-only", "print-only"}
 _ELECTRONIC = {"epub", "electronic", "online", "online-only", "e", "epub-only", "electronic-only"}
 _ISSN = re.compile(r"(?<!\d)(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])(?!\d)")
-_DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|info:doi/|doi:)\s*", re.IGNORECASE)
 _WEB = re.compile(r"[a-z][a-z0-9+.-]*:|10\.\d{4,}/|//", re.IGNORECASE)
 _LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|publicdomain)", re.IGNORECASE)
 _FILES = ("graphic", "inline-graphic", "media", "supplementary-material", "inline-supplementary-material", "self-uri")
@@ -71,12 +70,6 @@ def read_article(article: etree._Element, path: str) -> Described:
         full_text=any(below.strip() for body in children(article, "body") for below in body.itertext()),
         findings=findings,
     )
-
-
-def bare_doi(text: str | None) -> str | None:
-    """The DOI without ``https://doi.org/``, ``info:doi/`` or ``doi:`` and without blanks around it; case as given."""
-    given = fold(text)
-    return _DOI_PREFIX.sub("", given, count=1).strip() or None if given and _DOI_PREFIX.match(given) else given
 
 
 def _said(meta: etree._Element | None, name: str) -> str | None:
@@ -211,7 +204,7 @@ def _related(meta: etree._Element | None) -> Iterator[Related]:
         if not target or kind == "pdf":
             continue
         scheme = attribute(node, "ext-link-type")
-        doi = bare_doi(target)
+        doi = bare_doi(fold(target) or "")
         if doi and doi.startswith("10.") and "/" in doi:
             yield Related(kind, doi, "doi")
         else:

@@ -19,6 +19,7 @@ from repository.vocabulary import (
     EventType,
     PayloadFile,
     as_utc_text,
+    bare_doi,
 )
 
 _LONGEST_WORD = 64
@@ -186,16 +187,9 @@ def find_article(session: Session, id_or_doi: str) -> Article | None:
     if (article := session.get(Article, word)) is not None:
         return article
     doi = machine_lower(word)
-    for prefix in (
-        "https://doi.org/",
-        "http://doi.org/",
-        "https://dx.doi.org/",
-        "http://dx.doi.org/",
-        "info:doi/",
-        "doi:",
-    ):
-        doi = doi.removeprefix(prefix)
-    return session.execute(select(Article).where(Article.doi == doi.strip()).limit(1)).scalar_one_or_none()
+    while (bare := bare_doi(doi)) != doi:  # an address may be written before a scheme
+        doi = bare
+    return session.execute(select(Article).where(Article.doi == doi).limit(1)).scalar_one_or_none()
 
 
 def _entered(session: Session, publisher: Publisher, record: ArticleRecord, sealed: Sealed) -> Article:
@@ -237,7 +231,12 @@ def words_of(article: Article) -> list[str]:
     """The folded words of an article's titles, each once."""
     record = ArticleRecord.from_json(article.record)
     text = " ".join((record.title or "", *record.translated_titles.values()))
-    return sorted({word[:_LONGEST_WORD] for word in tr_fold(text).split()})
+    return sorted(set(folded_words(text)))
+
+
+def folded_words(text: str) -> list[str]:
+    """The words of ``text`` in their order, folded and cut as they are kept for searching."""
+    return [word[:_LONGEST_WORD] for word in tr_fold(text).split()]
 
 
 def _enter_files(session: Session, aip: Aip, files: Sequence[PayloadFile]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from repository.models import Event
@@ -42,15 +41,4 @@ def witness(
             "store": store,
             "delivery_id": delivery_id,
         },
-    )
-
-
-def of_article(session: Session, article_id: str, *, after: int = 0, limit: int = 200) -> Sequence[Event]:
-    """The events of an article, the oldest first, after the event numbered ``after``."""
-    return (
-        session.execute(
-            select(Event).where(Event.article_id == article_id, Event.id > after).order_by(Event.id).limit(limit)
-        )
-        .scalars()
-        .all()
     )

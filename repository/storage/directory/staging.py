@@ -34,12 +34,3 @@ def sweep(incoming: Path) -> None:
         with suppress(BlockingIOError, FileNotFoundError), open(entry.path, "rb") as leftover:  # noqa: PTH123
             fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(entry.path)  # noqa: PTH108
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in the folder are on the disk. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

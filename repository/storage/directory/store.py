@@ -17,8 +17,9 @@ from repository.errors import ObjectMissing, RefusedByStore, StoreUnavailable, W
 from repository.storage import BUFFER, MARK, ByteStream, Put, StoredObject, check_key
 from repository.storage.capabilities import Capability
 from repository.storage.directory.listing import walk
-from repository.storage.directory.staging import staged, sweep, sync_folder
+from repository.storage.directory.staging import staged, sweep
 from repository.storage.directory.trials import all_trials
+from repository.storage.durable import sync_folder
 from repository.vocabulary import utc_now
 
 _INCOMING = ".incoming"

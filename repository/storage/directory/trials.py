@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from repository.storage.capabilities import Capability, Verdict
-from repository.storage.directory.staging import sync_folder
+from repository.storage.durable import sync_folder
 
 Stage = Callable[[], AbstractContextManager[tuple[Path, BinaryIO]]]
 
