@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from ingest.dialects.description import Described, Description
-from ingest.dialects.formats import Format, Kind, articles_in, recognise, recognise_bytes
-from ingest.dialects.jats import read_article
+from collections.abc import Callable, Mapping
+
+from lxml import etree
+
+from ingest.dialects import jats
+from ingest.dialects.description import Described, Description, Side
+from ingest.dialects.formats import Format, Kind, recognise, recognise_bytes
 from ingest.dialects.xml import Limits, read_xml
 from ingest.findings import finding
 from repository.vocabulary import Finding
 
-__all__ = ["Described", "Description", "Format", "Kind", "Limits", "describe"]
+__all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "describe"]
+
+Reader = Callable[[etree._Element, str], tuple[Described, ...]]
+SideReader = Callable[[etree._Element, str], tuple[Side, ...]]
+
+READERS: Mapping[str, Reader] = {
+    "JATS/NLM": jats.read,
+    "a PMC article set (JATS/NLM)": jats.read,
+    "an OAI-PMH response with JATS/NLM articles": jats.read,
+}
+"""Family of :mod:`ingest.dialects.formats` to ``read(root, path)``, which gives every article of the file in order."""
+
+SIDE_READERS: Mapping[str, SideReader] = {}
+"""The same for wrappers that say something of the articles beside them."""
 
 
 def describe(data: bytes, path: str, limits: Limits | None = None) -> Description:
@@ -25,9 +42,11 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
             return Description(Format("XML that cannot be read", Kind.UNKNOWN), (), parsed.findings)
         return Description(seen, (), (_not_read(seen, path, None),))
     seen = recognise(parsed.root, parsed.public_id, path)
-    if seen.kind is not Kind.READ:
-        return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),))
-    return Description(seen, tuple(read_article(article, path) for article in articles_in(parsed.root)))
+    if seen.kind is Kind.READ:
+        return Description(seen, READERS[seen.family](parsed.root, path))
+    aside = SIDE_READERS.get(seen.family)
+    sides = aside(parsed.root, path) if aside else ()
+    return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),), sides)
 
 
 def _not_read(seen: Format, path: str, line: int | None) -> Finding:

@@ -29,9 +29,26 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """What a file beside the articles says of one of them, or of all: Elsevier's dataset.xml, a deposit's Atom entry.
+
+    ``path`` is the article's metadata file as that file names it (from the top of the delivery, perhaps without
+    the top folder); None speaks of every article of the delivery. ``record`` fills only what the article's own
+    XML leaves open. ``pdf_names`` and ``file_names`` are as in :class:`Described`, written from the same place as
+    ``path``.
+    """
+
+    path: str | None
+    record: ArticleRecord
+    pdf_names: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """One file: ``articles`` is empty when it could not be read or describes none, and ``findings`` say why."""
 
     format: Format
     articles: tuple[Described, ...] = ()
     findings: tuple[Finding, ...] = ()
+    sides: tuple[Side, ...] = ()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lxml import etree
 
-from ingest.dialects.xml import attribute, child, children, descendants, local
+from ingest.dialects.xml import attribute, children, descendants, local
 from repository.turkish import machine_lower
 
 
@@ -25,10 +25,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format by its name, such as ``Springer A++``, fit to follow 'this is'."""
+    """A format by its name, such as ``Springer A++``, fit to follow 'this is'.
+
+    ``family`` is the line of the table below that fitted: it chooses the reader, whatever the version.
+    """
 
     name: str
     kind: Kind
+    family: str = field(default="", compare=False)
 
 
 _Test = Callable[[etree._Element], bool]
@@ -140,7 +144,7 @@ def recognise(root: etree._Element, public_id: str | None = None, name: str = ""
     tag = local(root)
     for element, test, label, kind in _ROOTS:
         if tag == element and test(root):
-            return Format(_nlm(root, public_id) if label == "JATS/NLM" else label, kind)
+            return Format(_nlm(root, public_id) if label == "JATS/NLM" else label, kind, label)
     return Format(f"an XML file with the root element {tag or '?'}", Kind.UNKNOWN)
 
 
@@ -192,10 +196,3 @@ _MAGIC = (
     (b"\xff\xd8\xff", "a picture"),
     (b"\xd0\xcf\x11\xe0", "an old Microsoft Office document"),
 )
-
-
-def articles_in(root: etree._Element) -> list[etree._Element]:
-    """The JATS/NLM ``article`` elements of a file, in order: its root, or those inside a wrapper."""
-    if local(root) == "article":
-        return [root]
-    return [node for node in descendants(root, "article") if child(node, "front") is not None]

@@ -24,6 +24,18 @@ _LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|p
 _FILES = ("graphic", "inline-graphic", "media", "supplementary-material", "inline-supplementary-material", "self-uri")
 
 
+def read(root: etree._Element, path: str) -> tuple[Described, ...]:
+    """Every article of a file: its root, or those inside a wrapper."""
+    return tuple(read_article(article, path) for article in articles_in(root))
+
+
+def articles_in(root: etree._Element) -> list[etree._Element]:
+    """The ``article`` elements of a file, in order: its root, or those inside a wrapper."""
+    if local(root) == "article":
+        return [root]
+    return [node for node in descendants(root, "article") if child(node, "front") is not None]
+
+
 def read_article(article: etree._Element, path: str) -> Described:
     """The record of one ``article`` element, from ``front`` alone: sub-articles and responses are not articles."""
     journal = child(article, "front", "journal-meta")
