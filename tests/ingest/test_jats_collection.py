@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 import tarfile
-import unicodedata
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from collection import SAMPLES, as_row, expected_value, folded, index_rows
 
 from ingest.dialects import describe
-from repository.vocabulary import ArticleRecord
-
-SAMPLES = Path(__file__).parents[2] / "../shared/samples"
 
 # Where the product differs from the index on purpose: file and column, and the product's value.
 OUR_CHOICE = {
@@ -49,63 +44,7 @@ OUR_CHOICE = {
 ADDED_TRANSLATION = ("jats/scielo-ress-33-spe2-special-issue.xml", "trans_titles")
 
 
-def folded(text: str | None) -> str:
-    plain = " ".join(unicodedata.normalize("NFC", text or "").split())
-    return re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
-
-
-def first_author(record: ArticleRecord) -> str:
-    for author in record.authors:
-        if not author.collab:
-            return ", ".join(part for part in (author.family, author.given) if part)
-    return f"[group] {record.authors[0].collab}" if record.authors else ""
-
-
-def as_row(record: ArticleRecord) -> dict[str, str]:
-    """The record in the columns of index.csv."""
-    return {
-        "journal_title": record.journal_title or "",
-        "issn_print": record.issn_print or "",
-        "issn_electronic": record.issn_electronic or "",
-        "issn_unspecified": record.issn_unspecified or "",
-        "volume": record.volume or "",
-        "issue": record.issue or "",
-        "first_page": record.first_page or "",
-        "last_page": record.last_page or "",
-        "elocation": record.elocation or "",
-        "doi": record.doi or "",
-        "title": record.title or "",
-        "trans_titles": " || ".join(f"{language}:{text}" for language, text in record.translated_titles.items()),
-        "lang": record.language or "",
-        "n_authors": str(sum(not author.collab for author in record.authors)),
-        "n_groups": str(sum(bool(author.collab) for author in record.authors)),
-        "first_author": first_author(record),
-        "pub_dates": ";".join(f"{kind}={date}" for kind, date in record.published.items()),
-        "article_type": record.article_type or "",
-        "related": " ; ".join(f"{related.type}:{related.identifier}" for related in record.related),
-        "license": record.licence or "",
-    }
-
-
-def expected_value(column: str, value: str, got: str) -> str:
-    """The index's way of writing a value turned into the product's, by rule."""
-    if column == "related":  # identifiers are stored bare, so that they can be compared
-        return value.replace(":info:doi/", ":").replace(":https://doi.org/", ":")
-    if column == "license" and value.startswith("text:"):  # the index keeps the first characters of a text, if any
-        text = value.removeprefix("text:").strip()
-        return got if text and folded(got).startswith(folded(text)) else text
-    return value
-
-
-def index_rows() -> list[dict[str, str]]:
-    index = SAMPLES / "index.csv"
-    if not index.exists():
-        return []
-    with index.open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if row["file"].startswith(("jats/", "nlm/"))]
-
-
-ROWS = index_rows()
+ROWS = index_rows("jats/", "nlm/")
 
 
 @pytest.mark.skipif(not ROWS, reason="the collection of samples is not beside this checkout")
