@@ -89,6 +89,10 @@ class Rooms:
     """Store name to where it stands, in copy order: the order in which stores are asked for a file."""
     fixity_days: Mapping[str, float]
     """Within how many days each copy is verified again, by store."""
+    home: Path
+    """The archive's own folder: receipts are written there."""
+    agent: str
+    """The program by name and version, as events name it."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
     open_blueprints: Sequence[Blueprint] = ()
@@ -166,7 +170,7 @@ def _blueprints(rooms: Rooms, door: Door) -> tuple[Blueprint, ...]:
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
         fixity.web.blueprint(fixity.web.Dashboard(rooms.catalogue, promise, rooms.places)),
-        ingest.web.blueprint(ingest.web.Desk(rooms.catalogue)),
+        ingest.web.blueprint(ingest.web.Desk(rooms.catalogue, rooms.home, rooms.agent, rooms.time_zone)),
         lay(Blueprint("signs", __name__), rooms, signs),
     )
 

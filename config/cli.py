@@ -4,19 +4,58 @@ from __future__ import annotations
 
 import errno
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from config import logs
-from config.commands import holdings, ingesting, people, servers, setting_up, watching
 from config.commands.answers import Asked, complain
 from repository.errors import MahfuzError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_COMMANDS = {
+    "up": "servers",
+    "serve": "servers",
+    "clock": "servers",
+    "worker": "servers",
+    "init": "setting_up",
+    "doctor": "setting_up",
+    "config": "setting_up",
+    "ingest": "ingesting",
+    "receive": "ingesting",
+    "rebuild": "ingesting",
+    "titles": "ingesting",
+    "delivery": "deliveries",
+    "feed": "feeds",
+    "completeness": "complete",
+    "audit": "watching",
+    "status": "holdings",
+    "article": "holdings",
+    "bag": "holdings",
+    "verify": "holdings",
+    "staff": "people",
+}
+"""Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
+
+
+class _Commands(click.Group):
+    """The commands, each fetched when it is asked for: a command does not wait for the libraries of another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found: click.Command = getattr(import_module(f"config.commands.{module}"), cmd_name)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--config",
     "config_file",
@@ -33,28 +72,6 @@ def mahfuz(context: click.Context, config_file: Path | None) -> None:
     the database did not answer), 4 a person must decide.
     """
     context.obj = Asked(config_file=config_file)
-
-
-for command in (
-    servers.up,
-    servers.serve,
-    servers.clock,
-    servers.worker,
-    setting_up.init,
-    setting_up.doctor,
-    setting_up.config,
-    ingesting.ingest,
-    ingesting.receive,
-    ingesting.rebuild,
-    ingesting.titles,
-    watching.audit,
-    holdings.status,
-    holdings.article,
-    holdings.bag,
-    holdings.verify,
-    people.staff,
-):
-    mahfuz.add_command(command)
 
 
 def main() -> None:

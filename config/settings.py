@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from config.feed_settings import FeedSettings
 from repository.errors import UsageError
 from repository.turkish import machine_lower
 
@@ -25,8 +27,14 @@ FILE_VARIABLE = "MAHFUZ_CONFIG"
 _DEFAULTS = Path(__file__).with_name("default.toml")
 _EXAMPLES = {
     "stores": '[[stores]]\nname = "ankara"\nurl = "s3://mahfuz"\nendpoint_url = "https://s3.example.org"',
+    "feeds": (
+        '[[feeds]]\nname = "ornek"\npublisher = "Örnek Yayınevi"\nkind = "sftp"\n'
+        'url = "sftp://sftp.example.org/outgoing"\nuser = "archive"\nkey_file = "/etc/mahfuz/ornek.key"\n'
+        'known_hosts = "sftp.example.org ssh-ed25519 AAAA…"'
+    ),
     "database.url": 'url = "postgresql+psycopg://mahfuz@db.example.org/mahfuz"',
     "archive.base_url": 'base_url = "https://mahfuz.example.org"',
+    "ingest.clamd": 'clamd = "unix:/run/clamav/clamd.ctl"',
     "policy.fixity_days": "fixity_days = 90",
 }
 
@@ -135,6 +143,15 @@ class IngestSettings(Section):
     max_member_bytes: int = Field(ge=1)
     max_delivery_bytes: int = Field(ge=1)
     parallel: int = Field(ge=1, le=64)
+    clamd: str = ""
+    """Where clamd listens; empty: nothing is scanned for viruses."""
+
+    @field_validator("clamd")
+    @classmethod
+    def _place(cls, clamd: str) -> str:
+        if clamd and not re.fullmatch(r"unix:/[^\0]+|tcp://(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):[0-9]{1,5}", clamd):
+            raise ValueError("must be unix:/path of a socket or tcp://host:port")
+        return clamd
 
 
 class OaiSettings(Section):
@@ -162,6 +179,7 @@ class Settings(Section):
     database: DatabaseSettings
     stores: list[StoreSettings] = []
     """Empty: the embedded default of two stores (config.wiring)."""
+    feeds: list[FeedSettings] = []
     policy: PolicySettings
     ingest: IngestSettings
     oai: OaiSettings
@@ -177,6 +195,13 @@ class Settings(Section):
             raise ValueError(f"policy.copies is {self.policy.copies} but only {len(self.stores)} stores are given")
         if unknown := set(self.policy.fixity_days_of) - set(names or ("main", "second")):
             raise ValueError(f"policy.fixity_days_of names no store of ours: {', '.join(sorted(unknown))}")
+        return self
+
+    @model_validator(mode="after")
+    def _feeds_differ(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        if len(set(names)) != len(names):
+            raise ValueError("feeds: two feeds have the same name")
         return self
 
     @property
@@ -245,7 +270,7 @@ def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, list[str],
 
 
 def _value(path: list[str], text: str) -> Any:
-    if path == ["stores"] or text[:1] in {"[", "{"}:
+    if path in (["stores"], ["feeds"]) or text[:1] in {"[", "{"}:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -254,7 +279,7 @@ def _value(path: list[str], text: str) -> Any:
 
 
 def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> None:
-    """Set one key; a store is addressed by its name: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
+    """Set one key; a store or a feed is addressed by its name: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
     place: Any = merged
     for part in path[:-1]:
         if isinstance(place, list):
@@ -264,7 +289,7 @@ def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> 
         if not isinstance(place, dict | list):
             raise UsageError(f"{variable}: there is no such place in the settings; see `mahfuz config show`")
     if not isinstance(place, dict):
-        raise UsageError(f"{variable}: name a store and a key, for example MAHFUZ_STORES__ANKARA__SECRET_KEY")
+        raise UsageError(f"{variable}: name a store or feed and a key, for example MAHFUZ_STORES__ANKARA__SECRET_KEY")
     place[path[-1]] = value
 
 

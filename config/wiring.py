@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from config.app import Rooms
+from config import feeding
 from config.embedded import embedded_s3
 from config.settings import Settings, StoreSettings
 from fixity.watch import Watch
+from ingest.feeds import Feed
 from ingest.pipeline import Door
 from ingest.rebuild import Rebuilding
 from ingest.unpack import Limits
-from oai_pmh.tokens import TokenKeys
-from oai_pmh.verbs import Window
-from oai_pmh.web import blueprint
+from ingest.virus import Clamd
 from repository.catalogue import Catalogue, copies, schema
 from repository.errors import StoreUnavailable, UsageError
 from repository.storage import Store
@@ -30,6 +30,9 @@ from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
 from repository.storage.s3 import S3Store
 from repository.vocabulary import utc_now
+
+if TYPE_CHECKING:
+    from config.app import Rooms
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -86,7 +89,13 @@ class Archive:
                 total_bytes=limits.max_delivery_bytes,
             ),
             parallel=limits.parallel,
+            processes=min(limits.parallel, os.cpu_count() or 1),
+            virus_scanner=Clamd(limits.clamd) if limits.clamd else None,
         )
+
+    def feeds(self) -> list[Feed]:
+        """The feeds of the settings, and one for each publisher's folder in the inbox."""
+        return [*feeding.configured(self.settings), *feeding.inboxes(self.settings)]
 
     def watch(self) -> Watch:
         """What the night watch is given."""
@@ -153,6 +162,12 @@ def initialise(archive: Archive) -> None:
 
 def rooms(archive: Archive) -> Rooms:
     """What the web application is given; the window among it."""
+    # Here and not above: a command that serves no pages does not wait for what they need.
+    from config.app import Rooms  # noqa: PLC0415
+    from oai_pmh.tokens import TokenKeys  # noqa: PLC0415
+    from oai_pmh.verbs import Window  # noqa: PLC0415
+    from oai_pmh.web import blueprint  # noqa: PLC0415
+
     settings = archive.settings
     secret = secret_key(archive.home)
     window = Window(
@@ -177,6 +192,8 @@ def rooms(archive: Archive) -> Rooms:
         open_range=lambda store, key, offset, length: stores[store].open(key, offset, length),
         places=archive.places,
         fixity_days={name: archive.fixity_days(name) for name in stores},
+        home=archive.home,
+        agent=AGENT,
         trusted_proxies=settings.access.trusted_proxies,
         open_blueprints=(blueprint(window),),
     )

@@ -62,7 +62,10 @@ class File:
 
 @dataclass(eq=False)
 class Claim:
-    """One article while its files are being found. ``alone``: no other article stands in its metadata file."""
+    """One article while its files are being found. ``alone``: no other article stands in its metadata file.
+
+    ``listed`` are those of its names that are exact paths: a list of the delivery gave them, not the article's XML.
+    """
 
     metadata: Member
     described: Described | None
@@ -71,6 +74,7 @@ class Claim:
     findings: list[Finding] = field(default_factory=list)
     pdfs: list[Member] = field(default_factory=list)
     files: dict[str, Member] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
 
     @cached_property
     def folder(self) -> str:

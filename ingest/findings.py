@@ -108,6 +108,18 @@ CODES: dict[str, Rule] = {
     "SET_INCOMPLETE": _hold(
         "This file is one part of a set whose other parts have not come", "Send the missing parts of the set."
     ),
+    "VIRUS_FOUND": _hold(
+        "The virus scanner finds {signature} in this file",
+        "Look for the source of it, and send the delivery again without it; until then nothing of it is taken in.",
+    ),
+    "VIRUS_NOT_SCANNED": _hold(
+        "This file is larger than the virus scanner is set to read, so that nobody knows whether it is clean",
+        "Nothing to do: the archive raises the scanner's limits and takes the delivery up again.",
+    ),
+    "DELETION_REQUESTED": _hold(
+        "The delivery asks that articles be deleted; nothing is deleted and nothing of it is taken in",
+        "Send a retraction or a withdrawal notice as an article, or write to the archive's staff.",
+    ),
     "JUNK_IGNORED": _note("This file was left by an operating system and is passed over", _NOTHING, _WHOLE),
     # Names.
     "NAME_ENCODING": _warn(
@@ -220,6 +232,10 @@ CODES: dict[str, Rule] = {
         "Check the ISSN; if it is right, ask the archive to add the title to the agreement.",
     ),
     "NO_TITLE": _warn("The article has no title", "Write the title into article-title."),
+    "METADATA_CONFLICT": _error(
+        "The XML gives the {field} {value} and {source} gives {other}",
+        "Make the two agree, and send both again.",
+    ),
     "NO_IDENTITY": _error(
         "The article has neither a DOI nor an ISSN with a title or page, so that nothing tells it from others",
         "Add the DOI, or the ISSN with the title, and send the XML again.",
@@ -239,8 +255,30 @@ CODES: dict[str, Rule] = {
     "STORE_WAITS": _warn(
         "A store did not answer; the article waits and is preserved as soon as it does", _NOTHING, _WHOLE
     ),
+    # What people decided.
+    "SET_ASIDE": _hold(
+        "The program fell {times} times while it worked on this delivery; it is set aside so that the others go on",
+        "Nothing for the publisher to do: the archive's staff look into it.",
+    ),
+    "RELEASED": _note("The archive's staff took the article in, in spite of {codes}", _NOTHING),
+    "REJECTED": _refuse(
+        "The archive's staff rejected this delivery", "Mend what the receipt names, and send the delivery again."
+    ),
 }
 """Code to rule, in the order of docs/findings.md. A code is never renamed and never used for something else."""
+
+RELEASABLE = frozenset(
+    (
+        "PDF_MISSING",
+        "PDF_EMPTY",
+        "PDF_NOT_A_PDF",
+        "PDF_DAMAGED",
+        "PDF_ENCRYPTED",
+        "ISSN_INVALID",
+        "TITLE_NOT_AGREED",
+    )
+)
+"""The errors in spite of which a person may take an article in; all others only the publisher can mend."""
 
 
 def finding(

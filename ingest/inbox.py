@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +42,8 @@ class Arrived:
     state: str
     files: tuple[Path, ...]
     file_names: tuple[str, ...]
+    virus_check: str | None = None
+    """What the virus scanner said of its members, once it was asked; None when there is no scanner."""
 
 
 def sets_of(files: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -51,12 +53,14 @@ def sets_of(files: Sequence[Path]) -> list[tuple[Path, ...]]:
     """
     sets: dict[tuple[Path, str], list[Path]] = {}
     for file in files:
-        for pattern in _MEMBERS_OF_A_SET:
-            if match := pattern.match(file.name):
-                stem = _ARCHIVE_ENDING.sub("", match.group(1))
-                sets.setdefault((file.parent, stem), []).append(file)
-                break
+        sets.setdefault((file.parent, set_of(file.name)), []).append(file)
     return [tuple(members) for members in sets.values()]
+
+
+def set_of(name: str) -> str:
+    """What the names of all files of one delivery have in common; ``name`` is without its folder."""
+    matches = (pattern.match(name) for pattern in _MEMBERS_OF_A_SET)
+    return next((_ARCHIVE_ENDING.sub("", match.group(1)) for match in matches if match), name)
 
 
 def accept(
@@ -110,36 +114,11 @@ def kept(catalogue: Catalogue, home: Path, delivery_id: str) -> Arrived:
         return _arrived(home / "deliveries", deliveries.publisher_of(session, delivery).name, delivery)
 
 
-def waiting(inbox: Path, quiet_since: datetime) -> Iterator[tuple[str, tuple[Path, ...]]]:
-    """``(publisher, files)`` of each complete delivery in ``inbox/<publisher>/``, in the order of their names.
-
-    A delivery is complete when none of its files has changed since ``quiet_since``.
-    """
-    if not inbox.is_dir():
-        return
-    for folder in sorted(path for path in inbox.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        # A link would let one who may write here have any file of the archive's host delivered.
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
-        )
-        for members in sets_of(files):
-            if all(path.stat().st_mtime <= quiet_since.timestamp() for path in members):
-                yield folder.name, members
-
-
 def tidy(home: Path, before: datetime) -> None:
     """Take away what a killed :func:`accept` left half copied, if nothing in it has changed since ``before``."""
     for left in (home / "deliveries" / ".incoming").glob("*"):
         if left.stat().st_mtime < before.timestamp():
             shutil.rmtree(left, ignore_errors=True)
-
-
-def clear(files: Sequence[Path]) -> None:
-    """Take a delivery's files out of the inbox, once they are kept."""
-    for file in files:
-        file.unlink(missing_ok=True)
 
 
 def _entered(catalogue: Catalogue, folder: Path) -> Arrived:

@@ -124,7 +124,14 @@ class _Pairing:
                     claim.findings.append(finding("NAME_NORMALISATION", name, detail=claim.metadata.name))
 
     def _named(self, claim: Claim, name: str, *, pdf: bool) -> list[File]:
-        """The files that a name written in the XML means: from the XML's folder, below it, or the only one anywhere."""
+        """The files that a name written in the XML means: from the XML's folder, below it, or the only one anywhere.
+
+        A path out of a list of the delivery means the file at that path and no other: every article of Elsevier's
+        has a ``main.pdf``.
+        """
+        if name in claim.listed:
+            path = loose(posixpath.normpath(posixpath.join(claim.folder, name)))
+            return [file for file in self._by_path.get(path, []) if file.is_pdf or not pdf]
         written = name.replace("\\", "/").partition("?")[0].partition("#")[0]
         for text in dict.fromkeys((written, unquote(written))):
             for variant in (text, text + ".pdf") if pdf else (text,):

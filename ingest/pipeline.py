@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,16 +25,18 @@ from ingest.checks import ArticleContext, check_article
 from ingest.dialects import describe
 from ingest.findings import delivery_verdict, finding, refuses_article
 from ingest.inbox import Arrived
+from ingest.quarantine import MOST_DEATHS, waived
 from ingest.receipts import Receipt
-from ingest.sealing import seal
+from ingest.sealing import files_of_adopted, seal
 from ingest.sips import Sip, group
 from ingest.unpack import Delivered, Limits, unpack
+from ingest.virus import Clamd, checked_for_viruses
 from repository.bags import payload_digest
-from repository.catalogue import Catalogue, changes, deliveries, holdings, titles
+from repository.catalogue import Catalogue, changes, decisions, deliveries, holdings, titles
 from repository.catalogue.deliveries import ArticleLine
-from repository.catalogue.holdings import Held, Sealed
-from repository.errors import WouldOverwrite
-from repository.models import Publisher
+from repository.catalogue.holdings import Entering, Held, Sealed
+from repository.catalogue.identity import resolved
+from repository.errors import DatabaseUnavailable, Doubt, MahfuzError, WouldOverwrite
 from repository.preservation import Replication, preserve
 from repository.storage import Store
 from repository.turkish import machine_lower
@@ -42,10 +45,13 @@ from repository.vocabulary import (
     ArticleRecord,
     DeliveryState,
     Finding,
-    article_id,
+    Stage,
 )
 
 _ROUNDS_FOR_A_VERSION = 5
+_TOGETHER = 50
+"""So many articles at most are registered in one transaction; none waits for the others longer than:"""
+_UNTOLD_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +70,11 @@ class Door:
     """``(article id, version, store, now)`` to the day on which that copy is first read again."""
     limits: Limits
     parallel: int = 4
+    """So many articles of one delivery at once."""
+    processes: int = 1
+    """So many deliveries of one command at once, see :mod:`ingest.workers`."""
+    virus_scanner: Clamd | None = None
+    """What every unpacked member is shown to before it is looked at; None: nothing is scanned."""
     progress: Callable[[int, int], None] = lambda _done, _of: None
 
 
@@ -95,8 +106,8 @@ class _Preserved:
         assert self.checked.identity is not None
         return self.checked.identity
 
-    def register(self, door: Door, session: Session, publisher: Publisher, arrived: Arrived, now: datetime) -> datetime:
-        """Enter it; the datestamp under which harvesters hear of it."""
+    def entering(self, door: Door, now: datetime) -> Entering:
+        """It, as the catalogue is told of it."""
         assert self.checked.sip.record is not None
         kept = self.replication
         sealed = Sealed(
@@ -110,16 +121,7 @@ class _Preserved:
             verified=kept.verified,
         )
         due = {store: door.first_due(self.identity, self.version, store, now) for store in kept.verified}
-        return holdings.register(
-            session,
-            publisher,
-            self.checked.sip.record,
-            sealed,
-            at=now,
-            agent=door.agent,
-            delivery_id=arrived.delivery_id,
-            due=due,
-        ).datestamp
+        return Entering(self.checked.sip.record, sealed, due)
 
 
 def ingest(door: Door, arrived: Arrived) -> Receipt:
@@ -127,8 +129,8 @@ def ingest(door: Door, arrived: Arrived) -> Receipt:
 
     The same delivery again: finished and accepted before, nothing is changed; interrupted or
     refused before, it is tried again from its bytes. One bad article never stops the others.
-    Raises StoreUnavailable or DatabaseUnavailable (the delivery stays RECEIVED and is taken up
-    again), OSError when our own disk fails.
+    Raises StoreUnavailable or DatabaseUnavailable, OSError when our own disk fails: the delivery stays
+    RECEIVED, says what holds it up, and is taken up again.
     """
     with _alone(door.home, arrived.delivery_id):
         known = _finished_before(door, arrived)
@@ -141,16 +143,33 @@ def ingest(door: Door, arrived: Arrived) -> Receipt:
         staging.mkdir(parents=True)
         try:
             return _finish(door, arrived, *_taken_in(door, arrived, staging))
+        except (Doubt, OSError) as error:
+            with suppress(DatabaseUnavailable), door.catalogue.writing() as session:
+                deliveries.pause(session, arrived.delivery_id, str(error))
+            raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
 def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
-    """Take up every delivery that was interrupted, the oldest first."""
+    """Take up every delivery that was interrupted, the oldest first.
+
+    One in whose attempts the program fell again and again without keeping an article is set aside; one at which
+    it stumbles now is left for the next pass. Neither stops the others.
+    """
     with door.catalogue.reading() as session:
         waiting = deliveries.unfinished(session)
-    for identifier in waiting:
-        yield ingest(door, kept(identifier))
+    for identifier, fallen in waiting:
+        arrived = kept(identifier)
+        if fallen >= MOST_DEATHS:
+            yield _finish(door, arrived, [finding("SET_ASIDE", times=fallen)], [], True)
+            continue
+        try:
+            yield ingest(door, arrived)
+        except (MahfuzError, OSError):
+            raise
+        except Exception:
+            log.exception("the program fell over a delivery", delivery=identifier)
 
 
 def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine], bool]:
@@ -159,6 +178,12 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
     found = list(unpacked.findings)
     if delivery_verdict(found):
         return found, [], True
+    if door.virus_scanner is not None:
+        scanned = checked_for_viruses(door.virus_scanner, unpacked.members)
+        found += scanned.findings
+        if delivery_verdict(found):
+            return found, [], True
+        arrived = replace(arrived, virus_check=scanned.note)
     grouping = group(unpacked, describe)
     found += grouping.findings
     if delivery_verdict(found):
@@ -169,17 +194,25 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
 
 def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked]:
     """Every article with all its findings at once."""
-    identities = [_identity(sip.record) for sip in sips]
-    times = Counter(identity for identity in identities if identity)
+    with door.catalogue.writing() as session:
+        deliveries.reached(session, arrived.delivery_id, Stage.CHECKING, 0, len(sips))
+    return judged(door.catalogue, arrived, sips)
+
+
+def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked]:
+    """What all checks say of each article; only reads."""
     checked = []
-    with door.catalogue.reading() as session:
+    with catalogue.reading() as session:
         publisher = titles.find_publisher(session, arrived.publisher)
+        released = decisions.released(session, arrived.delivery_id)
+        identities = [_identity(session, sip.record) for sip in sips]
+        times = Counter(identity for identity in identities if identity)
         for position, (sip, identity) in enumerate(zip(sips, identities, strict=True), start=1):
             found = list(sip.findings)
             held = holdings.held(session, identity) if identity else None
             if sip.described is not None:
                 record = sip.described.record
-                agreed = publisher is None or titles.is_agreed(session, publisher, record.issns)
+                agreed = publisher is None or titles.is_agreed(session, publisher, record.issns, arrived.accepted_on)
                 found += check_article(
                     ArticleContext(
                         record=record,
@@ -195,6 +228,7 @@ def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked
                 )
             if identity and times[identity] > 1:
                 found.append(finding("DUPLICATE_DOI", path=sip.name, line=sip.line, doi=_doi(sip) or "(none)"))
+            found = waived(found, released, sip.name, sip.line)
             checked.append(_Checked(position, sip, identity, held, tuple(found)))
     return checked
 
@@ -210,6 +244,8 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
         ThreadPoolExecutor(door.parallel * len(door.stores), "store") as copies,
     ):
         running: set[Future[ArticleLine | _Preserved]] = set()
+        settled: list[ArticleLine | _Preserved] = []
+        told = time.monotonic()
         queue = iter(good)
         try:
             while True:
@@ -217,11 +253,16 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
                     running.add(bags.submit(_preserved, door, arrived, one, staging, copies))
                     if len(running) >= door.parallel * 2:
                         break
+                if running:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    settled += [future.result() for future in done]
+                # Together they cost the catalogue little more than one of them alone.
+                if not running or len(settled) >= _TOGETHER or time.monotonic() - told > _UNTOLD_SECONDS:
+                    lines += _registered(door, arrived, settled)
+                    door.progress(len(lines), len(checked))
+                    settled, told = [], time.monotonic()
                 if not running:
                     break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                lines += _registered(door, arrived, [future.result() for future in done])
-                door.progress(len(lines), len(checked))
         except BaseException:
             for future in running:
                 future.cancel()
@@ -236,17 +277,20 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
     digest = payload_digest(one.sip.members)
     for _ in range(_ROUNDS_FOR_A_VERSION):
         with door.catalogue.reading() as session:
-            held = holdings.held(session, one.identity)
-            same = holdings.aip_with(session, one.identity, digest)
+            held = holdings.versions_of(session, one.identity)
+            same = next((each for each in held if each.payload_digest == digest), None)
             ours = same is not None and same.delivery_id == arrived.delivery_id
             told = changes.datestamp_of(session, one.identity, same.version) if same is not None and ours else None
-        if same is not None and held is not None and (ours or same.version == held.version):
+        if same is not None and (ours or same is held[0]):
             return _line(one, same.version, ours=ours, datestamp=told)
-        version = held.version + 1 if held else 1
+        version = held[0].version + 1 if held else 1
         path = staging / f"{one.identity}-v{version}.tar"
         try:
             bag = seal(path, arrived, one.sip, one.identity, version, door.agent, one.findings)
             replication = preserve(bag, door.stores, door.clock, pool)
+            if replication.adopted:
+                files = files_of_adopted(path, one.identity, version, replication.files)
+                replication = replace(replication, files=files)
         except WouldOverwrite as error:
             with door.catalogue.reading() as session:
                 now_held = holdings.held(session, one.identity)
@@ -269,7 +313,12 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
     now = door.clock()
     with door.catalogue.writing() as session:
         publisher = titles.publisher_named(session, arrived.publisher)
-        told = [one.register(door, session, publisher, arrived, now) for one in kept]
+        entering = [one.entering(door, now) for one in kept]
+        articles = holdings.register_all(
+            session, publisher, entering, at=now, agent=door.agent, delivery_id=arrived.delivery_id
+        )
+        told = [article.datestamp for article in articles]
+        deliveries.kept(session, arrived.delivery_id, len(articles))
     late = _overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
     for one, first in zip(kept, told, strict=True):
         datestamp = _announced_in_time(door.catalogue, one.identity, first) if late else first
@@ -348,9 +397,9 @@ def _finished_before(door: Door, arrived: Arrived) -> Receipt | None:
         )
 
 
-def _identity(record: ArticleRecord | None) -> str | None:
+def _identity(session: Session, record: ArticleRecord | None) -> str | None:
     try:
-        return article_id(record) if record is not None else None
+        return resolved(session, record) if record is not None else None
     except ValueError:
         return None
 

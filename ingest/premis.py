@@ -2,20 +2,27 @@
 
 Nothing here comes from the clock of the run: an event happened on the bag's
 Bagging-Date, the day on which the delivery was accepted, so that the same
-payload and bag-info always give the same bytes.
+payload and bag-info give the same bytes, as long as the signatures that tell
+formats and viruses are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from repository.vocabulary import EventType, bag_name
+from ingest.identification import Identification, Identified
+from repository.vocabulary import EventType, PayloadFile, bag_name
 
 NAMESPACE = "http://www.loc.gov/premis/v3"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_PRONOM = "PRONOM"
+_PUID = re.compile(r"[a-z-]{1,20}/\d{1,8}")
+_LARGEST = 1 << 27
+_NOT_IDENTIFIED = Identified()
 _EVENT_TYPES = "http://id.loc.gov/vocabulary/preservation/eventType"
 
 
@@ -27,6 +34,7 @@ class DescribedFile:
     original_name: str
     bytes: int
     sha512: str
+    format: Identified | None = None
 
 
 def premis_xml(
@@ -37,8 +45,14 @@ def premis_xml(
     agent: str,
     source: str,
     notes: Sequence[str],
+    identified: Identification | None = None,
+    virus_check: str | None = None,
 ) -> bytes:
-    """The PREMIS document of a bag. ``day`` is ``YYYY-MM-DD``; ``notes`` are the warnings of its validation."""
+    """The PREMIS document of a bag. ``day`` is ``YYYY-MM-DD``; ``notes`` are the warnings of its validation.
+
+    ``identified`` names who told the files' formats; ``virus_check`` is what a virus scanner said of them,
+    None when there is no scanner.
+    """
     root = etree.Element(f"{{{NAMESPACE}}}premis", nsmap={None: NAMESPACE, "xsi": _XSI})
     root.set("version", "3.0")
     name = bag_name(article_id, version)
@@ -55,10 +69,51 @@ def premis_xml(
     _event(root, name, 1, EventType.CAPTURE, day, agent, source, f"received from {source}")
     _event(root, name, 2, EventType.VALIDATION, day, agent, None, "; ".join(notes) or "no findings")
     _event(root, name, 3, "message digest calculation", day, agent, None, "SHA-512 of every payload file")
+    tool = identified.tool if identified else None
+    outcome, told = _identification(files, tool)
+    _event(root, name, 4, "format identification", day, tool or agent, None, told, outcome)
+    scanned = "success" if virus_check else "not performed"
+    _event(root, name, 5, "virus check", day, agent, None, virus_check or "no virus scanner is set up", scanned)
     _agent(root, agent, "software")
     _agent(root, source, "organization")
+    if identified and tool:
+        _agent(root, tool, "software", identified.signatures)
     etree.indent(root)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def with_formats(files: Iterable[PayloadFile], document: bytes) -> tuple[PayloadFile, ...]:
+    """The files of a bag with the PRONOM identifiers that its PREMIS ``document`` gives them.
+
+    None for a file that has none there: one that was not identified, or any of a bag written before that was
+    done. A document that cannot be read gives none at all: a bag is as good without them.
+    """
+    known = _formats_in(document)
+    return tuple(replace(file, format=known.get(_xml_legal(f"data/{file.path}"))) for file in files)
+
+
+def _formats_in(document: bytes) -> dict[str, str]:
+    if len(document) > _LARGEST:
+        return {}
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(document, parser)
+    except etree.XMLSyntaxError:
+        return {}
+    names = {"p": NAMESPACE}
+    found: dict[str, str] = {}
+    for element in root.iterfind("p:object", names):
+        path = element.findtext("p:objectIdentifier/p:objectIdentifierValue", None, names)
+        for registry in element.iterfind("p:objectCharacteristics/p:format/p:formatRegistry", names):
+            key = registry.findtext("p:formatRegistryKey", None, names)
+            if (
+                path
+                and key
+                and _PUID.fullmatch(key)
+                and registry.findtext("p:formatRegistryName", None, names) == _PRONOM
+            ):
+                found.setdefault(path, key)
+    return found
 
 
 def _file(root: etree._Element, file: DescribedFile) -> None:
@@ -68,13 +123,47 @@ def _file(root: etree._Element, file: DescribedFile) -> None:
     _add(fixity, "messageDigestAlgorithm", "SHA-512")
     _add(fixity, "messageDigest", file.sha512)
     _add(characteristics, "size", str(file.bytes))
-    unknown = _add(_add(characteristics, "format"), "formatDesignation")
-    _add(unknown, "formatName", "not identified")
+    _format(_add(characteristics, "format"), file.format or _NOT_IDENTIFIED)
     _add(element, "originalName", _xml_legal(file.original_name))
 
 
+def _format(element: etree._Element, found: Identified) -> None:
+    """What the file is: PREMIS 1.5.4, with the PRONOM identifier as the key in its registry."""
+    designation = _add(element, "formatDesignation")
+    _add(designation, "formatName", _xml_legal(found.name or found.puid or "not identified"))
+    if found.version:
+        _add(designation, "formatVersion", _xml_legal(found.version))
+    if found.puid:
+        registry = _add(element, "formatRegistry")
+        _add(registry, "formatRegistryName", _PRONOM)
+        _add(registry, "formatRegistryKey", found.puid)
+        _add(registry, "formatRegistryRole", "specification")
+    for note in (found.basis, found.warning, f"also {', '.join(found.others)}" if found.others else None):
+        if note:
+            _add(element, "formatNote", _xml_legal(note))
+
+
+def _identification(files: Sequence[DescribedFile], tool: str | None) -> tuple[str, str]:
+    """The outcome and the note of the event: how many files are known, and which are not."""
+    formats = [(file.path, file.format or _NOT_IDENTIFIED) for file in files]
+    if tool is None:
+        reasons = {found.warning for _, found in formats if found.warning}
+        return "not performed", "; ".join(sorted(reasons)) or "nobody was asked"
+    unknown = [path for path, found in formats if found.puid is None]
+    known = f"{len(files) - len(unknown)} of {len(files)} files have a PRONOM identifier"
+    return "success", known + (f"; not identified: {', '.join(unknown)}" if unknown else "")
+
+
 def _event(
-    root: etree._Element, name: str, number: int, kind: str, day: str, agent: str, source: str | None, note: str
+    root: etree._Element,
+    name: str,
+    number: int,
+    kind: str,
+    day: str,
+    agent: str,
+    source: str | None,
+    note: str,
+    outcome: str = "success",
 ) -> None:
     event = _add(root, "event")
     identifier = _add(event, "eventIdentifier")
@@ -84,9 +173,9 @@ def _event(
     element.set("authority", "eventType")
     element.set("authorityURI", _EVENT_TYPES)
     _add(event, "eventDateTime", day)
-    outcome = _add(event, "eventOutcomeInformation")
-    _add(outcome, "eventOutcome", "success")
-    _add(_add(outcome, "eventOutcomeDetail"), "eventOutcomeDetailNote", _xml_legal(note))
+    information = _add(event, "eventOutcomeInformation")
+    _add(information, "eventOutcome", outcome)
+    _add(_add(information, "eventOutcomeDetail"), "eventOutcomeDetailNote", _xml_legal(note))
     for who in filter(None, (agent, source)):
         linking = _add(event, "linkingAgentIdentifier")
         _add(linking, "linkingAgentIdentifierType", "local")
@@ -96,13 +185,15 @@ def _event(
     _add(about, "linkingObjectIdentifierValue", name)
 
 
-def _agent(root: etree._Element, who: str, kind: str) -> None:
+def _agent(root: etree._Element, who: str, kind: str, note: str | None = None) -> None:
     agent = _add(root, "agent")
     identifier = _add(agent, "agentIdentifier")
     _add(identifier, "agentIdentifierType", "local")
     _add(identifier, "agentIdentifierValue", _xml_legal(who))
     _add(agent, "agentName", _xml_legal(who))
     _add(agent, "agentType", kind)
+    if note:
+        _add(agent, "agentNote", _xml_legal(note))
 
 
 def _object(root: etree._Element, kind: str, identifier_type: str, value: str) -> etree._Element:

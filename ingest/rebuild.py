@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import inbox, receipts
+from ingest.premis import with_formats
 from repository.bags import BagReport, seal_of
 from repository.catalogue import Catalogue, copies, deliveries, holdings, titles
 from repository.catalogue.copies import CopyRef
@@ -130,7 +131,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, wher
                 bytes=good.bytes,
                 payload_digest=good.payload_digest,
                 bagging_date=info["Bagging-Date"],
-                files=good.files,
+                files=with_formats(good.files, good.tag_files.get("metadata/premis.xml", b"")),
                 verified=verified,
             ),
             at=now,

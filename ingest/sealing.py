@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ingest import premis
+from ingest.identification import identify_many
 from ingest.inbox import Arrived
 from ingest.sips import Sip
 from repository.bags import Bag, PayloadSource, write_bag
-from repository.vocabulary import ArticleRecord, Finding
+from repository.vocabulary import ArticleRecord, Finding, PayloadFile, bag_name
 
+PREMIS = "metadata/premis.xml"
 BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
 
 
@@ -21,26 +25,44 @@ def seal(
     """Write the bag of this version of this article to ``target``.
 
     Nothing in it comes from the clock of the run: its day is that on which the delivery was accepted,
-    so the same delivery gives the same bytes whenever and however often it is sealed. Raises
-    StagingChanged when our own disk no longer holds what was unpacked.
+    so the same delivery gives the same bytes whenever and however often it is sealed with the same
+    signatures of formats and viruses. Raises StagingChanged when our own disk no longer holds what was
+    unpacked.
     """
     assert sip.record is not None
     day = arrived.accepted_on.strftime("%Y-%m-%d")
-    described = [premis.DescribedFile(f"data/{m.name}", m.name, m.bytes, m.sha512) for m in sip.members]
+    identified = identify_many([(m.source, m.name) for m in sip.members])
+    described = [
+        premis.DescribedFile(f"data/{m.name}", m.name, m.bytes, m.sha512, found)
+        for m, found in zip(sip.members, identified.files, strict=True)
+    ]
     codes = sorted({found.code for found in findings})
-    return write_bag(
+    document = premis.premis_xml(
+        identity, version, described, day, agent, arrived.publisher, codes, identified, arrived.virus_check
+    )
+    bag = write_bag(
         target,
         article_id=identity,
         version=version,
         bag_info=_bag_info(arrived, sip.record, identity, day, agent),
         tag_files={
             "metadata/article.json": _article_json(sip.record),
-            "metadata/premis.xml": premis.premis_xml(
-                identity, version, described, day, agent, arrived.publisher, codes
-            ),
+            PREMIS: document,
         },
         payload=[PayloadSource(m.name, m.source, m.bytes, m.sha512) for m in sip.members],
     )
+    return replace(bag, files=premis.with_formats(bag.files, document))
+
+
+def files_of_adopted(bag: Path, article_id: str, version: int, files: Sequence[PayloadFile]) -> tuple[PayloadFile, ...]:
+    """The files of a bag that an earlier run sealed, with the formats that it told of them.
+
+    ``bag`` is the whole bag on our own disk. Other signatures may be in use by now, and the catalogue says what
+    the bag says. Raises OSError.
+    """
+    with tarfile.open(bag) as tar:
+        stream = tar.extractfile(f"{bag_name(article_id, version)}/{PREMIS}")
+        return premis.with_formats(files, stream.read() if stream else b"")
 
 
 def _bag_info(arrived: Arrived, record: ArticleRecord, identity: str, day: str, agent: str) -> list[tuple[str, str]]:

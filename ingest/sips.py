@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.claims import Claim
-from ingest.dialects import Described, Description, Format, Kind
-from ingest.findings import finding
+from ingest.dialects import Described, Description, Format, Kind, Side
+from ingest.findings import delivery_verdict, finding
 from ingest.pairing import pair
+from ingest.sides import Said, Sides
 from ingest.unpack import LARGEST_METADATA, Member, Unpacked
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Finding
@@ -60,8 +61,9 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
 
     ``describe(bytes, name)`` says what an XML file is. An XML that cannot be read is a Sip without a record,
     unless it is a supplement of an article that can. Manifests and tables of contents join the one article of a
-    delivery that has only one. What stays unclaimed is UNPAIRED_FILE, or METADATA_MISSING when nothing in the
-    delivery describes an article, or SET_INCOMPLETE when there is nothing but accompanying files.
+    delivery that has only one, and what they say of an article completes its record. What stays unclaimed is
+    UNPAIRED_FILE, or METADATA_MISSING when nothing in the delivery describes an article, or SET_INCOMPLETE when
+    there is nothing but accompanying files.
     """
     described = {
         member.name: _described(member, describe) for member in unpacked.members if member.is_named_as_metadata
@@ -73,7 +75,12 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
         or member.name.rpartition("/")[2] in _PAPERS
         or (member.name in described and described[member.name].format.kind is Kind.WRAPPER)
     }
-    readable = [member for member in unpacked.members if member.name in described and described[member.name].articles]
+    told_twice = set(_told_twice(described))
+    readable = [
+        member
+        for member in unpacked.members
+        if member.name in described and described[member.name].articles and member.name not in told_twice
+    ]
     doubtful = [
         member
         for member in unpacked.members
@@ -81,15 +88,25 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
         and not described[member.name].articles
         and described[member.name].format.kind in (Kind.READ, Kind.UNREAD, Kind.UNKNOWN)
     ]
+    sides = Sides([Said(each, side) for each in unpacked.members for side in _sides(described.get(each.name))])
+    for name in told_twice:
+        sides.meet(name)
+    only = sum(len(described[member.name].articles) for member in readable) == 1
     paired = pair(
-        [claim for member in readable for claim in _claims(member, described[member.name])],
-        [claim for member in doubtful for claim in _claims(member, described[member.name])],
+        [claim for member in readable for claim in _claims(member, described[member.name], sides, only=only)],
+        [claim for member in doubtful for claim in _claims(member, described[member.name], sides, only=only)],
         [member for member in unpacked.members if member.name not in papers],
         [member for member in unpacked.members if member.name in papers],
     )
     left = tuple(member for member in unpacked.members if member.name in paired.unclaimed)
-    findings = _about(left, papers, unpacked, described, articles=len(paired.claims))
+    findings = list(sides.findings(articles=len(paired.claims)))
+    if delivery_verdict(findings) is None:
+        findings += _about(left, papers, unpacked, described, articles=len(paired.claims))
     return Grouping(tuple(_sips(paired.claims)), left, tuple(findings))
+
+
+def _sides(description: Description | None) -> tuple[Side, ...]:
+    return description.sides if description is not None else ()
 
 
 def _described(member: Member, describe: Describe) -> Description:
@@ -100,19 +117,36 @@ def _described(member: Member, describe: Describe) -> Description:
     return describe(member.source.read_bytes(), member.name)
 
 
-def _claims(member: Member, description: Description) -> list[Claim]:
+def _claims(member: Member, description: Description, sides: Sides, *, only: bool) -> list[Claim]:
     """One claim for each article of a metadata file; one without a record when there is none to be read."""
     kind = description.format.kind
     alone = len(description.articles) <= 1
     found = list(description.findings)
-    if not description.articles and not found:
-        found.append(
-            finding("FORMAT_NOT_RECOGNISED", member.name, format=f"{description.format.name} without an article")
-        )
-    return [
-        Claim(member, described, kind, alone, [*found, *(described.findings if described else ())])
-        for described in description.articles or (None,)
-    ]
+    if not description.articles:
+        sides.meet(member.name)
+        return [Claim(member, None, kind, alone, found)]
+    claims = []
+    for described in description.articles:
+        full = sides.complete(described, member.name, description.format.family, only=only)
+        findings = [*found, *full.described.findings]
+        claims.append(Claim(member, full.described, kind, alone, findings, listed=full.listed))
+    return claims
+
+
+def _told_twice(described: Mapping[str, Description]) -> Iterator[str]:
+    """Springer's full texts ``x.xml`` or ``x_nlm.xml`` beside ``x.xml.Meta``, which describes the same article."""
+    articles = {machine_lower(name): description.articles for name, description in described.items()}
+    for name in described:
+        text = machine_lower(name)
+        own = articles[text]
+        for end in (".xml", "_nlm.xml"):
+            other = articles.get(f"{text.removesuffix(end)}.xml.meta", ()) if text.endswith(end) else ()
+            if len(own) == len(other) == 1 and _doi(own[0]) == _doi(other[0]):
+                yield name
+
+
+def _doi(described: Described) -> str:
+    return machine_lower(described.record.doi or "")
 
 
 def _sips(claims: Sequence[Claim]) -> Iterator[Sip]:

@@ -6,23 +6,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
-from flask import Blueprint, jsonify, render_template, request
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
+from ingest import quarantine
 from ingest.findings import CODES
 from ingest.receipts import Receipt
-from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import Catalogue, browse, deliveries, tallies
+from repository.access.web.guard import Route, Who, lay, member
+from repository.catalogue import Catalogue, browse, deliveries, intake, tallies, titles
 from repository.catalogue.browse import DeliveryLine
-from repository.models import Delivery
-from repository.vocabulary import ArticleOutcome, DeliveryState, Finding
+from repository.errors import UsageError
+from repository.models import Delivery, Publisher
+from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Verdict, utc_now
 from repository.web import language, paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 50
+A_QUEUE = 30
 COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_at", "bytes", "attempts")
 
 
@@ -31,30 +37,93 @@ class Desk:
     """What the pages of the door are given."""
 
     catalogue: Catalogue
+    home: Path
+    agent: str
+    time_zone: str
+
+
+def console(desk: Desk) -> ResponseReturnValue:
+    """Each publisher's day, what waits for a person, and the queue with how far each delivery has come."""
+    after = paging.asked_key(str, int)
+    now = utc_now()
+    midnight = now.astimezone(ZoneInfo(desk.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    with desk.catalogue.reading() as rows:
+        listed = intake.publishers(rows, midnight, after=after, limit=A_PAGE + 1)
+        waiting = intake.queue(rows, limit=A_QUEUE + 1)
+        counts = {name: count.number for (_, name), count in tallies.of(rows, "deliveries").items()}
+    days, following = paging.page_of(listed, A_PAGE, lambda day: (day.slug, day.id))
+    return render_template(
+        "ingest/console.html",
+        now=now,
+        days=days,
+        following=following,
+        begun=after is not None,
+        waiting=waiting[:A_QUEUE],
+        more_waiting=len(waiting) > A_QUEUE,
+        states=list(DeliveryState),
+        counts=counts,
+        expected={},
+    )
 
 
 def deliveries_listed(desk: Desk) -> ResponseReturnValue:
-    """What was delivered, the newest first, all of it or in one state; as a page or as CSV."""
+    """Deliveries, the newest first: all, in one state, of one publisher, or found by words; as a page or as CSV."""
     state = request.args.get("state") or None
-    if state is not None and state not in tuple(DeliveryState):
+    words = request.args.get("q", "").strip()[:300]
+    if (state is not None and state not in tuple(DeliveryState)) or not paging.storable(words):
         raise BadRequest
-    if request.args.get("format") == "csv":
-        return csv_answer("deliveries", COLUMNS, (_row(line) for line in _every_delivery(desk, state)))
     before = _asked()
     with desk.catalogue.reading() as rows:
-        listed = browse.deliveries_listed(rows, state=state, before=before, limit=A_PAGE + 1)
-        counts = {name: count.number for (_, name), count in tallies.of(rows, "deliveries").items()}
+        publisher = _publisher(rows)
+        counts = _counts(rows, publisher)
+        if words:
+            listed = intake.found(rows, words, limit=A_PAGE)
+        else:
+            of = publisher.id if publisher else None
+            listed = browse.deliveries_listed(rows, state=state, publisher=of, before=before, limit=A_PAGE + 1)
+    if request.args.get("format") == "csv" and not words:
+        return csv_answer("deliveries", COLUMNS, (_row(line) for line in _every_delivery(desk, state, publisher)))
     shown, following = paging.page_of(listed, A_PAGE, lambda line: (line.accepted_on.isoformat(), line.id))
     return render_template(
         "ingest/deliveries.html",
         lines=shown,
         following=following,
         state=state,
+        publisher=publisher,
+        question=words,
         states=list(DeliveryState),
         counts=counts,
         begun=before is not None,
-        as_csv=paging.here(format="csv", after=None),
+        decided=request.args.get("decided", type=int),
+        not_decided=request.args.get("not_decided", 0, type=int),
+        as_csv=None if words else paging.here(format="csv", after=None, decided=None, not_decided=None),
     )
+
+
+def decide(desk: Desk) -> ResponseReturnValue:
+    """What the signed-in person decides about the chosen deliveries; one that cannot be decided on stops no other."""
+    signed_in = member()
+    verdict = request.form.get("verdict", "")
+    if signed_in is None or verdict not in tuple(Verdict):
+        raise BadRequest
+    person = quarantine.Person(signed_in.login, desk.catalogue, desk.home, desk.agent, utc_now)
+    reason = request.form.get("reason", "")
+    done = refused = 0
+    for identifier in request.form.getlist("delivery"):
+        try:
+            if not paging.storable(identifier):
+                raise BadRequest
+            quarantine.decide(person, identifier, Verdict(verdict), reason)
+        except UsageError:
+            refused += 1
+        else:
+            done += 1
+    back = request.form.get("back", "")
+    plain = back.startswith(url_for("ingest.console").removesuffix("ingest")) and "\\" not in back
+    address = urlsplit(back if plain else url_for("ingest.deliveries_listed"))
+    query = [(name, value) for name, value in parse_qsl(address.query) if name not in ("decided", "not_decided")]
+    query += [("decided", str(done)), ("not_decided", str(refused))]
+    return redirect(f"{address.path}?{urlencode(query)}")
 
 
 def receipt(desk: Desk, identifier: str) -> ResponseReturnValue:
@@ -121,7 +190,9 @@ def blueprint(desk: Desk) -> Blueprint:
         Blueprint("ingest", __name__, template_folder="templates"),
         desk,
         (
-            Route("/staff/ingest", deliveries_listed, Who.STAFF),
+            Route("/staff/ingest", console, Who.STAFF),
+            Route("/staff/deliveries", deliveries_listed, Who.STAFF),
+            Route("/staff/deliveries/decide", decide, Who.STAFF, ("POST",)),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
         ),
@@ -147,11 +218,27 @@ def _asked() -> tuple[datetime, str] | None:
     return (paging.moment_in(key[0]), key[1]) if key else None
 
 
-def _every_delivery(desk: Desk, state: str | None) -> Iterator[DeliveryLine]:
-    before = None
+def _publisher(rows: Session) -> Publisher | None:
+    slug = request.args.get("publisher")
+    if not slug:
+        return None
+    found = titles.publisher_with_slug(rows, slug) if paging.storable(slug) else None
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _counts(rows: Session, publisher: Publisher | None) -> dict[str, int]:
+    if publisher is None:
+        return {state: count.number for (_, state), count in tallies.of(rows, "deliveries").items()}
+    return intake.counts_of(rows, publisher.slug)
+
+
+def _every_delivery(desk: Desk, state: str | None, publisher: Publisher | None) -> Iterator[DeliveryLine]:
+    before, of = None, publisher.id if publisher else None
     while True:
         with desk.catalogue.reading() as rows:
-            page = browse.deliveries_listed(rows, state=state, before=before, limit=500)
+            page = browse.deliveries_listed(rows, state=state, publisher=of, before=before, limit=500)
         yield from page
         if len(page) < 500:
             return

@@ -27,6 +27,9 @@ class StoreUnavailable(Doubt):
         self.store = store
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[StoreUnavailable], tuple[str, str]]:
+        return type(self), (self.store, self.reason)  # it is told from one process to another
+
 
 class DatabaseUnavailable(Doubt):
     """The catalogue did not answer."""
@@ -40,6 +43,9 @@ class ObjectMissing(MahfuzError):
         self.store = store
         self.key = key
 
+    def __reduce__(self) -> tuple[type[ObjectMissing], tuple[str, str]]:
+        return type(self), (self.store, self.key)
+
 
 class WouldOverwrite(MahfuzError):
     """Other bytes are already kept under this key. A person decides; nothing was changed."""
@@ -52,6 +58,9 @@ class WouldOverwrite(MahfuzError):
         self.key = key
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[WouldOverwrite], tuple[str, str, str]]:
+        return type(self), (self.store, self.key, self.detail)
+
 
 class RefusedByStore(MahfuzError):
     """The store answered that what reached it is not what we sent (a digest differed in transit)."""
@@ -62,6 +71,10 @@ class RefusedByStore(MahfuzError):
         super().__init__(f"store {store!r} refused {key!r}: {detail}")
         self.store = store
         self.key = key
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[RefusedByStore], tuple[str, str, str]]:
+        return type(self), (self.store, self.key, self.detail)
 
 
 class UsageError(MahfuzError):

@@ -101,7 +101,6 @@ class Title(Table):
     issn_l: Mapped[str | None] = mapped_column(String(9))
     issn_print: Mapped[str | None] = mapped_column(String(9))
     issn_electronic: Mapped[str | None] = mapped_column(String(9))
-    agreed: Mapped[bool] = mapped_column(Boolean, default=False)
     articles: Mapped[int] = mapped_column(Integer, default=0)
 
     __table_args__ = (
@@ -118,6 +117,18 @@ class TitleIssn(Table):
 
     issn: Mapped[str] = mapped_column(String(9), primary_key=True)
     title_id: Mapped[int] = mapped_column(ForeignKey("title.id"), index=True)
+
+
+class Agreement(Table):
+    """Which publisher may deliver which title, from when to when: a transferred title has one of each publisher."""
+
+    __tablename__ = "agreement"
+
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"), primary_key=True)
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"), primary_key=True, index=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    """The moment from which this publisher's deliveries are held (NISO RP-24, Transfer Code of Practice)."""
 
 
 class Issue(Table):
@@ -137,6 +148,27 @@ class Issue(Table):
     __table_args__ = (UniqueConstraint("title_id", "shelf"),)
 
 
+class Expectation(Table):
+    """What somebody says a title has published: an article by its DOI, or an issue or volume without one."""
+
+    __tablename__ = "expectation"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"))
+    source: Mapped[str] = mapped_column(Text)
+    """The list that says so, by the name of its file."""
+    doi: Mapped[str | None] = mapped_column(Text)
+    """Small ASCII letters, as in :class:`Article`."""
+    year: Mapped[int | None] = mapped_column(Integer)
+    volume: Mapped[str | None] = mapped_column(Text)
+    issue: Mapped[str | None] = mapped_column(Text)
+    page: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text)
+    """The article's title, as the list gives it."""
+
+    __table_args__ = (Index(None, "title_id", "id"),)
+
+
 class Delivery(Table):
     """One transfer from a publisher: its bytes, their digest, and what became of it."""
 
@@ -152,14 +184,51 @@ class Delivery(Table):
     """When its bytes were kept. The day of it is the Bagging-Date of every bag made from it."""
     finished_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    begun: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Attempts that began and neither ended nor paused: in each of them the worker was killed, or fell."""
+    stage: Mapped[str | None] = mapped_column(String(16))
+    """How far the present attempt has come (vocabulary.Stage), with the articles done and expected."""
+    done: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    expected: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    held_up: Mapped[str | None] = mapped_column(Text)
+    """Why the last attempt paused: which store or disk did not answer. None once it goes on."""
     findings: Mapped[list[dict[str, Any]]]
 
     __table_args__ = (
         UniqueConstraint("publisher_id", "sha256"),
+        Index(None, "publisher_id", "state", "accepted_on", "id"),
         Index(None, "state", "accepted_on", "id"),
         Index(None, "accepted_on", "id"),
         Index(None, "publisher_id", "accepted_on", "id"),
     )
+
+
+class DeliveryName(Table):
+    """The names of a delivery's files, folded, so that it is found by the beginning of any of them."""
+
+    __tablename__ = "delivery_name"
+
+    folded: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), primary_key=True, index=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Decision(Table):
+    """What a member of staff decided about a delivery that waits for a person, and why."""
+
+    __tablename__ = "decision"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"))
+    verdict: Mapped[str] = mapped_column(String(16))
+    codes: Mapped[list[str]] = mapped_column(JSON)
+    """The findings in spite of which its articles are released."""
+    reason: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "delivery_id", "id"),)
 
 
 class DeliveryArticle(Table):
@@ -218,6 +287,30 @@ class ArticleWord(Table):
     article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), primary_key=True)
 
     __table_args__ = (Index(None, "article_id"), {"sqlite_with_rowid": False})
+
+
+class Alias(Table):
+    """Where an article stands in its journal, as a digest that leads to it: so it is known before and after its DOI."""
+
+    __tablename__ = "alias"
+
+    digest: Mapped[str] = mapped_column(String(32), primary_key=True)
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), primary_key=True)
+
+    __table_args__ = (Index(None, "article_id"), {"sqlite_with_rowid": False})
+
+
+class Link(Table):
+    """What one article says of another: kept whether its target is held or not, in whatever order the two come."""
+
+    __tablename__ = "link"
+
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), primary_key=True)
+    target: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    """The DOI in small ASCII letters, as in :class:`Article`."""
+    type: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+
+    __table_args__ = (Index(None, "target", "article_id", "type"), {"sqlite_with_rowid": False})
 
 
 class Aip(Table):
@@ -355,6 +448,47 @@ class Change(Table):
     version: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(16))
     datestamp: Mapped[datetime]
+
+
+class Feed(Table):
+    """Where deliveries come from, as it was found at the last look; what it is stands in the settings."""
+
+    __tablename__ = "feed"
+
+    name: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    since: Mapped[datetime]
+    """When it was first looked at."""
+    last_looked_at: Mapped[datetime | None]
+    last_arrival_at: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    error_since: Mapped[datetime | None]
+    next_due: Mapped[datetime | None]
+
+
+class FeedItem(Table):
+    """One file that a feed offers, in the version last seen, and what became of it."""
+
+    __tablename__ = "feed_item"
+
+    feed: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    name: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    set_key: Mapped[str] = mapped_column(Bytewise)
+    """What the files of one delivery have in common, so that they stand together."""
+    version: Mapped[str] = mapped_column(Text)
+    """What tells these bytes from other bytes under the same name, in the words of the source."""
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    modified: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(String(16))
+    delivery_id: Mapped[str | None] = mapped_column(String(32))
+    first_seen: Mapped[datetime]
+    """When this version was first seen, by the archive's clock."""
+    problem: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        Index(None, "feed", "state", "set_key", "name"),
+        Index(None, "feed", "set_key", "name"),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class Staff(Table):

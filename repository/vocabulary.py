@@ -98,6 +98,26 @@ class DeliveryState(StrEnum):
     REFUSED = "refused"
 
 
+class Stage(StrEnum):
+    """How far the work on a delivery that is RECEIVED has come."""
+
+    UNPACKING = "unpacking"
+    CHECKING = "checking"
+    KEEPING = "keeping"
+
+
+class Verdict(StrEnum):
+    """What a person decides about a delivery that waits for one.
+
+    RETRY: work on it again as it is. RELEASE: take its articles in, in spite of named findings.
+    REJECT: the publisher has to send it again.
+    """
+
+    RETRY = "retry"
+    RELEASE = "release"
+    REJECT = "reject"
+
+
 class ArticleOutcome(StrEnum):
     """What became of one article of a delivery."""
 
@@ -207,7 +227,7 @@ class ArticleRecord:
     @property
     def year(self) -> int | None:
         """The year under which the article is shelved: that of its issue if one is given, else the earliest."""
-        for kind in ("ppub", "collection", "print", "pub", "epub-ppub", "epub"):
+        for kind in ("cover", "CoverDate", "ppub", "collection", "print", "pub", "epub-ppub", "epub"):
             for name, date in self.published.items():
                 if (name == kind or name.endswith("/" + kind) or name.startswith(kind + "/")) and date[:4].isdigit():
                     return int(date[:4])
@@ -230,12 +250,16 @@ class ArticleRecord:
 
 @dataclass(frozen=True, slots=True)
 class PayloadFile:
-    """One file of an AIP: ``path`` inside ``data/``, where its bytes start in the tar, how many, their SHA-512."""
+    """One file of an AIP: ``path`` inside ``data/``, where its bytes start in the tar, how many, their SHA-512.
+
+    ``format`` is its PRONOM identifier, None where it was not identified.
+    """
 
     path: str
     offset: int
     bytes: int
     sha512: str
+    format: str | None = None
 
 
 _DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|info:doi/|doi:)\s*", re.IGNORECASE)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -112,6 +114,8 @@ def site(url: str, **changes: Any) -> Site:
         open_range=shelf.open_range,
         places={"main": "Ankara", "second": "İzmir"},
         fixity_days={"main": 90, "second": 90},
+        home=Path(tempfile.mkdtemp(prefix="mahfuz-pages-")),
+        agent="mahfuz test",
     )
     app = create_app(replace(rooms, **changes))
     app.testing = True

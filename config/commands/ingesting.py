@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
+import structlog
 from rich.console import Console
 from stdnum import issn as issn_numbers
 
+from config import feeding
 from config.commands.answers import Asked, answer, as_json, progress
 from config.wiring import Archive
-from ingest import inbox, pipeline
+from ingest import inbox, pipeline, workers
+from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
 from ingest.pipeline import Door
 from ingest.rebuild import rebuild as rebuilt_from_bags
@@ -24,6 +29,8 @@ from repository.catalogue import titles as title_rows
 from repository.catalogue.titles import AgreedTitle
 from repository.errors import UsageError
 from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
+
+log = structlog.get_logger(__name__)
 
 _ABANDONED = timedelta(days=1)
 """A delivery that has not been copied on for so long never will be: its command was killed."""
@@ -38,36 +45,44 @@ def ingest(asked: Asked, files: tuple[Path, ...], publisher: str, json_wanted: b
     """Take these deliveries now: zip, tar or tar.gz files. An archive and its .md5 or go.xml are one delivery."""
     with asked.archive() as archive, progress("articles") as bar:
         door = replace(archive.door(), progress=bar)
-        done = [
-            pipeline.ingest(door, inbox.accept(archive.catalogue, archive.home, members, publisher, utc_now))
-            for members in inbox.sets_of(files)
-        ]
+        done = workers.each(door, [partial(_taken_in, members, publisher) for members in inbox.sets_of(files)])
         wait_until_visible(done)
     _answer_receipts(json_wanted, done)
+
+
+def _taken_in(files: Sequence[Path], publisher: str, door: Door) -> Receipt:
+    return pipeline.ingest(door, inbox.accept(door.catalogue, door.home, files, publisher, door.clock))
 
 
 @click.command()
 @as_json
 @click.pass_obj
 def receive(asked: Asked, json_wanted: bool) -> None:
-    """One pass over the inbox (home/inbox/<publisher>/), after every delivery that was interrupted."""
+    """One pass over every feed and the inbox (home/inbox/<publisher>/), after every delivery that was interrupted."""
     with asked.archive() as archive:
         done = list(receive_once(archive, archive.door()))
         wait_until_visible(done)
     _answer_receipts(json_wanted, done)
 
 
-def receive_once(archive: Archive, door: Door) -> Iterable[Receipt]:
-    """Take up what was interrupted, then whatever in the inbox is complete; a receipt for each."""
+def receive_once(archive: Archive, door: Door, among: Sequence[Feed] | None = None) -> Iterator[Receipt]:
+    """Take up what was interrupted, then whatever in the feeds (all of them, or ``among``) is complete."""
     yield from pipeline.resume(door, lambda identifier: inbox.kept(archive.catalogue, archive.home, identifier))
-    folder = archive.home / "inbox"
-    folder.mkdir(exist_ok=True)
     inbox.tidy(archive.home, utc_now() - _ABANDONED)
-    quiet = utc_now() - timedelta(seconds=archive.settings.ingest.quiet_seconds)
-    for publisher, files in list(inbox.waiting(folder, quiet)):
-        arrived = inbox.accept(archive.catalogue, archive.home, files, publisher, utc_now)
-        inbox.clear(files)
-        yield pipeline.ingest(door, arrived)
+    for feed in archive.feeds() if among is None else among:
+        for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
+            yield pipeline.ingest(door, arrived)
+
+
+def look_at_feeds(archive: Archive) -> None:
+    """Keep what has arrived at those feeds of the settings that are due; the next pass takes it in.
+
+    So a slow publisher holds nobody up, and no connection waits while a delivery is taken in.
+    """
+    for feed in feeding.configured(archive.settings):
+        if due(feed, archive.catalogue, utc_now()):
+            for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
+                log.info("arrived", feed=feed.name, delivery=arrived.delivery_id, files=list(arrived.file_names))
 
 
 def wait_until_visible(done: Iterable[Receipt]) -> None:
@@ -115,8 +130,38 @@ def agree(asked: Asked, file: Path, publisher: str, json_wanted: bool) -> None:
     """
     agreed = _agreed_titles(file)
     with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
-        number = title_rows.agree(session, title_rows.publisher_named(session, publisher), agreed)
+        number = title_rows.agree(session, title_rows.publisher_named(session, publisher), agreed, utc_now())
     answer(json_wanted, {"agreed": number}, lambda console: console.print(f"{number} titles agreed with {publisher}"))
+
+
+@titles.command()
+@click.argument("issn")
+@click.option("--to", "receiving", required=True, help="The publisher that the title goes to.")
+@click.option(
+    "--on",
+    required=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The effective transfer date: until then the publisher that it leaves may deliver it too.",
+)
+@as_json
+@click.pass_obj
+def transfer(asked: Asked, issn: str, receiving: str, on: datetime, json_wanted: bool) -> None:
+    """A title goes to another publisher (NISO Transfer). What is held of it stays as it was delivered."""
+    with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
+        title = title_rows.title_by_issn(session, (issn_numbers.format(issn),))
+        if title is None:
+            raise UsageError(f"no title has the ISSN {issn}")
+        zone = ZoneInfo(archive.settings.archive.time_zone)
+        to = title_rows.publisher_named(session, receiving)
+        leaving = title_rows.transfer(session, title, to, on.replace(tzinfo=zone), utc_now())
+        data = {"title": title.name, "from": leaving.name, "to": to.name, "on": on.date().isoformat()}
+    answer(
+        json_wanted,
+        data,
+        lambda console: console.print(
+            f"{data['title']}: from {data['from']} to {data['to']} on {data['on']}", markup=False
+        ),
+    )
 
 
 def _agreed_titles(file: Path) -> list[AgreedTitle]:

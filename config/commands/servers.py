@@ -23,10 +23,10 @@ import structlog
 from gunicorn.app.base import BaseApplication
 from rich.console import Console
 
-from config import demo, wiring
+from config import demo, feeding, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
-from config.commands.ingesting import receive_once, wait_until_visible
+from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.schedule import Job, clock_lock, run_clock
 from config.settings import Settings
 from fixity.rounds import run_round
@@ -109,16 +109,18 @@ def clock(asked: Asked) -> None:
 @click.command()
 @click.pass_obj
 def worker(asked: Asked) -> None:
-    """Take in what lies in the inbox, and take up what was interrupted."""
+    """Take in what lies in the inbox, look at the feeds that are due, and take up what was interrupted."""
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
         door = archive.door()
 
         def take_in() -> None:
-            for receipt in receive_once(archive, door):
+            for receipt in receive_once(archive, door, feeding.inboxes(archive.settings)):
                 log.info("receipt", delivery=receipt.delivery_id, state=receipt.shown_state)
 
-        run_clock([Job("inbox", archive.settings.ingest.tick_seconds, take_in)], lock=None)
+        seconds = archive.settings.ingest.tick_seconds
+        jobs = [Job("inbox", seconds, take_in), Job("feeds", seconds, lambda: look_at_feeds(archive))]
+        run_clock(jobs, lock=None)
 
 
 @click.command()

@@ -18,8 +18,11 @@ from config.commands.answers import Asked, answer, as_json
 from repository.catalogue import Catalogue, schema
 from repository.errors import Doubt, MahfuzError
 from repository.storage.capabilities import probe
+from repository.vocabulary import utc_now
 
 _LEAST_FREE = 0.05
+_OLDEST_SIGNATURES_DAYS = 7
+_SCANNER = "virus scanner"
 _WAL_RESET_FIXED = (3, 51, 3)
 
 
@@ -66,10 +69,10 @@ def init(asked: Asked, json_wanted: bool) -> None:
 @as_json
 @click.pass_obj
 def doctor(asked: Asked, json_wanted: bool) -> None:
-    """Look at the database, at each store by trying it, and at the disk; say what to do."""
+    """Look at the database, at each store by trying it, at the disk and the virus scanner; say what to do."""
     settings = asked.settings()
     with wiring.opened(settings) as archive:
-        lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive)]
+        lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive), _virus_scanner(archive)]
     status = 3 if any(line.verdict is Verdict.DOUBT for line in lines) else 0
     status = 1 if any(line.verdict is Verdict.BAD for line in lines) else status
     data = {"healthy": status == 0, "lines": [asdict(line) for line in lines]}
@@ -141,6 +144,22 @@ def _disk(archive: wiring.Archive) -> Line:
     if share < _LEAST_FREE:
         return Line("disk", Verdict.BAD, detail, "make room: ingest pauses when this disk is full")
     return Line("disk", Verdict.GOOD, detail)
+
+
+def _virus_scanner(archive: wiring.Archive) -> Line:
+    scanner = archive.door().virus_scanner
+    if scanner is None:
+        return Line(_SCANNER, Verdict.NOTE, "none: deliveries are not scanned for viruses", "set ingest.clamd")
+    try:
+        found = scanner.version()
+    except Doubt as error:
+        return Line(_SCANNER, Verdict.DOUBT, str(error), "start clamd, or mend ingest.clamd")
+    if found.dated is None:
+        return Line(_SCANNER, Verdict.NOTE, f"{found}, of unknown age", "run freshclam")
+    days = (utc_now() - found.dated).days
+    if days > _OLDEST_SIGNATURES_DAYS:
+        return Line(_SCANNER, Verdict.BAD, f"{found}, age in days: {days}", "run freshclam, and let it run every day")
+    return Line(_SCANNER, Verdict.GOOD, f"{found}, age in days: {days}")
 
 
 def _say(console: Console, lines: list[Line]) -> None:

@@ -6,14 +6,31 @@ from collections.abc import Callable, Mapping
 
 from lxml import etree
 
-from ingest.dialects import jats
-from ingest.dialects.description import Described, Description, Side
+from ingest.dialects import (
+    bmc,
+    consyn,
+    copernicus,
+    crossref,
+    elsevier,
+    elsevier_dataset,
+    jats,
+    meca,
+    oai_dc,
+    ojs,
+    ojs2,
+    pkp_pln,
+    pubmed,
+    springer,
+    wiley,
+)
+from ingest.dialects.description import MOST_ARTICLES, Described, Description, Side
+from ingest.dialects.embedded import read_with_embedded
 from ingest.dialects.formats import Format, Kind, recognise, recognise_bytes
-from ingest.dialects.xml import Limits, read_xml
+from ingest.dialects.xml import Limits
 from ingest.findings import finding
-from repository.vocabulary import Finding
+from repository.vocabulary import ArticleRecord, Finding
 
-__all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "describe"]
+__all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "describe", "place_of"]
 
 Reader = Callable[[etree._Element, str], tuple[Described, ...]]
 SideReader = Callable[[etree._Element, str], tuple[Side, ...]]
@@ -22,11 +39,42 @@ READERS: Mapping[str, Reader] = {
     "JATS/NLM": jats.read,
     "a PMC article set (JATS/NLM)": jats.read,
     "an OAI-PMH response with JATS/NLM articles": jats.read,
+    "OJS 3 native XML": ojs.read,
+    "OJS 2 native XML": ojs2.read,
+    "Dublin Core (oai_dc)": oai_dc.read,
+    "an OAI-PMH response with Dublin Core (oai_dc)": oai_dc.read,
+    "Springer A++": springer.read,
+    "WileyML 3G": wiley.read,
+    "a BioMed Central article (before 2016)": bmc.read,
+    "a Copernicus article": copernicus.read,
+    "an Elsevier article (journal article DTD 4 or 5)": elsevier.read,
+    "an Elsevier ConSyn document": consyn.read,
+    "an Elsevier API full-text response": consyn.read,
+    "a Crossref deposit": crossref.read,
+    "Crossref unixref XML": crossref.read,
+    "a Crossref query result": crossref.read,
+    "a PubMed ArticleSet (publisher deposit)": pubmed.read,
+    "a PubMed/MEDLINE export": pubmed.read,
+    "a MEDLINE export": pubmed.read,
 }
 """Family of :mod:`ingest.dialects.formats` to ``read(root, path)``, which gives every article of the file in order."""
 
-SIDE_READERS: Mapping[str, SideReader] = {}
+SIDE_READERS: Mapping[str, SideReader] = {
+    "an Atom entry (SWORD deposit)": pkp_pln.read,
+    "a MECA manifest": meca.read,
+    "Elsevier CAP dataset.xml": elsevier_dataset.read,
+}
 """The same for wrappers that say something of the articles beside them."""
+
+_PLACES: Mapping[str, Callable[[str], ArticleRecord | None]] = {
+    "an Elsevier article (journal article DTD 4 or 5)": elsevier_dataset.record_of_place,
+}
+
+
+def place_of(family: str, path: str) -> ArticleRecord | None:
+    """What the folders around a metadata file of this family say of its article; None for families without such."""
+    said = _PLACES.get(family)
+    return said(path) if said else None
 
 
 def describe(data: bytes, path: str, limits: Limits | None = None) -> Description:
@@ -35,7 +83,7 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
     A format that is not read, or none, is a finding that names it; a manifest or table of contents gives
     a note only. Nothing outside the bytes is read, and nothing is raised for what is in them.
     """
-    parsed = read_xml(data, path, limits)
+    parsed = read_with_embedded(data, path, limits)
     if parsed.root is None:
         seen = recognise_bytes(data, path)
         if seen is None:
@@ -43,7 +91,16 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
         return Description(seen, (), (_not_read(seen, path, None),))
     seen = recognise(parsed.root, parsed.public_id, path)
     if seen.kind is Kind.READ:
-        return Description(seen, READERS[seen.family](parsed.root, path))
+        articles = READERS[seen.family](parsed.root, path)
+        if len(articles) > MOST_ARTICLES:
+            detail = f"more than {MOST_ARTICLES} articles"
+            return Description(seen, (), (finding("XML_TOO_LARGE", path, parsed.root.sourceline, detail=detail),))
+        if not articles:
+            nothing = f"{seen.name} without an article"
+            return Description(
+                seen, (), (finding("FORMAT_NOT_RECOGNISED", path, parsed.root.sourceline, format=nothing),)
+            )
+        return Description(seen, articles)
     aside = SIDE_READERS.get(seen.family)
     sides = aside(parsed.root, path) if aside else ()
     return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),), sides)

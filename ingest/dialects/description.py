@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from ingest.dialects.formats import Format
 from repository.vocabulary import ArticleRecord, Finding
 
+MOST_ARTICLES = 20_000
+"""In one file: a journal's whole life is some thousands, and each costs memory that its few bytes do not announce."""
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -35,13 +38,14 @@ class Side:
     ``path`` is the article's metadata file as that file names it (from the top of the delivery, perhaps without
     the top folder); None speaks of every article of the delivery. ``record`` fills only what the article's own
     XML leaves open. ``pdf_names`` and ``file_names`` are as in :class:`Described`, written from the same place as
-    ``path``.
+    ``path``. ``findings`` are about the delivery.
     """
 
     path: str | None
     record: ArticleRecord
     pdf_names: tuple[str, ...] = ()
     file_names: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from lxml import etree
 
@@ -14,6 +15,7 @@ _PICTURES = {"graphic", "inline-graphic", "private-char"}
 _FORMULAE = {"inline-formula", "disp-formula", "alternatives"}
 _FORMS = ("math", "textual-form", "alt-text", "tex-math")
 _APART = {"break", "p", "title", "sec", "list-item", "label", "td", "th", "disp-formula", "speech", "verse-line"}
+_TEX = {"tex-math", "EquationSource"}
 _TEX_BODY = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
 
 
@@ -22,24 +24,30 @@ def fold(text: str | None) -> str | None:
     return unicodedata.normalize("NFC", " ".join((text or "").split())) or None
 
 
-def plain(node: etree._Element | None) -> str | None:
+def plain(node: etree._Element | None, without: Callable[[etree._Element], bool] | None = None) -> str | None:
     """The element's content as one line of plain text; None when there is none.
 
     Cross-references and footnotes are left out. Of a formula in several forms one is taken: MathML,
     textual form, alternative text, TeX, in this order. A picture stands as its alternative text.
+    Elements below for which ``without`` is true are left out too, as the format has its own notes and marks.
     """
     if node is None:
         return None
     parts: list[str] = []
-    _collect(node, parts, frozenset())
+    _collect(node, parts, frozenset(), without)
     return fold("".join(parts))
 
 
-def _collect(node: etree._Element, parts: list[str], skipped: frozenset[str]) -> None:
+def _collect(
+    node: etree._Element,
+    parts: list[str],
+    skipped: frozenset[str],
+    without: Callable[[etree._Element], bool] | None,
+) -> None:
     name = local(node)
     if name in _FORMULAE and not skipped:
         skipped = _other_forms(node)
-    if name == "tex-math":
+    if name in _TEX and not len(node):
         parts.append(_tex(node.text or ""))
         return
     if name in _PICTURES:
@@ -51,8 +59,8 @@ def _collect(node: etree._Element, parts: list[str], skipped: frozenset[str]) ->
         apart = kind in _APART
         if apart:
             parts.append(" ")
-        if kind and kind not in _DROPPED and kind not in skipped:
-            _collect(below, parts, skipped)
+        if kind and kind not in _DROPPED and kind not in skipped and not (without and without(below)):
+            _collect(below, parts, skipped, without)
         if apart:
             parts.append(" ")
         if below.tail:
@@ -70,4 +78,5 @@ def _other_forms(formula: etree._Element) -> frozenset[str]:
 
 def _tex(source: str) -> str:
     body = _TEX_BODY.search(source)
-    return (body[1] if body else source).strip().strip("$")
+    formula = (body[1] if body else source).strip().strip("$")
+    return formula.removeprefix("\\(").removesuffix("\\)").strip()

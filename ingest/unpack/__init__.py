@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ingest import dialects
 from ingest.dialects import describe
+from ingest.dialects.embedded import files_within
 from ingest.findings import finding
 from ingest.unpack.archives import (
     BUFFER,
@@ -25,6 +26,7 @@ from ingest.unpack.archives import (
     Archive,
     Entry,
     Form,
+    Kind,
     Limits,
     Quota,
     Refused,
@@ -112,6 +114,8 @@ class _Opening:
         if delivered and self._lists == {held.name for held in delivered}:
             raise Refused(finding("SET_INCOMPLETE", delivered[0].name, detail="the files that it lists are not here"))
         self.findings.extend(compared.findings)
+        # What lies inside an XML came with it, so that no list can name it.
+        self._take_out_embedded()
         self.findings.extend(judge_all([member.name for member in self._members.values()]))
         if not self._members.keys() - self._lists:
             self.findings.append(finding("EMPTY_PACKAGE", delivered[0].name if delivered else None))
@@ -222,6 +226,20 @@ class _Opening:
         else:
             self._set_aside.append(SetAside(member.name, member.archive, Aside.REPEATED))
         return False
+
+    # Files inside an XML.
+
+    def _take_out_embedded(self) -> None:
+        """Every file that an XML carries as base64 becomes a member beside it; the XML stays as it came."""
+        for member in list(self._members.values()):
+            if not member.is_named_as_metadata or member.bytes > LARGEST_METADATA:
+                continue
+            archive = f"{member.archive}{INNER}{member.name}" if member.archive else member.name
+            for name, data in files_within(member.source.read_bytes(), member.name):
+                self._quota.count_entry(archive)
+                self._quota.check_size(name, len(data))
+                entry = Entry(name.encode(), name, Kind.FILE, len(data))
+                self._keep(self._write("", name, entry, archive, iter([data])))
 
     # Archives inside archives.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,9 @@ def write_bag(
     tag_files: Mapping[str, bytes],
     payload: Sequence[PayloadSource],
 ) -> Bag:
-    """Write the bag to ``target`` and force it to the disk; the same arguments give the same bytes on any machine.
+    """Write the bag to ``target``; the same arguments give the same bytes on any machine.
+
+    It is not forced to the disk: what is kept lies in the stores, which see to it, and is read back from there.
 
     RFC 8493, BagIt 1.0, SHA-512 manifests; a tar with regular files only, in the order
     of :func:`repository.bags.own.member_order`, ended by two blocks of zeros and nothing
@@ -95,8 +96,6 @@ def write_bag(
                     raw = tags[path]
                     tar.write(member_header(f"{name}/{path}", len(raw)) + raw + bytes(padding(len(raw))))
             tar.write(END)
-            file.flush()
-            os.fsync(file.fileno())
     except BaseException:
         target.unlink(missing_ok=True)
         raise

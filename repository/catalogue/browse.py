@@ -220,13 +220,25 @@ def latest_events(session: Session, article_id: str, *, before: int | None = Non
 
 
 def deliveries_listed(
-    session: Session, *, state: str | None = None, before: tuple[datetime, str] | None = None, limit: int
+    session: Session,
+    *,
+    state: str | None = None,
+    publisher: int | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int,
 ) -> list[DeliveryLine]:
-    """Deliveries, the newest first, in one state or in any."""
+    """Deliveries, the newest first, in one state or in any, of one publisher or of all."""
     where = [Delivery.state == state] if state else []
+    if publisher is not None:
+        where.append(Delivery.publisher_id == publisher)
     if before is not None:
         place = tuple_(literal(before[0], Moment()), literal(before[1]))
         where.append(tuple_(Delivery.accepted_on, Delivery.id) < place)
+    return delivery_lines(session, *where, limit=limit)
+
+
+def delivery_lines(session: Session, *where: ColumnElement[bool], limit: int) -> list[DeliveryLine]:
+    """The newest ``limit`` deliveries for which every condition holds."""
     rows = session.execute(
         select(Delivery, Publisher.name)
         .join(Publisher, Publisher.id == Delivery.publisher_id)

@@ -11,7 +11,9 @@ slow that the clock overtook it is stamped again (:func:`restamp`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -44,6 +46,19 @@ def announce(session: Session, article: Article) -> datetime:
     return _numbered(session, head, article, head.datestamp)
 
 
+def announce_all(session: Session, articles: Sequence[Article]) -> datetime:
+    """As :func:`announce`, for several articles: the next numbers in their order, and one datestamp for all."""
+    head = _locked_head(session)
+    head.datestamp = max(head.datestamp, now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD)
+    for article in articles:
+        head.number += 1
+        article.change_number, article.datestamp = head.number, head.datestamp
+    entries = [_entry(article) for article in articles]
+    session.flush()
+    session.connection().execute(_INSERT, entries)
+    return head.datestamp
+
+
 def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:
     """Give the next number with a datestamp of the past: only for a catalogue written again from its bags."""
     head = _locked_head(session)
@@ -62,15 +77,18 @@ def _numbered(session: Session, head: ChangeHead, article: Article, datestamp: d
     article.change_number, article.datestamp = head.number, datestamp
     session.add(article)
     session.flush()
-    entry = {
-        "number": head.number,
+    session.connection().execute(_INSERT, _entry(article))
+    return datestamp
+
+
+def _entry(article: Article) -> dict[str, Any]:
+    return {
+        "number": article.change_number,
         "article_id": article.id,
         "version": article.version,
         "state": article.state,
-        "datestamp": datestamp,
+        "datestamp": article.datestamp,
     }
-    session.connection().execute(_INSERT, entry)
-    return datestamp
 
 
 def restamp(session: Session, article_id: str, seen: datetime) -> datetime | None:

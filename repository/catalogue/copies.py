@@ -86,20 +86,22 @@ def shown_state(copy: Copy) -> str:
 
 
 def enter(
-    session: Session, aip: Aip, verified: Mapping[str, datetime | None], due: Mapping[str, datetime]
+    session: Session, entries: Iterable[tuple[Aip, Mapping[str, datetime | None], Mapping[str, datetime]]]
 ) -> list[tallies.Step]:
-    """The copies of ``aip``, by store: intact where it was read back to the end, unverified where it was only found.
+    """The copies of each AIP, by store: intact where it was read back to the end, unverified where it was only found.
 
-    What they add to the tallies is returned, to be taken together with the caller's own.
+    Each entry is the AIP, when each store's copy was read, and when it is to be read again. What the copies
+    add to the tallies is returned, to be taken together with the caller's own.
     """
     rows, steps = [], []
-    for store, verified_at in verified.items():
-        state = CopyState.INTACT if verified_at else CopyState.UNVERIFIED
-        row = {"aip_id": aip.id, "store": store, "state": state, "verified_at": verified_at, "next_due": due[store]}
-        rows.append(row)
-        steps.append(tallies.Step("copies", state, 1, aip.bytes, store))
-        if verified_at is None:
-            steps.append(tallies.Step("never verified", "", 1, aip.bytes, store))
+    for aip, verified, due in entries:
+        for store, verified_at in verified.items():
+            state = CopyState.INTACT if verified_at else CopyState.UNVERIFIED
+            row = {"aip_id": aip.id, "store": store, "state": state, "verified_at": verified_at, "next_due": due[store]}
+            rows.append(row)
+            steps.append(tallies.Step("copies", state, 1, aip.bytes, store))
+            if verified_at is None:
+                steps.append(tallies.Step("never verified", "", 1, aip.bytes, store))
     if rows:
         session.connection().execute(_INSERT, rows)
     return steps

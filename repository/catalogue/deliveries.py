@@ -7,13 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies, titles
+from repository.catalogue.tallies import Step
 from repository.errors import UsageError
-from repository.models import Delivery, DeliveryArticle, Publisher
-from repository.vocabulary import ArticleOutcome, DeliveryState, Finding
+from repository.models import Delivery, DeliveryArticle, DeliveryName, Publisher
+from repository.turkish import tr_fold
+from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Stage
+
+OF_PUBLISHER = "deliveries of"
+"""The tally of each publisher's deliveries by state; its place is :func:`tally_place`."""
+
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,16 @@ def accept(
         attempts=0,
     )
     session.add(delivery)
-    tallies.add(session, "deliveries", DeliveryState.RECEIVED, 1, octets)
+    session.flush()
+    session.add_all(DeliveryName(folded=name, delivery_id=identifier) for name in {folded(name) for name in file_names})
+    _count(session, delivery, publisher, DeliveryState.RECEIVED, 1)
     session.flush()
     return delivery
+
+
+def folded(file_name: str) -> str:
+    """The name of a delivered file as it is searched: marks and capitals set aside, cut to what an index takes."""
+    return tr_fold(file_name)[:_LONGEST_NAME]
 
 
 def find(session: Session, identifier: str) -> Delivery | None:
@@ -79,11 +93,45 @@ def known(session: Session, identifier: str) -> Delivery:
 
 
 def begin(session: Session, identifier: str) -> int:
-    """Count one more attempt and give its number: a delivery that kills its worker again and again is seen by it."""
+    """Count one more attempt; how many before it began and never ended: each of those killed its worker."""
     delivery = session.get_one(Delivery, identifier)
+    fallen = delivery.begun
     delivery.attempts += 1
+    delivery.begun += 1
+    delivery.held_up = None
+    delivery.stage, delivery.done, delivery.expected = Stage.UNPACKING, 0, 0
     _move(session, delivery, DeliveryState.RECEIVED)
-    return delivery.attempts
+    return fallen
+
+
+def reached(session: Session, identifier: str, stage: Stage, done: int = 0, expected: int = 0) -> None:
+    """Note how far the present attempt has come, for those who watch the queue."""
+    session.execute(update(Delivery).where(Delivery.id == identifier).values(stage=stage, done=done, expected=expected))
+
+
+def kept(session: Session, identifier: str, number: int) -> None:
+    """So many more of its articles are registered: whatever fells the program later, this attempt was not in vain."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id == identifier)
+        .values(stage=Stage.KEEPING, done=Delivery.done + number, begun=1)
+    )
+
+
+def pause(session: Session, identifier: str, cause: str) -> None:
+    """The attempt stops without a fault of the delivery, which goes on by itself: ``cause`` is told to operators."""
+    delivery = session.get_one(Delivery, identifier)
+    delivery.begun = 0
+    delivery.held_up = cause
+    session.flush()
+
+
+def requeue(session: Session, identifier: str) -> None:
+    """A delivery that waits for a person is worked on again."""
+    delivery = session.get_one(Delivery, identifier)
+    delivery.begun = 0
+    delivery.stage, delivery.done, delivery.expected = None, 0, 0
+    _move(session, delivery, DeliveryState.RECEIVED)
 
 
 def finish(
@@ -97,6 +145,7 @@ def finish(
     """Write the whole receipt: the state, what was found of the delivery, and a line for each article."""
     delivery = session.get_one(Delivery, identifier)
     _move(session, delivery, state)
+    delivery.begun, delivery.stage, delivery.held_up = 0, None, None
     delivery.finished_at = at
     delivery.findings = [finding.as_json() for finding in findings]
     session.execute(delete(DeliveryArticle).where(DeliveryArticle.delivery_id == identifier))
@@ -130,15 +179,14 @@ def datestamp_of(session: Session, identifier: str, article_id: str, version: in
     ).scalar()
 
 
-def unfinished(session: Session) -> list[str]:
-    """The deliveries whose story was interrupted, the oldest first."""
-    return list(
-        session.execute(
-            select(Delivery.id)
-            .where(Delivery.state == DeliveryState.RECEIVED)
-            .order_by(Delivery.accepted_on, Delivery.id)
-        ).scalars()
+def unfinished(session: Session) -> list[tuple[str, int]]:
+    """The deliveries whose story was interrupted, the oldest first, each with how often the program fell over it."""
+    rows = session.execute(
+        select(Delivery.id, Delivery.begun)
+        .where(Delivery.state == DeliveryState.RECEIVED)
+        .order_by(Delivery.accepted_on, Delivery.id)
     )
+    return [(row.id, row.begun) for row in rows]
 
 
 def publisher_of(session: Session, delivery: Delivery) -> Publisher:
@@ -168,7 +216,25 @@ def lines_of(session: Session, identifier: str) -> Iterator[ArticleLine]:
 def _move(session: Session, delivery: Delivery, state: DeliveryState) -> None:
     if delivery.state == state:
         return
-    tallies.add(session, "deliveries", delivery.state, -1, -delivery.bytes)
-    tallies.add(session, "deliveries", state, 1, delivery.bytes)
+    publisher = publisher_of(session, delivery)
+    _count(session, delivery, publisher, delivery.state, -1)
+    _count(session, delivery, publisher, state, 1)
     delivery.state = state
     session.flush()
+
+
+def _count(session: Session, delivery: Delivery, publisher: Publisher, state: str, number: int) -> None:
+    """In all, and of this publisher: no page counts deliveries."""
+    octets = number * delivery.bytes
+    tallies.step(
+        session,
+        [
+            Step("deliveries", state, number, octets),
+            Step(OF_PUBLISHER, state, number, octets, tally_place(publisher.slug)),
+        ],
+    )
+
+
+def tally_place(slug: str) -> str:
+    """A publisher's slug as the place of a tally."""
+    return slug[:64]

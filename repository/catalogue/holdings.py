@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from repository.catalogue import changes, copies, shelves, tallies, testimony, titles
-from repository.models import Aip, Article, ArticleWord, File, Publisher
+from repository.catalogue import changes, copies, identity, links, shelves, tallies, testimony, titles
+from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import (
     ArticleRecord,
@@ -44,6 +45,15 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Entering:
+    """An AIP on its way into the catalogue; ``due`` says when each store's copy is to be read again."""
+
+    record: ArticleRecord
+    sealed: Sealed
+    due: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """The latest registered version of an article."""
 
@@ -51,6 +61,15 @@ class Held:
     seal: str
     payload_digest: str
     has_pdf: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered version of an article: its number, its payload, and the delivery that brought it."""
+
+    version: int
+    payload_digest: str
+    delivery_id: str | None
 
 
 def held(session: Session, article_id: str) -> Held | None:
@@ -74,14 +93,14 @@ def aip_version(session: Session, article_id: str, version: int) -> Aip | None:
     return session.execute(select(Aip).where(Aip.article_id == article_id, Aip.version == version)).scalar_one_or_none()
 
 
-def aip_with(session: Session, article_id: str, payload_digest: str) -> Aip | None:
-    """The newest version of this article that holds exactly this payload, or None."""
-    return session.execute(
-        select(Aip)
-        .where(Aip.article_id == article_id, Aip.payload_digest == payload_digest)
+def versions_of(session: Session, article_id: str) -> list[Version]:
+    """Every registered version of this article, the newest first."""
+    rows = session.execute(
+        select(Aip.version, Aip.payload_digest, Aip.delivery_id)
+        .where(Aip.article_id == article_id)
         .order_by(Aip.version.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    )
+    return [Version(*row) for row in rows]
 
 
 def register(
@@ -101,41 +120,66 @@ def register(
     ``due`` says when each store's copy is to be read again. ``datestamp`` is given only when
     a catalogue is written again from its bags. The same AIP twice is entered once.
     """
-    if aip_version(session, sealed.article_id, sealed.version) is not None:
-        return session.get_one(Article, sealed.article_id)
-    article = _entered(session, publisher, record, sealed)
-    aip = Aip(
-        article_id=sealed.article_id,
-        version=sealed.version,
-        seal=sealed.seal,
-        bytes=sealed.bytes,
-        payload_digest=sealed.payload_digest,
-        bagging_date=sealed.bagging_date,
-        delivery_id=delivery_id,
-        registered_at=at,
-    )
-    session.add(aip)
-    session.flush()
-    _enter_files(session, aip, sealed.files)
-    steps = copies.enter(session, aip, sealed.verified, due)
-    tallies.step(session, [*steps, tallies.Step("aips", "kept", 1, sealed.bytes)])
-    stores = {store: as_utc_text(moment) if moment else None for store, moment in sealed.verified.items()}
-    testimony.witness(
+    return register_all(
         session,
-        EventType.INGESTION,
+        publisher,
+        [Entering(record, sealed, due)],
         at=at,
-        outcome="success",
         agent=agent,
-        article_id=article.id,
-        version=sealed.version,
         delivery_id=delivery_id,
-        detail={"seal": sealed.seal, "bytes": sealed.bytes, "read back": stores},
-    )
-    if datestamp is None:
-        changes.announce(session, article)
-    else:
-        changes.announce_as_it_was(session, article, datestamp)
-    return article
+        datestamp=datestamp,
+    )[0]
+
+
+def register_all(
+    session: Session,
+    publisher: Publisher,
+    entering: Sequence[Entering],
+    *,
+    at: datetime,
+    agent: str,
+    delivery_id: str | None,
+    datestamp: datetime | None = None,
+) -> list[Article]:
+    """As :func:`register`, for AIPs of different articles at once: so many statements for all as for a few.
+
+    Returned are the articles in the order of ``entering``. Raises ValueError for two AIPs of one article.
+    """
+    ids = [one.sealed.article_id for one in entering]
+    if len(set(ids)) < len(ids):
+        raise ValueError("two versions of one article are registered one after the other")
+    known = {
+        (row.article_id, row.version)
+        for row in session.execute(select(Aip.article_id, Aip.version).where(Aip.article_id.in_(ids)))
+    }
+    articles = {one.id: one for one in session.execute(select(Article).where(Article.id.in_(ids))).scalars()}
+    new = [one for one in entering if (one.sealed.article_id, one.sealed.version) not in known]
+    if new:
+        steps = _describe(session, publisher, new, articles)
+        aips = [_aip(one.sealed, delivery_id, at) for one in new]
+        session.add_all(aips)
+        session.flush()
+        _enter_files(session, aips, new)
+        steps += copies.enter(
+            session, [(aip, one.sealed.verified, one.due) for aip, one in zip(aips, new, strict=True)]
+        )
+        tallies.step(session, [*steps, *(tallies.Step("aips", "kept", 1, aip.bytes) for aip in aips)])
+        testimony.witness_all(
+            session,
+            EventType.INGESTION,
+            [(one.sealed.article_id, one.sealed.version, _told_of(one.sealed)) for one in new],
+            at=at,
+            outcome="success",
+            agent=agent,
+            delivery_id=delivery_id,
+        )
+        changed = [articles[one.sealed.article_id] for one in new]
+        if datestamp is None:
+            changes.announce_all(session, changed)
+        else:
+            for article in changed:
+                changes.announce_as_it_was(session, article, datestamp)
+    return [articles[identifier] for identifier in ids]
 
 
 def article_json(session: Session, article: Article) -> dict[str, Any]:
@@ -192,39 +236,81 @@ def find_article(session: Session, id_or_doi: str) -> Article | None:
     return session.execute(select(Article).where(Article.doi == doi).limit(1)).scalar_one_or_none()
 
 
-def _entered(session: Session, publisher: Publisher, record: ArticleRecord, sealed: Sealed) -> Article:
-    """The article's row, described as this version describes it unless a newer one is already there."""
-    article = session.get(Article, sealed.article_id)
-    if article is None:
-        # Negative and unique: the number is given last of all (changes.announce), the row must be there first.
-        provisional = -int(sealed.article_id[:15], 16) - 1
-        article = Article(
-            id=sealed.article_id,
-            state=ArticleState.ACTIVE,
-            version=0,
-            change_number=provisional,
-            datestamp=changes.now(session),
-        )
-        tallies.add(session, "articles", ArticleState.ACTIVE, 1)
-    elif article.version > sealed.version:
-        return article
-    elif article.state == ArticleState.ACTIVE:
-        shelves.count(session, article, -1)
-    title = titles.title_of(session, publisher, record)
-    article.title_id, article.publisher_id = title.id, publisher.id
-    article.issue_id = shelves.issue_of(session, title, record).id
-    article.version = sealed.version
-    article.doi = machine_lower(record.doi) if record.doi else None
-    article.shelf = shelves.page_shelf(record)
-    article.record = record.as_json()
-    session.add(article)
+def _describe(
+    session: Session, publisher: Publisher, entering: Sequence[Entering], articles: dict[str, Article]
+) -> list[tallies.Step]:
+    """Each article's row in ``articles``, described as this version does unless a newer one is already there.
+
+    What they add to the tallies is returned.
+    """
+    steps: list[tallies.Step] = []
+    described: list[tuple[Article, ArticleRecord]] = []
+    on_shelf: Counter[tuple[int, int]] = Counter()
+    known: dict[tuple[str | None, ...], Title] = {}
+    issues: dict[tuple[int, str], int] = {}
+    for one in entering:
+        record, sealed = one.record, one.sealed
+        article = articles.get(sealed.article_id)
+        if article is None:
+            # Negative and unique: the number is given last of all (changes.announce), the row must be there first.
+            article = articles[sealed.article_id] = Article(
+                id=sealed.article_id,
+                state=ArticleState.ACTIVE,
+                version=0,
+                change_number=-int(sealed.article_id[:15], 16) - 1,
+                datestamp=changes.now(session),
+            )
+            steps.append(tallies.Step("articles", ArticleState.ACTIVE, 1))
+        elif article.version > sealed.version:
+            continue
+        elif article.state == ArticleState.ACTIVE:
+            on_shelf[article.title_id, article.issue_id] -= 1
+        said = (*record.issns, "", record.issn_print, record.issn_electronic, record.issn_l)
+        title = known[said] = known.get(said) or titles.title_of(session, publisher, record)
+        shelf = (title.id, shelves.issue_shelf(record))
+        issues[shelf] = issues.get(shelf) or shelves.issue_of(session, title, record).id
+        article.title_id, article.publisher_id, article.issue_id = title.id, publisher.id, issues[shelf]
+        article.version = sealed.version
+        article.doi = machine_lower(record.doi) if record.doi else None
+        article.shelf = shelves.page_shelf(record)
+        article.record = record.as_json()
+        if article.state == ArticleState.ACTIVE:
+            on_shelf[article.title_id, article.issue_id] += 1
+        described.append((article, record))
+    session.add_all(article for article, _ in described)
     session.flush()
-    if article.state == ArticleState.ACTIVE:
-        shelves.count(session, article, 1)
-    session.execute(delete(ArticleWord).where(ArticleWord.article_id == article.id))
-    if words := [{"word": word, "article_id": article.id} for word in words_of(article)]:
+    shelves.count(session, on_shelf)
+    for article, record in described:
+        links.enter(session, article.id, record, new=article.version == 1)
+        identity.enter(session, article.id, record)
+    _enter_words(session, [article for article, _ in described])
+    return steps
+
+
+def _enter_words(session: Session, articles: Sequence[Article]) -> None:
+    if again := [article.id for article in articles if article.version > 1]:
+        session.execute(delete(ArticleWord).where(ArticleWord.article_id.in_(again)))
+    words = [{"word": word, "article_id": article.id} for article in articles for word in words_of(article)]
+    if words:
         session.connection().execute(_INSERT_WORD, words)
-    return article
+
+
+def _aip(sealed: Sealed, delivery_id: str | None, at: datetime) -> Aip:
+    return Aip(
+        article_id=sealed.article_id,
+        version=sealed.version,
+        seal=sealed.seal,
+        bytes=sealed.bytes,
+        payload_digest=sealed.payload_digest,
+        bagging_date=sealed.bagging_date,
+        delivery_id=delivery_id,
+        registered_at=at,
+    )
+
+
+def _told_of(sealed: Sealed) -> dict[str, Any]:
+    stores = {store: as_utc_text(moment) if moment else None for store, moment in sealed.verified.items()}
+    return {"seal": sealed.seal, "bytes": sealed.bytes, "read back": stores}
 
 
 def words_of(article: Article) -> list[str]:
@@ -239,7 +325,7 @@ def folded_words(text: str) -> list[str]:
     return [word[:_LONGEST_WORD] for word in tr_fold(text).split()]
 
 
-def _enter_files(session: Session, aip: Aip, files: Sequence[PayloadFile]) -> None:
+def _enter_files(session: Session, aips: Sequence[Aip], entering: Sequence[Entering]) -> None:
     rows = [
         {
             "aip_id": aip.id,
@@ -248,8 +334,10 @@ def _enter_files(session: Session, aip: Aip, files: Sequence[PayloadFile]) -> No
             "offset": file.offset,
             "bytes": file.bytes,
             "sha512": bytes.fromhex(file.sha512),
+            "format": file.format,
         }
-        for position, file in enumerate(files)
+        for aip, one in zip(aips, entering, strict=True)
+        for position, file in enumerate(one.sealed.files)
     ]
     if rows:
         session.connection().execute(_INSERT_FILE, rows)

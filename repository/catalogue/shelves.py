@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository.models import Article, Issue, Title
+from repository.models import Issue, Title
 from repository.turkish import tr_fold
 from repository.vocabulary import ArticleRecord
 
@@ -44,9 +46,20 @@ def issue_of(session: Session, title: Title, record: ArticleRecord) -> Issue:
     return issue
 
 
-def count(session: Session, article: Article, number: int) -> None:
-    """Add ``number`` to what its issue and its title say they hold."""
-    issue, title = session.get_one(Issue, article.issue_id), session.get_one(Title, article.title_id)
-    issue.articles = Issue.articles + number
-    title.articles = Title.articles + number
+def count(session: Session, numbers: Mapping[tuple[int, int], int]) -> None:
+    """Add to what titles and issues say they hold: ``{(title id, issue id): number}``.
+
+    In one order everywhere, so that two transactions never wait for each other.
+    """
+    in_title: Counter[int] = Counter()
+    in_issue: Counter[int] = Counter()
+    for (title, issue), number in numbers.items():
+        in_title[title] += number
+        in_issue[issue] += number
+    for identifier, number in sorted(in_title.items()):
+        title_row = session.get_one(Title, identifier)
+        title_row.articles = Title.articles + number
+    for identifier, number in sorted(in_issue.items()):
+        issue_row = session.get_one(Issue, identifier)
+        issue_row.articles = Issue.articles + number
     session.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -45,9 +45,15 @@ _UPSERT = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.in
 
 def step(session: Session, steps: Iterable[Step]) -> None:
     """Take all these steps; in one order everywhere, so that two transactions never wait for each other."""
-    rows = [asdict(one) for one in steps if one.number or one.bytes]
+    together: dict[tuple[str, str, str], Step] = {}
+    for one in steps:
+        key = (one.what, one.place, one.state)
+        before = together.get(key)
+        together[key] = (
+            replace(one, number=one.number + before.number, bytes=one.bytes + before.bytes) if before else one
+        )
+    rows = [asdict(one) for _, one in sorted(together.items()) if one.number or one.bytes]
     if rows:
-        rows.sort(key=lambda row: (row["what"], row["place"], row["state"]))
         session.connection().execute(_UPSERT[session.get_bind().dialect.name], rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,3 +43,22 @@ def witness(
             "delivery_id": delivery_id,
         },
     )
+
+
+def witness_all(
+    session: Session,
+    kind: EventType,
+    versions: Sequence[tuple[str, int, dict[str, Any]]],
+    *,
+    at: datetime,
+    outcome: str,
+    agent: str,
+    delivery_id: str | None = None,
+) -> None:
+    """One event of the same kind for each ``(article id, version, detail)``; else as :func:`witness`."""
+    told = {"type": kind, "at": at, "outcome": outcome, "agent": agent, "store": None, "delivery_id": delivery_id}
+    rows = [
+        {**told, "article_id": article, "version": version, "detail": detail} for article, version, detail in versions
+    ]
+    if rows:
+        session.connection().execute(_INSERT, rows)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.errors import UsageError
-from repository.models import Publisher, Title, TitleIssn
+from repository.models import Agreement, Publisher, Title, TitleIssn
 from repository.turkish import tr_fold, tr_sort_key
 from repository.vocabulary import ArticleRecord
 
@@ -59,6 +60,16 @@ def find_publisher(session: Session, name: str) -> Publisher | None:
     return session.execute(select(Publisher).where(Publisher.name == " ".join(name.split()))).scalar_one_or_none()
 
 
+def publisher_with_slug(session: Session, word: str) -> Publisher | None:
+    """The publisher with this word in its addresses, if there is one."""
+    return session.execute(select(Publisher).where(Publisher.slug == word)).scalar_one_or_none()
+
+
+def by_id(session: Session, identifier: int) -> Title:
+    """The journal with this number, which there is."""
+    return session.get_one(Title, identifier)
+
+
 def title_by_issn(session: Session, issns: Iterable[str]) -> Title | None:
     """The title to which the first known of these ISSNs leads."""
     for issn in issns:
@@ -82,33 +93,60 @@ def title_of(session: Session, publisher: Publisher, record: ArticleRecord) -> T
     return title
 
 
-def agree(session: Session, publisher: Publisher, titles: Iterable[AgreedTitle]) -> int:
+def agree(session: Session, publisher: Publisher, titles: Iterable[AgreedTitle], at: datetime) -> int:
     """Enter ``titles`` as agreed with ``publisher``, which may from now on deliver no others; how many there are."""
     number = 0
     for agreed in titles:
         title = title_by_issn(session, agreed.issns) or _entered(session, publisher, agreed.name)
-        title.agreed = True
         title.issn_print = title.issn_print or agreed.issn_print
         title.issn_electronic = title.issn_electronic or agreed.issn_electronic
         _lead_here(session, title, agreed.issns)
+        _agreed(session, title, publisher, at)
         number += 1
     publisher.titles_agreed = True
     session.flush()
     return number
 
 
-def is_agreed(session: Session, publisher: Publisher, issns: Iterable[str]) -> bool:
-    """Whether this publisher may deliver this journal: no list was agreed, or it is on the list."""
+def transfer(session: Session, title: Title, receiving: Publisher, on: datetime, at: datetime) -> Publisher:
+    """The title goes to another publisher, whose deliveries are taken from now on; the publisher that it leaves.
+
+    The one that it leaves may deliver until ``on``, the effective transfer date (NISO RP-24, 2.1): what it
+    published before may well come late. What is held stays as it was delivered.
+    """
+    leaving = session.get_one(Publisher, title.publisher_id)
+    if leaving.id == receiving.id:
+        raise UsageError(f"{title.name} is with {receiving.name} already")
+    if leaving.titles_agreed:
+        _agreed(session, title, leaving, at).until = on
+    if receiving.titles_agreed:
+        _agreed(session, title, receiving, at)
+    title.publisher_id = receiving.id
+    session.flush()
+    return leaving
+
+
+def is_agreed(session: Session, publisher: Publisher, issns: Iterable[str], at: datetime) -> bool:
+    """Whether this publisher may deliver this journal at ``at``: no list was agreed, or the journal is on it."""
     if not publisher.titles_agreed:
         return True
     title = title_by_issn(session, issns)
-    return title is not None and title.agreed
+    agreement = session.get(Agreement, (title.id, publisher.id)) if title is not None else None
+    return agreement is not None and (agreement.until is None or at < agreement.until)
+
+
+def _agreed(session: Session, title: Title, publisher: Publisher, at: datetime) -> Agreement:
+    agreement = session.get(Agreement, (title.id, publisher.id))
+    if agreement is None:
+        agreement = Agreement(title_id=title.id, publisher_id=publisher.id, since=at)
+        session.add(agreement)
+    agreement.until = None
+    session.flush()
+    return agreement
 
 
 def _entered(session: Session, publisher: Publisher, name: str) -> Title:
-    title = Title(
-        publisher_id=publisher.id, name=name, sort_key=tr_sort_key(name), folded=tr_fold(name), agreed=False, articles=0
-    )
+    title = Title(publisher_id=publisher.id, name=name, sort_key=tr_sort_key(name), folded=tr_fold(name), articles=0)
     session.add(title)
     session.flush()
     return title

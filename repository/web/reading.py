@@ -14,7 +14,7 @@ from repository import search
 from repository.access import entitlement
 from repository.access.entitlement import Decision
 from repository.access.web.guard import member
-from repository.catalogue import browse, copies, holdings, tallies, watch
+from repository.catalogue import browse, copies, holdings, links, tallies, watch
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.turkish import machine_lower
@@ -26,6 +26,9 @@ A_PAGE = 50
 ISSUES = 400
 EVENTS = 12
 AUTHORS = 12
+RELATED = 50
+NOTICES = frozenset(("retracted-article", "partial-retraction", "corrected-article", "object-of-concern"))
+"""What has to be read before an article is relied on: its page begins with them."""
 LETTERS = "ABCÇDEFGĞHIİJKLMNOÖPQRSŞTUÜVWXYZ"
 
 
@@ -139,7 +142,8 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         shelf = rows.get_one(Issue, found.issue_id)
         versions = _versions(rows, found.id)
         events = list(browse.latest_events(rows, found.id, limit=EVENTS))
-        related = [(pointer, _held_article(rows, pointer)) for pointer in record.related[:50]]
+        related = [(pointer, _held_article(rows, pointer)) for pointer in record.related[:RELATED]]
+        pointing = links.pointing_at(rows, record.doi, limit=RELATED)
     decision = entitlement.may_read(record, staff=member() is not None)
     landing = _landing(room, found, record, title_line, versions[-1])
     page = render_template(
@@ -151,6 +155,8 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         versions=list(reversed(versions)),
         events=events,
         related=related,
+        pointing=pointing,
+        notices=[one for one in pointing if one.type in NOTICES],
         decision=decision,
         landing=landing,
         pdf=main_pdf(versions[-1]),

@@ -25,12 +25,12 @@ _DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benches that were asked for, print the table, and keep it where ``--write`` says so."""
     asked = _asked(arguments)
-    wanted = asked.only or _BENCHES
+    wanted = asked.only or (() if asked.memory else _BENCHES)
     scale = report.Scale(asked.articles, asked.size, asked.per_delivery, asked.records, asked.rounds)
     sections: list[report.Section] = []
     with tempfile.TemporaryDirectory(prefix="mahfuz-bench-", dir=asked.folder) as name:
         folder = Path(name)
-        _expect_room(folder, scale)
+        _expect_room(folder, scale, asked.memory)
         if {"ingest", "audit"} & set(wanted):
             with s3.serving(folder / "s3") as server:
                 taken_in = ingest.bench(
@@ -46,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if "audit" in wanted:
                     lines = audit.bench(folder, taken_in.settings, taken_in.second, rounds=scale.rounds)
                     sections.append(report.Section("audit", lines))
+        if asked.memory:
+            with s3.serving(folder / "s3-memory") as server:
+                lines = ingest.memory(
+                    folder, server, counts=asked.memory, size=scale.size, per_delivery=scale.per_delivery
+                )
+                sections.append(report.Section("memory", lines))
         if "harvest" in wanted:
             lines = harvest.bench(folder, records=scale.records, rounds=scale.rounds)
             sections.append(report.Section("harvest", lines))
@@ -62,14 +68,22 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--per-delivery", type=int, default=20, help="articles in one zip")
     parser.add_argument("--records", type=int, default=20_000, help="articles of the catalogue that is harvested")
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many is told")
+    parser.add_argument(
+        "--memory",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="ARTICLES",
+        help="one ingest for each of these numbers, to see that memory does not grow (500 5000); alone if no --only",
+    )
     parser.add_argument("--folder", help="where the temporary folder is made")
     parser.add_argument("--write", action="store_true", help="keep the table in docs/performance.md")
     return parser.parse_args(arguments)
 
 
-def _expect_room(folder: Path, scale: report.Scale) -> None:
+def _expect_room(folder: Path, scale: report.Scale, most: Sequence[int]) -> None:
     """The S3 server frees nothing while it runs: both sides' bags of all rounds, and three more sets beside them."""
-    needed = scale.articles * scale.size * (2 * scale.rounds + 4)
+    needed = max(scale.articles * (2 * scale.rounds + 4), 4 * max(most, default=0)) * scale.size
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SystemExit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -49,6 +50,26 @@ def bench(folder: Path, server: Server, *, articles: int, size: int, per_deliver
         Line("mahfuz ingest", seconds_of(ours), f"{articles / after:.1f} articles/s", ratio, peak_of(ours)),
     ]
     return Ingested(lines, settings, home / "second")
+
+
+def memory(folder: Path, server: Server, *, counts: Sequence[int], size: int, per_delivery: int) -> list[Line]:
+    """One command for each number of articles, each into empty stores: the memory must not grow with the number."""
+    lines = []
+    for count in counts:
+        place = folder / f"memory-{count}"
+        deliveries = place / "deliveries"
+        deliveries.mkdir(parents=True)
+        run(python("bench.generate", str(deliveries), str(count), str(size), str(per_delivery)))
+        stores = (server.store("main", f"memory-{count}"), f'name = "second"\nurl = "file://{place}/second"')
+        settings = write_settings(place / "mahfuz.toml", place / "home", *stores)
+        run(mahfuz(settings, "init", "--json"))
+        files = sorted(map(str, deliveries.glob("*.zip")))
+        done = run(mahfuz(settings, "ingest", *files, "--publisher", PUBLISHER, "--json"))
+        _expect_all_accepted(done, count)
+        shutil.rmtree(place)
+        rate = f"{count / done.seconds:.1f} articles/s"
+        lines.append(Line(f"mahfuz ingest of {count:,} articles", [done.seconds], rate, "", done.peak))
+    return lines
 
 
 def _naive(folder: Path, server: Server, deliveries: Path, number: int) -> Run:

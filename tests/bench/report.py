@@ -61,6 +61,7 @@ def title(section: Section, scale: Scale) -> str:
     articles = f"{scale.articles} articles of {scale.size / 1e6:.1f} MB"
     return {
         "ingest": f"Ingest of {articles}",
+        "memory": f"Memory of one ingest, articles of {scale.size / 1e6:.1f} MB",
         "audit": f"Audit of the bags of {articles}",
         "harvest": f"Harvest of {scale.records:,} records",
     }[section.name]

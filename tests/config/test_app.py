@@ -34,11 +34,13 @@ EVERYONE = {
 STAFF = {
     "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/copies",
     "/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", "/staff/ingest",
+    "/staff/deliveries", "/staff/deliveries/decide", "/staff/completeness", "/staff/completeness/<issn:issn>",
+    "/staff/completeness/<issn:issn>/letter/<language>",
     "/deliveries/<hex32:identifier>", "/deliveries/<hex32:identifier>.json",
 }  # fmt: skip
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
-    "store": "main", "filename": "mahfuz.css",
+    "store": "main", "filename": "mahfuz.css", "language": "tr",
 }  # fmt: skip
 
 

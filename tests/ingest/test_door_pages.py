@@ -66,11 +66,11 @@ def test_deliveries_are_listed_once_each_the_newest_first(archive: pages.Site, m
             address = next((str(link) for link in page.xpath("//a[@rel='next']/@href")), "")
         return met
 
-    every, refused = walk("/staff/ingest"), walk("/staff/ingest?state=refused")
+    every, refused = walk("/staff/deliveries"), walk("/staff/deliveries?state=refused")
     assert len(every) == len(set(every)) == 11
     assert len(refused) == 4
     assert set(refused) < set(every)
-    lines = list(csv.DictReader(io.StringIO(browser.get("/staff/ingest?format=csv").text)))
+    lines = list(csv.DictReader(io.StringIO(browser.get("/staff/deliveries?format=csv").text)))
     assert [f"/deliveries/{line['delivery']}" for line in lines] == every
     moments = [line["accepted_on"] for line in lines]
     assert moments == sorted(moments, reverse=True)
@@ -113,7 +113,7 @@ def test_receipts_are_for_staff(archive: pages.Site) -> None:
 
 @pytest.mark.parametrize("query", ["state=x", "after=WyJ4IiwieSJd", "after=WyIyMDI2LTAxLTAxIiwieSJd", "after=%00"])
 def test_a_question_that_is_none_is_refused(archive: pages.Site, query: str) -> None:
-    assert archive.staff_client().get(f"/staff/ingest?{query}").status_code == 400
+    assert archive.staff_client().get(f"/staff/deliveries?{query}").status_code == 400
 
 
 def test_a_finding_of_another_version_speaks_for_itself(archive: pages.Site) -> None:

@@ -82,6 +82,7 @@ def package_items() -> list[tuple[str, dict[str, Any]]]:
         for item in [*package.get("xml_read", ()), *package.get("xml_if_it_were_read", ())]
         if item.get("xml")
         and package["package"] != "bad/duplicate-member-names.zip"  # which of the two is nobody's guess
+        and not package["package"].startswith("elsevier-cap/")  # no JATS: tests/ingest/test_elsevier.py
     ]
 
 
@@ -115,6 +116,10 @@ def test_the_xml_inside_a_package_gives_its_expected_values(package: str, item: 
     assert {"title", "doi", "n_authors"} <= columns
     for column in columns:
         value = "" if item[column] is None else str(item[column])
+        if column in {"first_page", "last_page"} and value == "n/a":  # Wiley's word for no page
+            value = ""
         if package == "attack/internal-subset-harmless.zip":  # written there as a parser without entities reads it
             value = value.replace("? ve", "Örnek Kurumu ve")
+        if value.endswith("articles)"):  # a remark of the index: the file gives no type
+            value = ""
         assert folded(row[column]) == folded(expected_value(column, value, row[column])), column

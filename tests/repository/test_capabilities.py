@@ -138,7 +138,7 @@ def test_whether_conditions_hold_is_tried_once_at_the_first_put(
         for key in ("a", "b", "c"):
             assert store.put(key, source, sha256(b"x")) is Put.WRITTEN
         assert store.conditional_put is True
-        assert len([line for line in proxy.requests if line.startswith("PUT") and "/.probe/" in line]) == 2
+        assert len([line for line in proxy.requests if line.startswith("PUT") and "/.probe/" in line]) == 3
     assert names(s3_store) == ["a", "b", "c"]
 
 

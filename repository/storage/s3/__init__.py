@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from repository.storage.s3.deadlines import S3Limits
+from repository.storage.s3.reading import ForeignBucket, OtherObject
 from repository.storage.s3.store import S3Store
 
-__all__ = ["S3Limits", "S3Store"]
+__all__ = ["ForeignBucket", "OtherObject", "S3Limits", "S3Store"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,9 @@ from repository.errors import RefusedByStore, StoreUnavailable
 from repository.storage.s3.answers import Answer, plain
 from repository.storage.s3.deadlines import S3Limits
 
+PROBE = ".probe/"
+"""Stands in the key of every object of a trial, and in no other's: no segment of a key begins with a dot."""
+
 _SESSION_LOCK = threading.Lock()
 _DIGEST_REFUSED = frozenset(
     {
@@ -31,6 +35,14 @@ _DIGEST_REFUSED = frozenset(
     }
 )
 """What servers call it that other bytes arrived than were announced."""
+
+
+class OtherBytes(Exception):
+    """The bytes that were about to be sent have the SHA-256 ``found``, and not the one that was to go with them."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found)
+        self.found = found
 
 
 class ClientOfProcess:
@@ -77,7 +89,7 @@ class ClientOfProcess:
         )
         try:
             with _SESSION_LOCK:  # a session, unlike its clients, is not for several threads at once
-                return _session().client(
+                client = _session().client(
                     "s3",
                     endpoint_url=self._endpoint_url,
                     region_name=self._region,
@@ -87,6 +99,26 @@ class ClientOfProcess:
                 )
         except (BotoCoreError, ValueError) as error:
             raise StoreUnavailable(self._store, plain(error)) from error
+        client.meta.events.register("before-send.s3.PutObject", _check_claim)
+        return client
+
+
+def _check_claim(request: Any, **_: Any) -> None:
+    """Raises OtherBytes when the digest that signs the body is not the one that the caller gave with it.
+
+    To sign it the whole body was just read: reading it once more beforehand would tell no more.
+    Only a trial lies, to see whether the server notices.
+    """
+    if PROBE in request.url:
+        return
+    claimed = request.headers.get("x-amz-checksum-sha256")
+    signed = request.headers.get("X-Amz-Content-SHA256")
+    if claimed and signed and _text(signed) != b64decode(_text(claimed)).hex():
+        raise OtherBytes(_text(signed))
+
+
+def _text(header: str | bytes) -> str:
+    return header.decode("ascii") if isinstance(header, bytes) else header
 
 
 @contextmanager

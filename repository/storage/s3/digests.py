@@ -19,12 +19,10 @@ def checksum_sha256(sha256: str) -> str:
     return b64encode(bytes.fromhex(sha256)).decode()
 
 
-def digests(body: BinaryIO) -> tuple[str, str, int]:
-    """Content-MD5, SHA-256 (hexadecimal) and length of a file, which is left standing at its beginning."""
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+def md5_of(body: BinaryIO) -> str:
+    """Content-MD5 of a file, which is left standing at its beginning."""
+    digest = hashlib.md5(usedforsecurity=False)
     while chunk := body.read(BUFFER):
-        md5.update(chunk)
-        sha256.update(chunk)
-    size = body.tell()
+        digest.update(chunk)
     body.seek(0)
-    return b64encode(md5.digest()).decode(), sha256.hexdigest(), size
+    return b64encode(digest.digest()).decode()

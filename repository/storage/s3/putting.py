@@ -12,36 +12,47 @@ from typing import Any, BinaryIO
 from repository.errors import RefusedByStore, StoreUnavailable
 from repository.storage.s3.answers import GONE, NO_STATUS, TAKEN, Answer
 from repository.storage.s3.bucket import Bucket
-from repository.storage.s3.digests import checksum_sha256, content_md5, digests
+from repository.storage.s3.client import OtherBytes
+from repository.storage.s3.digests import checksum_sha256, content_md5, md5_of
 from repository.vocabulary import utc_now
 
 _TYPE = "application/octet-stream"
+_IN_MEMORY = 4 << 20
 
 
-def put_file(bucket: Bucket, key: str, source: Path, sha256: str, condition: dict[str, str]) -> None:
+def put_file(
+    bucket: Bucket, key: str, source: Path, sha256: str, condition: dict[str, str], *, md5: bool = True
+) -> None:
     """The object under ``key`` (without the prefix) is ``source``, whose SHA-256 is ``sha256``.
 
-    ``condition`` is a header of the request. Raises Answer 409 or 412 when it did not hold, RefusedByStore
-    when ``source`` or what arrived of it has another digest, StoreUnavailable.
+    ``condition`` is a header of the request; ``md5``: Content-MD5 goes with it as well. Raises Answer 409 or
+    412 when the condition did not hold, RefusedByStore when ``source`` or what arrived of it has another
+    digest, StoreUnavailable.
     """
-    with source.open("rb") as body:
-        if os.fstat(body.fileno()).st_size > bucket.limits.single_put_bytes:
-            _put_parts(bucket, key, body, sha256, condition)
+    with source.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > bucket.limits.single_put_bytes:
+            _put_parts(bucket, key, file, sha256, condition)
             return
-        md5, found, size = digests(body)
-        _check_source(bucket, key, found, sha256)
-        bucket.ask(
-            "put_object",
-            TAKEN,
-            size,
-            Key=bucket.prefix + key,
-            Body=body,
-            ContentLength=size,
-            ContentMD5=md5,
-            ChecksumSHA256=checksum_sha256(sha256),
-            ContentType=_TYPE,
-            **condition,
-        )
+        # A file is sent in a hundred small pieces, and after each the interpreter is fought for.
+        body = file.read() if size <= _IN_MEMORY else file
+        if md5:
+            condition = {"ContentMD5": content_md5(body) if isinstance(body, bytes) else md5_of(body), **condition}
+        try:
+            bucket.ask(
+                "put_object",
+                TAKEN,
+                size,
+                Key=bucket.prefix + key,
+                Body=body,
+                ContentLength=size,
+                ChecksumSHA256=checksum_sha256(sha256),
+                ContentType=_TYPE,
+                **condition,
+            )
+        except OtherBytes as other:
+            _check_source(bucket, key, other.found, sha256)
+            raise
 
 
 def sweep_uploads(bucket: Bucket) -> None:

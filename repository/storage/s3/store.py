@@ -52,6 +52,7 @@ class S3Store:
         self.limits = limits or S3Limits()
         self._client = ClientOfProcess(name, endpoint_url, region, (access_key, secret_key), self.limits)
         self._bucket = Bucket(name, bucket, self.prefix, self._client, self.limits)
+        self._sha256_compared: bool | None = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -82,7 +83,10 @@ class S3Store:
         sweep_uploads(self._bucket)
 
     def put(self, key: str, source: Path, sha256: str) -> Put:
-        """One PUT with Content-MD5, SHA-256 and If-None-Match, or parts above ``single_put_bytes``."""
+        """One PUT with SHA-256, If-None-Match and, where the server looks at nothing else, Content-MD5.
+
+        Above ``single_put_bytes`` in parts, each with its Content-MD5.
+        """
         check_key(key)
         self._bucket.confirm()
         exclusive = self._exclusive()
@@ -92,7 +96,8 @@ class S3Store:
         if (in_parts or not exclusive) and self._head(key) is not None:
             return self._settle(key, sha256)
         try:
-            put_file(self._bucket, key, source, sha256, {"IfNoneMatch": "*"} if exclusive else {})
+            condition = {"IfNoneMatch": "*"} if exclusive else {}
+            put_file(self._bucket, key, source, sha256, condition, md5=not self._compares_sha256())
         except Answer as taken:
             return self._settle(key, sha256, taken)
         return Put.WRITTEN
@@ -194,6 +199,14 @@ class S3Store:
                 if self.conditional_put is None:
                     self.conditional_put = trials.conditional_put().verdict is Verdict.YES
         return bool(self.conditional_put)
+
+    def _compares_sha256(self) -> bool:
+        """Whether the server refuses bytes that have another SHA-256 than was told with them; tried once."""
+        if self._sha256_compared is None:
+            with self._lock, Trials(self._bucket) as trials:
+                if self._sha256_compared is None:
+                    self._sha256_compared = trials.wrong_sha256().verdict is Verdict.YES
+        return bool(self._sha256_compared)
 
     # --- trying -----------------------------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ from repository.errors import RefusedByStore, StoreUnavailable
 from repository.storage.capabilities import Capability, Verdict
 from repository.storage.s3.answers import GONE, NO_STATUS, TAKEN, Answer, plain
 from repository.storage.s3.bucket import Bucket
+from repository.storage.s3.client import PROBE
 from repository.storage.s3.digests import checksum_sha256, content_md5
 from repository.vocabulary import utc_now
 
-_PROBE = ".probe/"
 _NOT_HERE = frozenset({400, 403, 404, 405, 501})
 """What a server answers that does not know the feature, or does not let us use it."""
 _REFUSED = TAKEN | {400}
@@ -33,7 +33,7 @@ class Trials:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._root = f"{bucket.prefix}{_PROBE}{uuid4().hex}/"
+        self._root = f"{bucket.prefix}{PROBE}{uuid4().hex}/"
         self._written: list[tuple[str, str | None]] = []
 
     def __enter__(self) -> Trials:
@@ -54,8 +54,7 @@ class Trials:
         yield self.conditional_parts()
         yield self.conditional_replace()
         yield self.wrong_digest("wrong_md5_refused", {"ContentMD5": content_md5(b"other bytes")})
-        other = checksum_sha256(hashlib.sha256(b"other bytes").hexdigest())
-        yield self.wrong_digest("wrong_sha256_refused", {"ChecksumSHA256": other})
+        yield self.wrong_sha256()
         yield self.byte_ranges()
         yield self.listing()
         yield self.listing_order()
@@ -129,6 +128,11 @@ class Trials:
         except Answer as no:
             return Capability(kept.name, Verdict.NO, f"the right tag was refused as well ({no})")
         return kept
+
+    def wrong_sha256(self) -> Capability:
+        """A put whose bytes have another SHA-256 than the one told with them is refused."""
+        other = checksum_sha256(hashlib.sha256(b"other bytes").hexdigest())
+        return self.wrong_digest("wrong_sha256_refused", {"ChecksumSHA256": other})
 
     def wrong_digest(self, name: str, claim: dict[str, str]) -> Capability:
         """A put whose bytes do not have the digest that came with them is refused."""

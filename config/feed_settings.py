@@ -1,0 +1,147 @@
+"""The settings of one feed: a publisher's feed is configuration and not code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from repository.errors import UsageError
+
+_URLS = {
+    "folder": (r"file:///.+", "file:///srv/feeds/ornek"),
+    "s3": (r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/.*)?", "s3://bucket/prefix"),
+    "sftp": (r"sftp://[^\s/?#@:]+(:[0-9]{1,5})?(/[^\s]*)?", "sftp://sftp.example.org/outgoing"),
+    "https": (r"https://[^\s/?#@]+/[^\s?#]*", "https://feeds.example.org/archive/"),
+}
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class FeedSettings(BaseModel):
+    """One feed. Which keys it needs depends on its kind; a key of another kind is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")
+    publisher: str = Field(min_length=1, max_length=200)
+    kind: Literal["folder", "s3", "sftp", "https"]
+    url: str
+    schedule: str = "900"
+    """Seconds between two looks, or five fields as cron has them, in the archive's time zone."""
+    cadence_days: int | None = Field(default=None, ge=1)
+    quiet_seconds: int = Field(default=60, ge=0)
+    pattern: str = Field(default="*", min_length=1)
+    ignore: list[str] = []
+    after: Literal["keep", "delete", "move"] = "keep"
+    sidecar: Literal["none", "go.xml", "ready.xml", "md5"] = "none"
+    max_wait_days: int = Field(default=7, ge=1)
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    secret_key_file: Path | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    key_file: Path | None = None
+    known_hosts: str | None = None
+    """A line of a known_hosts file, or the path of one."""
+    ca_file: Path | None = None
+    """The certificate authority of an https server that no public one vouches for."""
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _timed(cls, schedule: object) -> str:
+        text = str(schedule)
+        _timetable(text, UTC)
+        return text
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        pattern, example = _URLS[self.kind]
+        if not re.fullmatch(pattern, self.url):
+            raise ValueError(f'url of the {self.kind} feed {self.name!r} must be like "{example}"')
+        if self.secret_key and self.secret_key_file:
+            raise ValueError("give secret_key or secret_key_file, not both")
+        if self.password and self.password_file:
+            raise ValueError("give password or password_file, not both")
+        self._only_its_own_keys()
+        if self.kind == "s3" and not (self.access_key and (self.secret_key or self.secret_key_file)):
+            raise ValueError("an s3 feed needs access_key and secret_key (or secret_key_file)")
+        if self.kind == "sftp":
+            if not self.known_hosts:
+                raise ValueError(
+                    "an sftp feed needs known_hosts: the server's host key as the publisher told it, "
+                    'for example known_hosts = "sftp.example.org ssh-ed25519 AAAAC3Nz…"'
+                )
+            if not self.user or not (self.password or self.password_file or self.key_file):
+                raise ValueError("an sftp feed needs user, and password, password_file or key_file")
+        if self.kind == "https" and self.after != "keep":
+            raise ValueError('an https feed cannot take anything away at the publisher: after = "keep"')
+        return self
+
+    def _only_its_own_keys(self) -> None:
+        of_kind = {
+            "s3": {"endpoint_url", "region", "access_key", "secret_key", "secret_key_file"},
+            "sftp": {"user", "password", "password_file", "key_file", "known_hosts"},
+            "https": {"user", "password", "password_file", "ca_file"},
+            "folder": set[str](),
+        }
+        foreign = set().union(*of_kind.values()) - of_kind[self.kind]
+        if wrong := sorted(self.model_fields_set & foreign):
+            raise ValueError(f"{wrong[0]} means nothing to a feed of the kind {self.kind}")
+
+    def secret(self) -> str | None:
+        """The password or secret key, from wherever it is kept. Raises UsageError when its file cannot be read."""
+        given = self.secret_key or self.password
+        if given is not None:
+            return given.get_secret_value()
+        for key in ("secret_key_file", "password_file"):
+            file: Path | None = getattr(self, key)
+            if file is not None:
+                return _read(file, f"feeds.{self.name}.{key}").strip()
+        return None
+
+    def host_keys(self) -> str:
+        """The lines of known_hosts. Raises UsageError when its file cannot be read."""
+        given = self.known_hosts or ""
+        return given if " " in given.strip() else _read(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
+
+    def next_after(self, time_zone: str) -> Callable[[datetime], datetime]:
+        """From the end of one look to the moment of the next."""
+        return _timetable(self.schedule, ZoneInfo(time_zone))
+
+
+def _timetable(schedule: str, zone: tzinfo) -> Callable[[datetime], datetime]:
+    """Raises ValueError for what is neither a number of seconds nor five fields of cron."""
+    if re.fullmatch(r"[0-9]{1,8}", schedule) and int(schedule) > 0:
+        return lambda at: at + timedelta(seconds=int(schedule))
+    fields = schedule.split()
+    if len(fields) != 5:
+        raise ValueError(f'{schedule!r} is neither seconds nor cron, for example "900" or "30 2 * * mon-fri"')
+    # APScheduler counts the days of the week from Monday, cron from Sunday; names mean the same to both.
+    fields[4] = re.sub(r"(?<![/\d])[0-7](?!\d)", lambda day: _DAYS[int(day.group())], fields[4])
+    try:
+        trigger = CronTrigger.from_crontab(" ".join(fields), timezone=zone)
+    except ValueError as error:
+        raise ValueError(f'{schedule!r} is no schedule: {error}; for example "30 2 * * mon-fri"') from error
+
+    def next_after(at: datetime) -> datetime:
+        found: datetime | None = trigger.get_next_fire_time(at, at)
+        return (found or at + timedelta(days=3650)).astimezone(UTC)
+
+    return next_after
+
+
+def _read(file: Path, key: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"{key}: {file} cannot be read: {reason}") from error

@@ -1,0 +1,107 @@
+"""The feeds, wired from the settings: the inbox is one feed of the kind folder for every publisher's folder in it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from config.feed_settings import FeedSettings
+from config.settings import Settings
+from ingest.feeds import Feed, Source
+from ingest.feeds.folder import FolderSource
+from ingest.feeds.https import HttpsSource
+from ingest.feeds.s3 import S3Source
+from repository.errors import UsageError
+from repository.storage.s3 import ForeignBucket
+
+INBOX = "inbox/"
+"""Begins the name of every feed that is a folder of the inbox; no feed of the settings may have a slash."""
+
+
+def configured(settings: Settings) -> list[Feed]:
+    """The feeds of the settings file, in its order."""
+    return [feed_of(one, settings) for one in settings.feeds]
+
+
+def inboxes(settings: Settings) -> list[Feed]:
+    """A feed for each folder ``home/inbox/<publisher>``: looked at whenever asked, emptied of what is kept."""
+    root = settings.archive.home / "inbox"
+    root.mkdir(exist_ok=True)
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [_inbox(folder, settings) for folder in folders if _is_text(folder.name)]
+
+
+def feed_of(one: FeedSettings, settings: Settings) -> Feed:
+    """One feed of the settings; nothing is connected yet."""
+    return Feed(
+        name=one.name,
+        publisher=one.publisher,
+        kind=one.kind,
+        place=one.url,
+        open=lambda: _source(one),
+        next_after=one.next_after(settings.archive.time_zone),
+        quiet_seconds=one.quiet_seconds,
+        cadence_days=one.cadence_days,
+        pattern=one.pattern,
+        ignore=tuple(one.ignore),
+        after=one.after,
+        sidecar=one.sidecar,
+        max_wait_days=one.max_wait_days,
+        max_bytes=settings.ingest.max_delivery_bytes,
+    )
+
+
+def _inbox(folder: Path, settings: Settings) -> Feed:
+    name = f"{INBOX}{folder.name}"
+    return Feed(
+        name=name,
+        publisher=folder.name,
+        kind="folder",
+        place=folder.as_uri(),
+        open=lambda: FolderSource(name, folder, deep=False),
+        next_after=lambda at: at,
+        quiet_seconds=settings.ingest.quiet_seconds,
+        after="delete",
+        max_bytes=settings.ingest.max_delivery_bytes,
+    )
+
+
+def _source(one: FeedSettings) -> AbstractContextManager[Source]:
+    place = urlsplit(one.url)
+    path = unquote(place.path)
+    if one.kind == "folder":
+        return FolderSource(one.name, Path(path))
+    if one.kind == "s3":
+        bucket = ForeignBucket(
+            one.name,
+            place.netloc,
+            path,
+            endpoint_url=one.endpoint_url,
+            region=one.region,
+            access_key=one.access_key or "",
+            secret_key=one.secret() or "",
+        )
+        return nullcontext(S3Source(bucket))
+    if one.kind == "sftp":
+        # Here and not above: nobody without such a feed waits for the library.
+        from ingest.feeds.sftp import Account, SftpSource, believed  # noqa: PLC0415
+
+        host, port = place.hostname or "", place.port or 22
+        keys = one.host_keys()
+        try:
+            believed(keys, host, port)
+        except ValueError as error:
+            raise UsageError(f"feeds.{one.name}.known_hosts: {error}") from error
+        folder = path.removeprefix("/~/") if path.startswith("/~/") else path
+        account = Account(host, port, folder, one.user or "", keys, one.secret(), one.key_file)
+        return SftpSource(one.name, account)
+    return HttpsSource(one.name, one.url, user=one.user, password=one.secret(), ca_file=one.ca_file)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

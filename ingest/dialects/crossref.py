@@ -1,0 +1,189 @@
+"""Crossref's deposit, unixref and query-result XML: every ``journal_article`` with what its ``journal`` says of it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from ingest.dialects import house_words as words
+from ingest.dialects.description import Described
+from ingest.dialects.text import plain
+from ingest.dialects.xml import attribute, child, children, descendants, local
+from repository.turkish import machine_lower
+from repository.vocabulary import ArticleRecord, Author, Related
+
+_UPDATES = {
+    "addendum": "addended-article",
+    "clarification": "corrected-article",
+    "correction": "corrected-article",
+    "corrigendum": "corrected-article",
+    "erratum": "corrected-article",
+    "expression_of_concern": "object-of-concern",
+    "new_edition": "updated-article",
+    "new_version": "updated-article",
+    "partial_retraction": "partial-retraction",
+    "removal": "retracted-article",
+    "retraction": "retracted-article",
+    "withdrawal": "retracted-article",
+}
+_NOTICES = {
+    "addended-article": "addendum",
+    "corrected-article": "correction",
+    "object-of-concern": "expression-of-concern",
+    "partial-retraction": "partial-retraction",
+    "retracted-article": "retraction",
+}
+
+
+def read(root: etree._Element, path: str) -> tuple[Described, ...]:
+    """Every article of the file; books, proceedings and databases, which the same schema describes, are none."""
+    registrant = plain(child(root, "head", "registrant"))
+    return tuple(
+        _described(article, journal, registrant, path)
+        for journal in descendants(root, "journal")
+        for article in children(journal, "journal_article")
+    )
+
+
+def _described(article: etree._Element, journal: etree._Element, registrant: str | None, path: str) -> Described:
+    metadata, issue = child(journal, "journal_metadata"), child(journal, "journal_issue")
+    title, translated = _titles(child(article, "titles"))
+    first, last, eloc = _pages(article)
+    related = tuple(_related(article))
+    notice = next((_NOTICES[one.type] for one in related if one.type in _NOTICES), None)
+    dates = _dates(article, issue, path)
+    issns = _issns(metadata)
+    record = ArticleRecord(
+        title=title,
+        translated_titles=translated,
+        language=attribute(article, "language"),
+        journal_title=plain(child(metadata, "full_title")) or plain(child(metadata, "abbrev_title")),
+        publisher=registrant,
+        issn_print=issns.get("print"),
+        issn_electronic=issns.get("electronic"),
+        issn_unspecified=issns.get(""),
+        volume=plain(child(issue, "journal_volume", "volume")),
+        issue=plain(child(issue, "issue")) or plain(child(issue, "special_numbering")),
+        first_page=first,
+        last_page=last,
+        elocation=eloc,
+        doi=words.doi_of(plain(child(article, "doi_data", "doi"))),
+        authors=tuple(_authors(child(article, "contributors"))),
+        published=dates.published,
+        article_type=notice or attribute(article, "publication_type"),
+        related=related,
+        licence=_licence(article),
+        abstracts=_abstracts(article),
+    )
+    return Described(
+        record=record,
+        pdf_names=_pdf_names(article),
+        line=article.sourceline,
+        lines=words.lines_among(
+            doi=child(article, "doi_data", "doi"), title=child(article, "titles"), journal=metadata
+        ),
+        findings=tuple(dates.findings),
+    )
+
+
+def _titles(titles: etree._Element | None) -> tuple[str | None, dict[str, str]]:
+    """The title in the article's own language where ``original_language_title`` gives it, with its translation."""
+    title = words.with_subtitle(plain(child(titles, "title")), plain(child(titles, "subtitle")))
+    original = child(titles, "original_language_title")
+    language = attribute(original, "language") if original is not None else None
+    said = plain(original)
+    return title, {language or "": said} if said and said != title else {}
+
+
+def _issns(metadata: etree._Element | None) -> dict[str, str]:
+    """``print``, ``electronic`` or nothing to the first ISSN of that medium; one without is print where it is alone."""
+    found: dict[str, str] = {}
+    for node in children(metadata, "issn"):
+        medium = machine_lower(attribute(node, "media_type") or "")
+        if number := words.issn_of(plain(node)):
+            found.setdefault({"online": "electronic"}.get(medium, medium), number)
+    return found
+
+
+def _pages(article: etree._Element) -> tuple[str | None, str | None, str | None]:
+    """First page, last page, and the article's number where it has one in the place of pages."""
+    pages = child(article, "pages")
+    first = words.page_of(plain(child(pages, "first_page")))
+    last = words.page_of(plain(child(pages, "last_page")))
+    item = child(article, "publisher_item")
+    numbers = [
+        text
+        for node in children(item, "item_number")
+        if attribute(node, "item_number_type") in ("article_number", "article-number", None) and (text := plain(node))
+    ]
+    return first, last, numbers[0] if numbers else None
+
+
+def _authors(contributors: etree._Element | None) -> Iterator[Author]:
+    for node in children(contributors, "person_name", "organization"):
+        if attribute(node, "contributor_role") not in ("author", "first-author", None):
+            continue
+        if local(node) == "organization":
+            if name := plain(node):
+                yield Author(collab=name)
+            continue
+        family, given = plain(child(node, "surname")), plain(child(node, "given_name"))
+        if family or given:
+            orcid = words.orcid_of(plain(child(node, "ORCID")))
+            yield Author(family, given, plain(child(node, "suffix")), orcid=orcid)
+
+
+def _dates(article: etree._Element, issue: etree._Element | None, path: str) -> words.Dates:
+    """The article's dates by medium; the issue's where the article has none of its own."""
+    dates = words.Dates(path)
+    own = list(children(article, "publication_date"))
+    for node in own or children(issue, "publication_date"):
+        parts = [plain(child(node, name)) for name in ("year", "month", "day")]
+        dates.note(attribute(node, "media_type") or "publication_date", words.date_in_parts(*parts), node)
+    return dates
+
+
+def _related(article: etree._Element) -> Iterator[Related]:
+    """The articles that this one updates (Crossmark), and the related works of the relations schema."""
+    for node in descendants(article, "update"):
+        if updated := words.doi_of(plain(node)):
+            said = attribute(node, "type") or "update"
+            yield Related(_UPDATES.get(machine_lower(said), said), updated, "doi")
+    for node in descendants(article, "inter_work_relation", "intra_work_relation"):
+        kind, scheme = attribute(node, "relationship-type"), attribute(node, "identifier-type")
+        target = plain(node)
+        if kind and target:
+            doi = words.doi_in(target) if scheme == "doi" else None
+            yield Related(kind, doi or target, scheme)
+
+
+def _licence(article: etree._Element) -> str | None:
+    """The licence for the version of record where several are given, else the first."""
+    refs = [node for node in descendants(article, "license_ref") if plain(node)]
+    best = [node for node in refs if attribute(node, "applies_to") == "vor"] or refs
+    return plain(best[0]) if best else None
+
+
+def _abstracts(article: etree._Element) -> dict[str, str]:
+    found: dict[str, str] = {}
+    language = attribute(article, "language") or ""
+    for node in children(article, "abstract"):
+        if text := plain(node):
+            found.setdefault(attribute(node, "lang") or language, text)
+    return found
+
+
+def _pdf_names(article: etree._Element) -> tuple[str, ...]:
+    """What the resources call the PDF, where it is called one: a landing page is no file of the delivery."""
+    names = (_base(plain(node)) for node in descendants(child(article, "doi_data"), "resource"))
+    return tuple(dict.fromkeys(name for name in names if machine_lower(name).endswith(".pdf")))
+
+
+def _base(address: str | None) -> str:
+    try:
+        return posixpath.basename(unquote(urlsplit(address or "").path))
+    except ValueError:  # a host in brackets that is no address
+        return ""

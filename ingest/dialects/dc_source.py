@@ -1,0 +1,67 @@
+"""The citation in a ``dc:source``: ``Journal; Vol. 3 No. 2 (2015): Title; 12-20`` and the Turkish ways to write it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+
+_VALUE = r"[\s.:]*([^\s;:,()]+(?:\s?[-/\u2013]\s?\d+)?)"
+_VOLUME = re.compile(
+    rf"(?<!\w)(?:volumen|volume|vol|cilt|jahrgang|bd|band|[vVcC](?=[.:]))(?!\w){_VALUE}", re.IGNORECASE
+)
+_ISSUE = re.compile(
+    rf"(?<!\w)(?:issue|number|num|no|nr|sayı|sayi|say[Iİ]|iss|[sS](?=[.:]))(?!\w){_VALUE}", re.IGNORECASE
+)
+_YEAR = re.compile(r"\((1[4-9]\d\d|20\d\d)\)|(?<!\w)(?:yıl|year)[\s.:]*(1[4-9]\d\d|20\d\d)(?!\d)", re.IGNORECASE)
+_PAGES = re.compile(
+    r"(?:^|[;,:\s])(?:pp?\.|ss?\.|sayfa:?|pages?:?)?\s*([A-Za-z]{0,2}\d+)\s*[-\u2010-\u2015\u2212]\s*([A-Za-z]{0,2}\d+)\s*\.?$",
+    re.IGNORECASE,
+)
+_ONE_PAGE = re.compile(r";\s*(?:pp?\.|ss?\.|sayfa:?|pages?:?)?\s*([A-Za-z]{0,2}\d+)\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The parts of one citation, as written; None for what it does not say. ``year`` is that of the issue."""
+
+    journal_title: str | None = None
+    volume: str | None = None
+    issue: str | None = None
+    year: str | None = None
+    first_page: str | None = None
+    last_page: str | None = None
+
+    def or_else(self, other: Citation) -> Citation:
+        """This one, with what it leaves open taken from ``other``."""
+        given = {each.name: getattr(self, each.name) or getattr(other, each.name) for each in fields(self)}
+        if self.first_page:
+            given["last_page"] = self.last_page
+        return Citation(**given)
+
+
+def citation_of(text: str) -> Citation:
+    """What can be read in ``text``. The journal's title is what stands before the first semicolon or number."""
+    head, semicolon, tail = text.partition(";")
+    numbered = tail if semicolon else text
+    if semicolon and _VOLUME.match(head.strip()):
+        head, numbered = "", text
+    if not semicolon and not (_VOLUME.search(text) or _ISSUE.search(text) or _PAGES.search(text)):
+        # A source of one part is the title of the journal, unless it is an address.
+        return Citation(journal_title=None if "://" in text else text)
+    pages = _PAGES.search(text)
+    year = _YEAR.search(numbered)
+    volume, issue = _VOLUME.search(numbered), _ISSUE.search(numbered)
+    # A number alone at the end is a page only where volume or issue stand before it.
+    one = _ONE_PAGE.search(text) if not pages and (volume or issue) else None
+    starts = [each.start() for each in (volume, issue, year, pages) if each]
+    title = head if semicolon else text[: min(starts)] if starts else ""
+    title = title.strip(" ,.:;-\u2013")
+    return Citation(
+        # A number alone (an ISSN, a year) is nobody's title.
+        journal_title=title if any(letter.isalpha() for letter in title) else None,
+        volume=volume[1] if volume else None,
+        issue=issue[1] if issue else None,
+        year=(year[1] or year[2]) if year else None,
+        first_page=pages[1] if pages else one[1] if one else None,
+        last_page=pages[2] if pages else None,
+    )

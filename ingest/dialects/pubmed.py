@@ -1,0 +1,244 @@
+"""PubMed: the ``ArticleSet`` that publishers deposit, and the ``PubmedArticle`` that the NLM gives out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from ingest.dialects import house_words as words
+from ingest.dialects.description import Described
+from ingest.dialects.text import plain
+from ingest.dialects.xml import attribute, child, children, descendants, local
+from repository.turkish import machine_lower
+from repository.vocabulary import ArticleRecord, Author, Related
+
+_BRACKETED = re.compile(r"\[(.*?)\.?\]\.?", re.DOTALL)
+_SPAN = re.compile(r"([^\s,;-]+)\s*[-\u2010-\u2015]\s*([^\s,;-]+)")
+_OBJECTS = {
+    "erratum": "corrected-article",
+    "retraction": "retracted-article",
+    "partial retraction": "partial-retraction",
+    "expression of concern": "object-of-concern",
+    "republished": "republished-article",
+    "reprint": "republished-article",
+    "update": "updated-article",
+    "comment": "commentary-article",
+    "original report": "companion",
+}
+"""The objects that are articles; the others (data sets, sequences, grants) are none."""
+_REFERENCES = {
+    "ErratumFor": "corrected-article",
+    "ErratumIn": "correction-forward",
+    "RetractionOf": "retracted-article",
+    "RetractionIn": "retraction-forward",
+    "PartialRetractionOf": "partial-retraction",
+    "ExpressionOfConcernFor": "object-of-concern",
+    "ExpressionOfConcernIn": "concern-forward",
+    "RepublishedFrom": "republished-article",
+    "UpdateOf": "updated-article",
+}
+_NOTICES = {
+    "published erratum": "correction",
+    "retraction of publication": "retraction",
+    "expression of concern": "expression-of-concern",
+}
+
+
+def read(root: etree._Element, path: str) -> tuple[Described, ...]:
+    """Every article of the file."""
+    if local(root) == "ArticleSet":
+        return tuple(_deposited(article, path) for article in children(root, "Article"))
+    citations = [root] if local(root) == "MedlineCitation" else list(descendants(root, "MedlineCitation"))
+    return tuple(_exported(citation, path) for citation in citations)
+
+
+def _deposited(article: etree._Element, path: str) -> Described:
+    journal = child(article, "Journal")
+    ids = dict(_ids(children(article, "ELocationID"), "EIdType"))
+    ids |= {kind: text for kind, text in _ids(descendants(article, "ArticleId"), "IdType") if kind not in ids}
+    title, translated = _titles(article, plain(child(article, "Language")))
+    kinds = [text for node in descendants(article, "PublicationType") if (text := plain(node))]
+    dates = words.Dates(path)
+    for node in children(journal, "PubDate"):
+        dates.note(attribute(node, "PubStatus") or "PubDate", _date(node), node)
+    first = words.page_of(plain(child(article, "FirstPage")))
+    record = ArticleRecord(
+        title=title,
+        translated_titles=translated,
+        language=plain(child(article, "Language")),
+        journal_title=plain(child(journal, "JournalTitle")),
+        publisher=plain(child(journal, "PublisherName")),
+        issn_unspecified=words.issn_of(plain(child(journal, "Issn"))),
+        volume=plain(child(journal, "Volume")),
+        issue=plain(child(journal, "Issue")),
+        first_page=first,
+        last_page=words.page_of(plain(child(article, "LastPage"))),
+        elocation=_elocation(first, ids),
+        doi=words.doi_of(ids.get("doi")),
+        authors=tuple(_authors(article)),
+        published=dates.published,
+        article_type=_kind(kinds),
+        related=tuple(_objects(article)),
+        abstracts=_abstract(article),
+        keywords=tuple(_keywords(article)),
+        other_ids={kind: text for kind, text in ids.items() if kind != "doi"},
+    )
+    return _with_lines(record, article, journal, dates)
+
+
+def _exported(citation: etree._Element, path: str) -> Described:
+    article = child(citation, "Article")
+    journal, issue = child(article, "Journal"), child(article, "Journal", "JournalIssue")
+    around = citation.getparent()
+    ids = dict(_ids(children(article, "ELocationID"), "EIdType"))
+    listed = child(around, "PubmedData", "ArticleIdList") if around is not None else None
+    ids |= {kind: text for kind, text in _ids(children(listed, "ArticleId"), "IdType") if kind not in ids}
+    if pmid := plain(child(citation, "PMID")):
+        ids["pmid"] = pmid
+    language = plain(child(article, "Language"))
+    title, translated = _titles(article, language)
+    dates = words.Dates(path)
+    for node in children(issue, "PubDate"):
+        dates.note("PubDate", _date(node), node)
+    for node in children(article, "ArticleDate"):
+        dates.note(machine_lower(attribute(node, "DateType") or "Electronic"), _date(node), node)
+    number = child(journal, "ISSN")
+    medium = machine_lower(attribute(number, "IssnType") or "") if number is not None else ""
+    issn = words.issn_of(plain(number))
+    first, last = _span(child(article, "Pagination"))
+    kinds = [text for node in descendants(article, "PublicationType") if (text := plain(node))]
+    record = ArticleRecord(
+        title=title,
+        translated_titles=translated,
+        language=language,
+        journal_title=plain(child(journal, "Title")) or plain(child(journal, "ISOAbbreviation")),
+        issn_print=issn if medium == "print" else None,
+        issn_electronic=issn if medium == "electronic" else None,
+        issn_unspecified=issn if medium not in ("print", "electronic") else None,
+        issn_l=words.issn_of(plain(child(citation, "MedlineJournalInfo", "ISSNLinking"))),
+        volume=plain(child(issue, "Volume")),
+        issue=plain(child(issue, "Issue")),
+        first_page=first,
+        last_page=last,
+        elocation=_elocation(first, ids),
+        doi=words.doi_of(ids.get("doi")),
+        authors=tuple(_authors(article)),
+        published=dates.published,
+        article_type=_kind(kinds),
+        related=tuple(_references(citation)),
+        abstracts=_abstract(article),
+        keywords=tuple(text for node in descendants(citation, "Keyword") if (text := plain(node))),
+        other_ids={kind: text for kind, text in ids.items() if kind != "doi"},
+    )
+    return _with_lines(record, citation, journal, dates)
+
+
+def _with_lines(
+    record: ArticleRecord, node: etree._Element, journal: etree._Element | None, dates: words.Dates
+) -> Described:
+    title = next(descendants(node, "ArticleTitle"), None)
+    return Described(
+        record=record,
+        line=node.sourceline,
+        lines=words.lines_among(title=title, journal=journal),
+        findings=tuple(dates.findings),
+    )
+
+
+def _titles(article: etree._Element | None, language: str | None) -> tuple[str | None, dict[str, str]]:
+    """The title; in [brackets] it is a translation into English of the vernacular one, which then is the title."""
+    title, own = plain(child(article, "ArticleTitle")), plain(child(article, "VernacularTitle"))
+    bracketed = _BRACKETED.fullmatch(title or "")
+    english = bracketed[1].strip() if bracketed else None
+    if own and english:
+        return own, {"en": english}
+    if own and title and own != title:
+        return title, {language or "": own}
+    return english or title or own, {}
+
+
+def _date(node: etree._Element) -> str | None:
+    parts = [plain(child(node, name)) for name in ("Year", "Month", "Day")]
+    said = plain(child(node, "MedlineDate"))
+    return words.date_in_parts(*parts) or (words.date_in_text(said) if said else None)
+
+
+def _span(pagination: etree._Element | None) -> tuple[str | None, str | None]:
+    """First and last page; of ``1865-76`` the last is 1876."""
+    first = plain(child(pagination, "StartPage"))
+    last = plain(child(pagination, "EndPage"))
+    written = plain(child(pagination, "MedlinePgn"))
+    span = _SPAN.match(written or "")
+    if span:
+        first = first or span[1]
+        last = last or span[2]
+    elif written and not first:
+        first = written
+    if first and last and len(last) < len(first) and first.isdecimal() and last.isdecimal():
+        last = first[: len(first) - len(last)] + last
+    return words.page_of(first), words.page_of(last)
+
+
+def _elocation(first: str | None, ids: dict[str, str]) -> str | None:
+    """The publisher's item number stands in the place of pages where the article has none."""
+    return None if first else ids.get("pii")
+
+
+def _ids(nodes: Iterator[etree._Element], kind: str) -> Iterator[tuple[str, str]]:
+    for node in nodes:
+        name, text = attribute(node, kind), plain(node)
+        if name and text:
+            yield machine_lower(name), text
+
+
+def _authors(article: etree._Element | None) -> Iterator[Author]:
+    """Persons and groups; the members of a group (``GroupList``) are not authors themselves."""
+    for node in children(child(article, "AuthorList"), "Author"):
+        if group := plain(child(node, "CollectiveName")):
+            yield Author(collab=group)
+            continue
+        family = plain(child(node, "LastName"))
+        given = [plain(child(node, name)) for name in ("ForeName", "FirstName", "MiddleName")]
+        written = " ".join(part for part in given if part) or plain(child(node, "Initials"))
+        if family or written:
+            named = next((one for one in children(node, "Identifier") if attribute(one, "Source") == "ORCID"), None)
+            yield Author(family, written or None, plain(child(node, "Suffix")), orcid=words.orcid_of(plain(named)))
+
+
+def _kind(kinds: list[str]) -> str | None:
+    """A notice by its JATS name; else the first type that the file gives."""
+    notice = next((_NOTICES[name] for kind in kinds if (name := machine_lower(kind)) in _NOTICES), None)
+    return notice or (kinds[0] if kinds else None)
+
+
+def _objects(article: etree._Element) -> Iterator[Related]:
+    for node in children(child(article, "ObjectList"), "Object"):
+        said = {attribute(one, "Name"): plain(one) for one in children(node, "Param")}
+        kind, target = attribute(node, "Type"), said.get("id")
+        relation = _OBJECTS.get(machine_lower(kind or ""))
+        if relation and target:
+            doi = words.doi_in(target)
+            yield Related(relation, doi or target, "doi" if doi else said.get("type"))
+
+
+def _keywords(article: etree._Element) -> Iterator[str]:
+    for node in children(child(article, "ObjectList"), "Object"):
+        if machine_lower(attribute(node, "Type") or "") == "keyword":
+            yield from (text for one in children(node, "Param") if (text := plain(one)))
+
+
+def _references(citation: etree._Element) -> Iterator[Related]:
+    for node in descendants(citation, "CommentsCorrections"):
+        kind, source, pmid = attribute(node, "RefType"), plain(child(node, "RefSource")), plain(child(node, "PMID"))
+        if kind and (source or pmid):
+            doi = words.doi_in(source)
+            scheme = "doi" if doi else "pmid" if pmid else None
+            yield Related(_REFERENCES.get(kind, kind), doi or pmid or source or "", scheme)
+
+
+def _abstract(article: etree._Element | None) -> dict[str, str]:
+    texts = [plain(node) for node in children(child(article, "Abstract"))] or [plain(child(article, "Abstract"))]
+    text = " ".join(part for part in texts if part)
+    return {"en": text} if text else {}

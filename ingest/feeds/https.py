@@ -1,0 +1,202 @@
+"""A folder on a publisher's web server as a source: its index page names the files, and only this host is asked."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import urllib3
+from lxml import etree, html
+
+from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, append, hidden
+
+_SECONDS = urllib3.Timeout(connect=30, read=60)
+_INDEX_BYTES = 16 << 20
+_MOST_FILES = 100_000
+_DEEPEST = 8
+
+
+class HttpsSource:
+    """The files that the index at ``url`` links to below itself; redirects are followed nowhere.
+
+    The index is HTML with links, or JSON: a list of names or of objects with ``name``, as nginx gives it.
+    """
+
+    own_clock = False
+
+    def __init__(self, feed: str, url: str, *, user: str | None, password: str | None, ca_file: Path | None) -> None:
+        self._feed = feed
+        self._url = url if url.endswith("/") else f"{url}/"
+        parts = urlsplit(self._url)
+        self._host, self._port, self._root = parts.hostname or "", parts.port or 443, parts.path
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "mahfuz"}
+        if user is not None:
+            self._headers |= urllib3.make_headers(basic_auth=f"{user}:{password or ''}")
+        self._ca_file = ca_file
+        self._pool: Any = None
+
+    def __enter__(self) -> Self:
+        self._refuse_inward_names()
+        try:
+            self._pool = urllib3.HTTPSConnectionPool(
+                self._host,
+                self._port,
+                timeout=_SECONDS,
+                retries=False,
+                cert_reqs="CERT_REQUIRED",
+                ca_certs=str(self._ca_file) if self._ca_file else None,
+            )
+        except OSError as error:
+            raise FeedFailed(self._feed, f"{self._ca_file}: {error}") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.close()
+
+    def listing(self) -> Iterator[Offered]:
+        """Every file below the address; each is asked once for its length and version. Raises FeedFailed."""
+        waiting, met, files = [("", 0)], {""}, 0
+        while waiting:
+            below, depth = waiting.pop()
+            for name in self._links(below):
+                outward = ".." in name.split("/")
+                if name in met or (hidden(name.rstrip("/")) and not outward):
+                    continue
+                met.add(name)
+                if name.endswith("/") and not outward:
+                    if depth < _DEEPEST:
+                        waiting.append((name, depth + 1))
+                    continue
+                files += 1
+                if files > _MOST_FILES:
+                    raise FeedFailed(self._feed, f"the index names more than {_MOST_FILES} files")
+                offered = Offered(name, None, None, "")
+                # A name that leads elsewhere is told and never asked for.
+                yield offered if outward else self._looked_at(offered)
+
+    def fetch(self, offered: Offered, target: Path) -> None:
+        """Get the file, or what is still lacking of it when the server can. Raises NotAsListed, FeedFailed."""
+        have = target.stat().st_size if target.exists() else 0
+        if have and have == offered.bytes:
+            return
+        wanted = {"Range": f"bytes={have}-"} if have else {}
+        with self._asked("GET", offered.name, wanted) as answer:
+            if answer.status not in {200, 206}:
+                raise NotAsListed(f"answered {answer.status}")
+            if _version(answer.headers, answer.status) != offered.version:
+                raise NotAsListed("the file was replaced")
+            if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                raise FeedFailed(self._feed, f"{offered.name}: another range than was asked for")
+            append(answer.read, target, have if answer.status == 206 else 0, offered.bytes)
+
+    def remove(self, offered: Offered) -> None:
+        """Nothing can be taken away from a web server; the settings say keep."""
+
+    def set_aside(self, offered: Offered) -> None:
+        """Nothing can be moved on a web server; the settings say keep."""
+
+    def _links(self, below: str) -> Iterator[str]:
+        with self._asked("GET", below, {}) as answer:
+            if answer.status != 200:
+                raise FeedFailed(self._feed, f"{self._url}{below} was answered {answer.status} and not 200")
+            content = answer.read(_INDEX_BYTES + 1)
+            kind = answer.headers.get("Content-Type", "")
+        if len(content) > _INDEX_BYTES:
+            raise FeedFailed(self._feed, f"{self._url}{below}: the index is larger than {_INDEX_BYTES} bytes")
+        if "json" in kind:
+            yield from self._named(content, below)
+            return
+        if not content.strip():
+            return
+        try:
+            tree = html.fromstring(content)
+        except (ValueError, etree.ParserError) as error:
+            raise FeedFailed(self._feed, f"{self._url}{below}: the index cannot be read: {error}") from error
+        here = urljoin(self._url, quote(below))
+        for link in tree.xpath("//a/@href"):
+            try:
+                found = urlsplit(urljoin(here, str(link)))
+            except ValueError:
+                continue
+            ours = (found.scheme, found.hostname, found.port or 443) == ("https", self._host, self._port)
+            if ours and not found.query and found.path.startswith(self._root) and found.path != self._root:
+                yield unquote(found.path.removeprefix(self._root))
+
+    def _named(self, content: bytes, below: str) -> Iterator[str]:
+        try:
+            entries = json.loads(content)
+            for entry in entries:
+                name = entry if isinstance(entry, str) else entry["name"]
+                folder = isinstance(entry, dict) and entry.get("type") == "directory"
+                yield f"{below}{name}{'/' if folder and not name.endswith('/') else ''}"
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise FeedFailed(self._feed, f"{self._url}{below}: a JSON index is a list of names") from error
+
+    def _looked_at(self, offered: Offered) -> Offered:
+        with self._asked("HEAD", offered.name, {}) as answer:
+            if answer.status != 200:
+                raise FeedFailed(self._feed, f"{offered.name} was answered {answer.status} and not 200")
+            length, told = answer.headers.get("Content-Length", ""), answer.headers.get("Last-Modified")
+            version = _version(answer.headers, answer.status)
+        return Offered(offered.name, int(length) if length.isdigit() else None, _moment(told), version)
+
+    @contextmanager
+    def _asked(self, method: str, name: str, headers: dict[str, str]) -> Iterator[Any]:
+        try:
+            answer = self._pool.request(
+                method,
+                self._root + quote(name),
+                headers=self._headers | headers,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                yield answer
+            finally:
+                answer.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise FeedFailed(self._feed, f"{self._host}: {' '.join(str(error).split())}") from error
+
+    def _refuse_inward_names(self) -> None:
+        """A public name that leads into our own network is not asked: only who configures such an address means it."""
+        try:
+            ipaddress.ip_address(self._host)
+        except ValueError:
+            pass
+        else:
+            return
+        if self._host == "localhost":
+            return
+        try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise FeedFailed(self._feed, f"{self._host} is not known: {error}") from error
+        inward = [str(one[4][0]) for one in found if not ipaddress.ip_address(str(one[4][0]).split("%")[0]).is_global]
+        if inward:
+            raise FeedFailed(self._feed, f"{self._host} leads to the private address {inward[0]}; give the address")
+
+
+def _version(headers: Any, status: int) -> str:
+    """The entity tag and the whole length and time: what the answer says of the file and not of the range."""
+    length = headers.get("Content-Length", "")
+    if status == 206:
+        length = headers.get("Content-Range", "").rpartition("/")[2]
+    return f"{headers.get('ETag', '')} {headers.get('Last-Modified', '')} {length}"
+
+
+def _moment(told: str | None) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(told) if told else None
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found is not None else None

@@ -1,0 +1,174 @@
+"""One look at one feed: remember what it lists, bring what is complete, keep it, and say how it ended."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import structlog
+
+from ingest import inbox
+from ingest.feeds.feed import Feed, completion_problem
+from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, hidden, name_problem, part_name
+from ingest.inbox import Arrived
+from repository.catalogue import Catalogue, feeds
+from repository.catalogue.feeds import Listed
+from repository.errors import StoreUnavailable
+from repository.models import FeedItem
+
+_AT_ONCE = 500
+_TOLD = 3
+
+log = structlog.get_logger(__name__)
+
+
+def due(feed: Feed, catalogue: Catalogue, now: datetime) -> bool:
+    """Whether it is time to look; a feed that was never looked at is due."""
+    with catalogue.reading() as session:
+        known = feeds.state_of(session, feed.name)
+    return known is None or known.next_due is None or known.next_due <= now
+
+
+def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], datetime]) -> Iterator[Arrived]:
+    """Every complete delivery of the feed, kept; take it in before asking for the next.
+
+    A source that fails is told in the catalogue and ends this look only. Nothing is brought while
+    another process looks at the same feed. Raises DatabaseUnavailable, and OSError when our own disk fails.
+    """
+    folder = feed.folder(home)
+    (folder / "parts").mkdir(parents=True, exist_ok=True)
+    with _alone(folder) as ours:
+        if not ours:
+            return
+        with catalogue.writing() as session:
+            feeds.begin(session, feed.name, clock())
+        troubles: list[str] = []
+        try:
+            with feed.open() as source:
+                troubles += _remembered(feed, source, catalogue, clock())
+                yield from _complete(feed, source, catalogue, home, clock, troubles)
+        except FeedFailed as error:
+            troubles.insert(0, error.reason)
+        except StoreUnavailable as error:
+            if error.store != feed.name:
+                raise
+            troubles.insert(0, error.reason)
+        problem = "; ".join(troubles[:_TOLD]) or None
+        if len(troubles) > _TOLD:
+            problem = f"{problem}; and {len(troubles) - _TOLD} more"
+        if problem:
+            log.warning("feed", feed=feed.name, problem=problem)
+        now = clock()
+        with catalogue.writing() as session:
+            feeds.looked(session, feed.name, now, feed.next_after(now), problem)
+
+
+def _remembered(feed: Feed, source: Source, catalogue: Catalogue, now: datetime) -> list[str]:
+    """Enter the listing, a part at a time; what was refused of it, the first few in words."""
+    refused: list[str] = []
+    listing = iter(source.listing())
+    while part := list(islice(listing, _AT_ONCE)):
+        listed: dict[str, Listed] = {}
+        for offered in part:
+            if (problem := name_problem(offered.name)) is not None:
+                refused.append(f"the name {offered.name[:120]!a} {problem}; it was not touched")
+                del refused[_TOLD + 1 :]
+            elif feed.wants(offered.name) and not hidden(offered.name):
+                above, _, last = offered.name.rpartition("/")
+                key = f"{above}/{inbox.set_of(last)}"
+                listed[offered.name] = Listed(offered.name, key, offered.version, offered.bytes, offered.modified)
+        if listed:
+            with catalogue.writing() as session:
+                feeds.remember(session, feed.name, list(listed.values()), now)
+    return refused
+
+
+def _complete(
+    feed: Feed, source: Source, catalogue: Catalogue, home: Path, clock: Callable[[], datetime], troubles: list[str]
+) -> Iterator[Arrived]:
+    for rows in feeds.waiting_sets(catalogue, feed.name):
+        now = clock()
+        lacking = completion_problem([row.name for row in rows], feed.sidecar)
+        if lacking is None and not all(_quiet(feed, source, row, now) for row in rows):
+            lacking = "an end of its changes"
+        first = min(row.first_seen for row in rows)
+        if lacking is not None:
+            if now - first > timedelta(days=feed.max_wait_days):
+                troubles.append(f"{rows[0].name} has waited since {first:%Y-%m-%d} for {lacking}")
+            continue
+        names = [row.name for row in rows]
+        if any(row.bytes is not None and row.bytes > feed.max_bytes for row in rows):
+            with catalogue.writing() as session:
+                feeds.failed(session, feed.name, names, f"larger than the {feed.max_bytes} bytes that are allowed")
+            troubles.append(f"{rows[0].name} is larger than allowed (ingest.max_delivery_bytes)")
+            continue
+        wanted = [Offered(row.name, row.bytes, row.modified, row.version) for row in rows]
+        arriving = feed.folder(home) / "arriving"
+        shutil.rmtree(arriving, ignore_errors=True)
+        arriving.mkdir(parents=True)
+        try:
+            files = _fetched(feed, source, wanted, home, arriving)
+        except NotAsListed:
+            # It waits for quiet again; the next listing says what it is now.
+            with catalogue.writing() as session:
+                feeds.forget(session, feed.name, names)
+            continue
+        arrived = inbox.accept(catalogue, home, files, feed.publisher, clock)
+        with catalogue.writing() as session:
+            feeds.brought(session, feed.name, names, arrived.delivery_id)
+            feeds.arrived(session, feed.name, clock())
+        _cleared(feed, source, catalogue, wanted)
+        shutil.rmtree(arriving, ignore_errors=True)
+        yield arrived
+
+
+def _quiet(feed: Feed, source: Source, row: FeedItem, now: datetime) -> bool:
+    """Whether this version is old enough: by its own time where that is this machine's, else by our first look."""
+    since = row.first_seen
+    if source.own_clock and row.modified is not None:
+        since = min(since, row.modified)
+    return (now - since).total_seconds() >= feed.quiet_seconds
+
+
+def _fetched(feed: Feed, source: Source, wanted: Sequence[Offered], home: Path, arriving: Path) -> list[Path]:
+    """The files of one delivery, all whole, under their own last names."""
+    files = []
+    for offered in wanted:
+        part = feed.folder(home) / "parts" / part_name(offered)
+        source.fetch(offered, part)
+        if offered.bytes is not None and part.stat().st_size != offered.bytes:
+            part.unlink()
+            raise NotAsListed("the length differs from the listing")
+        target = arriving / offered.name.rpartition("/")[2]
+        part.rename(target)
+        files.append(target)
+    return files
+
+
+def _cleared(feed: Feed, source: Source, catalogue: Catalogue, wanted: Sequence[Offered]) -> None:
+    """Take away or set aside at the source what is kept here, if the feed says so; nothing else is ever touched."""
+    if feed.after == "keep":
+        return
+    for offered in wanted:
+        if feed.after == "delete":
+            source.remove(offered)
+        else:
+            source.set_aside(offered)
+    with catalogue.writing() as session:
+        feeds.forget(session, feed.name, [offered.name for offered in wanted])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

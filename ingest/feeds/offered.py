@@ -1,0 +1,104 @@
+"""What a source offers and how it is asked, whatever protocol it speaks; a name from it is data and never a way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from repository.errors import Doubt
+
+LONGEST_NAME = 800
+"""Octets: two names must fit into one line of an index."""
+_LONGEST_SEGMENT = 240
+
+
+class FeedFailed(Doubt):
+    """A feed did not answer, refused us, or is not the one that the settings name."""
+
+    def __init__(self, feed: str, reason: str) -> None:
+        super().__init__(f"feed {feed!r}: {reason}")
+        self.feed = feed
+        self.reason = reason
+
+
+class NotAsListed(Exception):
+    """The file is another one than was listed, or gone: it is still being written, or was replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One file at a source. ``version`` differs when its bytes may differ; absent is what the source did not say."""
+
+    name: str
+    bytes: int | None
+    modified: datetime | None
+    version: str
+
+
+class Source(Protocol):
+    """A connected source. Every method raises FeedFailed when the source does not answer."""
+
+    own_clock: bool
+    """Whether ``modified`` is by this machine's clock; another machine's may be wrong by hours."""
+
+    def listing(self) -> Iterator[Offered]:
+        """Every file there, in any order, as the listing comes."""
+        ...
+
+    def fetch(self, offered: Offered, target: Path) -> None:
+        """Write the file to ``target``, going on where an earlier try left it. Raises NotAsListed."""
+        ...
+
+    def remove(self, offered: Offered) -> None:
+        """Take the file away at the source, if it is still the one that was fetched."""
+        ...
+
+    def set_aside(self, offered: Offered) -> None:
+        """Move the file into the folder ``.taken`` of the source, if it is still the one that was fetched."""
+        ...
+
+
+def name_problem(name: str) -> str | None:
+    """Why a name is not accepted; None when it is one. Nothing in it may lead anywhere."""
+    try:
+        octets = name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    segments = name.split("/")
+    if any(segment in {"", ".", ".."} for segment in segments) or "\\" in name:
+        return "leads out of the feed's place"
+    if not all(character.isprintable() for character in name):
+        return "has characters that cannot be shown"
+    if len(octets) > LONGEST_NAME or len(segments[-1].encode()) > _LONGEST_SEGMENT:
+        return "is too long"
+    return None
+
+
+def hidden(name: str) -> bool:
+    """Whether a segment begins with a dot: unfinished uploads and what was set aside."""
+    return any(segment.startswith(".") for segment in name.split("/"))
+
+
+def part_name(offered: Offered) -> str:
+    """The name of the file that an unfinished fetch leaves: another version never goes on with it."""
+    return hashlib.sha256(f"{offered.name}\x00{offered.version}".encode()).hexdigest()[:40]
+
+
+def append(read: Callable[[int], bytes], target: Path, offset: int, most: int | None) -> int:
+    """Write what ``read`` gives to ``target`` from ``offset`` on; its length then.
+
+    Raises NotAsListed for more than ``most`` octets.
+    """
+    with target.open("r+b" if target.exists() else "xb") as file:
+        file.truncate(offset)
+        file.seek(offset)
+        while block := read(1 << 18):
+            offset += len(block)
+            if most is not None and offset > most:
+                raise NotAsListed("there are more bytes than were listed")
+            file.write(block)
+    return offset

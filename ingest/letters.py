@@ -1,0 +1,124 @@
+"""The letter by which a publisher is asked for what is missing, in Turkish or English, with its list as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from string import Template
+
+from repository.catalogue.completeness import Cell, Line
+
+COLUMNS = ("doi", "year", "volume", "issue", "page", "title", "source")
+_MOST_ISSUES = 40
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+_LETTERS = {
+    "tr": Template(
+        """$archive
+$email
+$day
+
+Konu: $journal ($issn): arşivimizde eksik olan içerik
+
+Sayın $publisher yetkilisi,
+
+Derginizin arşivimizde kalıcı olarak saklanması için gönderdiğiniz teslimatları aldık; teşekkür ederiz.
+Elimizdeki listelere göre yayımlanmış görünen $expected kaydın $missing tanesi arşivimizde yoktur:
+
+$issues
+
+Tam liste ekteki CSV dosyasındadır (her satırda bir kayıt: DOI, yıl, cilt, sayı, sayfa, başlık, kaynak).
+Eksik içeriği her zamanki yolla göndermenizi, yayımlanmamış veya geri çekilmiş olanları bildirmenizi rica ederiz.
+
+Saygılarımızla,
+$archive
+"""
+    ),
+    "en": Template(
+        """$archive
+$email
+$day
+
+Subject: $journal ($issn): content missing from our archive
+
+Dear colleagues at $publisher,
+
+Thank you for the deliveries of your journal that we preserve.
+According to the lists that we have, $missing of $expected published items are not in our archive:
+
+$issues
+
+The complete list is in the attached CSV file (one item a line: DOI, year, volume, issue, page, title, source).
+Please send what is missing in the usual way, and tell us what was never published or has been withdrawn.
+
+With kind regards,
+$archive
+"""
+    ),
+}
+_WORDS = {
+    "tr": ("Cilt $volume", "Sayı $issue", "$year", "$missing eksik", "… ve $more sayı daha"),
+    "en": ("Vol. $volume", "No. $issue", "$year", "$missing missing", "… and $more more issues"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who asks whom for what: the cells of the grid in which something is missing are told one by one."""
+
+    archive: str
+    email: str
+    publisher: str
+    journal: str
+    issn: str
+    day: date
+    cells: Sequence[Cell]
+
+
+def letter(claim: Claim, language: str) -> str:
+    """The letter as plain text. ``language`` is ``tr`` or ``en``."""
+    volume, issue, year, missing, more = (Template(text) for text in _WORDS[language])
+    wanting = [cell for cell in claim.cells if cell.missing]
+    told = []
+    for cell in wanting[:_MOST_ISSUES]:
+        place = [
+            volume.substitute(volume=cell.volume) if cell.volume else "",
+            issue.substitute(issue=cell.issue) if cell.issue else "",
+            year.substitute(year=cell.year) if cell.year else "",
+        ]
+        told.append(f"  - {', '.join(filter(None, place)) or '–'}: {missing.substitute(missing=cell.missing)}")
+    if len(wanting) > _MOST_ISSUES:
+        told.append("  " + more.substitute(more=len(wanting) - _MOST_ISSUES))
+    return _LETTERS[language].substitute(
+        archive=claim.archive,
+        email=claim.email,
+        publisher=claim.publisher,
+        journal=claim.journal,
+        issn=claim.issn,
+        day=f"{claim.day:%d.%m.%Y}" if language == "tr" else claim.day.isoformat(),
+        expected=sum(cell.expected for cell in claim.cells),
+        missing=sum(cell.missing for cell in claim.cells),
+        issues="\n".join(told),
+    )
+
+
+def missing_rows(lines: Iterable[Line]) -> Iterable[tuple[object, ...]]:
+    """A row of :data:`COLUMNS` for each expectation that is not held."""
+    for line in lines:
+        if not line.held:
+            one = line.expected
+            yield (one.doi, one.year, one.volume, one.issue, one.page, one.name, line.source)
+
+
+def missing_csv(lines: Iterable[Line]) -> str:
+    """The list that goes with the letter; no cell of it runs in a spreadsheet (ASVS 5, 1.2.10)."""
+    page = io.StringIO()
+    writer = csv.writer(page)
+    writer.writerow(COLUMNS)
+    for row in missing_rows(lines):
+        cells = ("" if value is None else str(value) for value in row)
+        writer.writerow("'" + cell if cell.startswith(_FORMULA) else cell for cell in cells)
+    return page.getvalue()

@@ -1,0 +1,185 @@
+"""Crossref deposits and PubMed records: real files give the values of the index, and our own the rules behind them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from collection import SAMPLES, as_row, expected_value, folded, index_rows
+from installation import Installation, folder_store_table
+
+from ingest.dialects import Described, describe
+from repository.vocabulary import Related
+
+ROWS = index_rows("crossref/", "pubmed/")
+PACKAGES = SAMPLES / "packages"
+
+# Where the product differs from the index on purpose: file and column, and the product's value.
+OUR_CHOICE = {
+    # "other" is no author.
+    ("crossref/deposit-5.5.0-elife-crossref-00666.xml", "n_groups"): "2",
+    # One licence: that of the version of record, or the first.
+    ("crossref/deposit-5.5.0-elife-crossref-00666.xml", "license"): "http://creativecommons.org/licenses/by/4.0/",
+    # Relations in the words of JATS, so that they are the same whatever format tells them; a notice is one by them.
+    ("crossref/deposit-5.5.0-elife-crossref-15743.xml", "related"): "corrected-article:10.7554/eLife.05462",
+    ("crossref/deposit-5.5.0-elife-crossref-15743.xml", "article_type"): "correction",
+    ("pubmed/articleset-2.7-elife-pubmed-15743.xml", "related"): "corrected-article:10.7554/eLife.05462",
+    ("pubmed/articleset-2.7-elife-pubmed-15743.xml", "article_type"): "correction",
+    # The index describes the element; the file gives no type.
+    ("crossref/deposit-4.3.0-aims.xml", "article_type"): "",
+    ("crossref/deposit-4.4.2-isciencenotes.xml", "issn_electronic"): "2456-9577",
+    # The title in the article's own language, which the index has no column for.
+    ("crossref/unixref-UFNe.2022.11.039660-no-contrib.xml", "trans_titles"): "ru:Басовские чтения",
+    # A middle name is a given name.
+    ("pubmed/articleset-2.6-iop-standard.xml", "first_author"): "Roth, Rachel M",
+    # EndPage is 125; the index has the abbreviated MedlinePgn.
+    ("pubmed/medline-pubmed1.xml", "last_page"): "125",
+    # The first of several types; the number of records is a remark of the index.
+    ("pubmed/medline-pubmed1.xml", "article_type"): "Journal Article",
+    ("pubmed/medline-pubmed-29768149.xml", "article_type"): "Clinical Trial, Phase III",
+    # What can be compared is the PMID, not the citation.
+    ("pubmed/medline-pubmed-29768149.xml", "related"): "CommentIn:29768146 ; CommentIn:30242404",
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["file"] for row in ROWS])
+def test_a_real_file_gives_the_values_of_the_index(row: dict[str, str]) -> None:
+    description = describe((SAMPLES / row["file"]).read_bytes(), row["file"])
+    if row["article_type"] == "query_result":
+        assert description.articles == (), "it describes a database"
+        return
+    one = description.articles[0]
+    assert one.findings == ()
+    for column, got in as_row(one.record).items():
+        expected = expected_value(column, row[column], got)
+        key = (row["file"], column)
+        if column == "lang" and row["file"].startswith("pubmed/articleset") and not expected:
+            expected = "EN"  # <Language>, which the index leaves out for deposits
+        if key in OUR_CHOICE:
+            assert folded(expected) != folded(OUR_CHOICE[key]), f"{key} is no difference any more"
+            expected = OUR_CHOICE[key]
+        assert folded(got) == folded(expected), column
+
+
+@pytest.mark.parametrize(
+    ("package", "outcome", "code"),
+    [
+        ("crossref-meta/10.7554_eLife.00666.zip", "accepted", None),
+        ("crossref-meta/AIMS_FCT_2015_4_4.zip", "quarantined", "ISSN_INVALID"),
+        ("pubmed-meta/elife-12717.zip", "accepted", None),
+    ],
+)
+@pytest.mark.skipif(not PACKAGES.exists(), reason="the collection of samples is not beside this checkout")
+def test_a_real_package_ends_as_its_row_says(tmp_path: Path, package: str, outcome: str, code: str | None) -> None:
+    home = tmp_path / "home"
+    archive = Installation(home, folder_store_table("ankara", home), folder_store_table("izmir", home))
+    archive.run("titles", "agree", str(PACKAGES / "titles.tsv"), "--publisher", "P")
+    status = 0 if outcome == "accepted" else 1
+    (receipt,) = archive.run("ingest", str(PACKAGES / package), "--publisher", "P", status=status)["deliveries"]
+    rows = json.loads((PACKAGES / "expected.json").read_text(encoding="utf-8"))
+    expected = next(each for each in rows if each["package"] == package)
+    assert receipt["state"] == outcome
+    items = expected["items"] or expected["xml_read"]
+    assert [line["doi"] for line in receipt["articles"]] == [item["doi"] for item in items]
+    for line in receipt["articles"]:
+        errors = {found["code"] for found in line["findings"] if found["level"] == "error"}
+        assert errors == ({code} if code else set())
+
+
+def crossref(article: str, journal: str = "") -> tuple[Described, ...]:
+    text = f"""<?xml version="1.0"?><doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><head>
+<registrant>Örnek Yayınevi</registrant></head><body><journal><journal_metadata language="tr"><full_title>Örnek Dergi
+</full_title>{journal or '<issn media_type="print">13000632</issn>'}</journal_metadata><journal_issue>
+<publication_date media_type="print"><year>2021</year></publication_date><journal_volume><volume>3</volume>
+</journal_volume><issue>2</issue></journal_issue>{article}</journal></body></doi_batch>"""
+    return describe(text.encode(), "deposit.xml").articles
+
+
+def test_each_article_has_what_its_own_journal_says() -> None:
+    one, two = crossref(
+        "<journal_article><titles><title>Bir</title></titles><doi_data><doi>10.5555/1</doi></doi_data></journal_article>"
+        "<journal_article><titles><title>İki</title></titles><pages><first_page>9</first_page></pages>"
+        "<doi_data><doi>https://doi.org/10.5555/2</doi></doi_data></journal_article>"
+    )
+    assert (one.record.doi, two.record.doi) == ("10.5555/1", "10.5555/2")
+    assert {one.record.issn_print, two.record.issn_print} == {"1300-0632"}
+    assert (one.record.volume, one.record.issue, two.record.first_page) == ("3", "2", "9")
+    assert one.record.published == {"print": "2021"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "relation"),
+    [
+        ("retraction", "retraction", "retracted-article"),
+        ("erratum", "correction", "corrected-article"),
+        ("expression_of_concern", "expression-of-concern", "object-of-concern"),
+    ],
+)
+def test_crossmark_updates_make_a_notice(said: str, kind: str, relation: str) -> None:
+    (one,) = crossref(
+        '<journal_article publication_type="full_text"><titles><title>X</title></titles><crossmark><updates>'
+        f'<update type="{said}" date="2021-01-01">10.5555/ESKI</update></updates></crossmark>'
+        "<doi_data><doi>10.5555/1</doi></doi_data></journal_article>"
+    )
+    assert one.record.article_type == kind
+    assert one.record.related == (Related(relation, "10.5555/ESKI", "doi"),)
+
+
+def test_only_a_resource_that_is_named_so_is_the_pdf() -> None:
+    (one,) = crossref(
+        "<journal_article><titles><title>X</title></titles><doi_data><doi>10.5555/1</doi>"
+        "<resource>https://example.org/article/view/7</resource><collection><item>"
+        "<resource>https://example.org/files/makale%207.PDF?download=1</resource></item><item>"
+        "<resource>http://[bad/x.pdf</resource></item></collection></doi_data></journal_article>"
+    )
+    assert one.pdf_names == ("makale 7.PDF",)
+
+
+def test_a_book_is_no_article() -> None:
+    text = (
+        '<doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><body><book><book_metadata/></book></body></doi_batch>'
+    )
+    assert describe(text.encode(), "book.xml").articles == ()
+
+
+def pubmed(inside: str, journal: str = "") -> Described:
+    text = (
+        "<ArticleSet><Article><Journal><JournalTitle>Ornek Derg</JournalTitle><Issn>1300-0632</Issn>"
+        f"{journal}</Journal>{inside}</Article></ArticleSet>"
+    )
+    (one,) = describe(text.encode(), "set.xml").articles
+    return one
+
+
+def test_a_bracketed_title_is_the_translation_of_the_vernacular_one() -> None:
+    record = pubmed(
+        "<ArticleTitle>[A study of salt].</ArticleTitle><VernacularTitle>Tuz üzerine</VernacularTitle>"
+    ).record
+    assert (record.title, record.translated_titles) == ("Tuz üzerine", {"en": "A study of salt"})
+
+
+def test_groups_are_authors_and_their_members_are_not() -> None:
+    record = pubmed(
+        "<ArticleTitle>T</ArticleTitle><AuthorList><Author><FirstName>Ayşe</FirstName><MiddleName>N.</MiddleName>"
+        "<LastName>Işık</LastName></Author><Author><CollectiveName>Tuz Grubu</CollectiveName></Author></AuthorList>"
+        "<GroupList><Group><GroupName>Tuz Grubu</GroupName><IndividualName><LastName>Üye</LastName></IndividualName>"
+        "</Group></GroupList>"
+    ).record
+    assert [author.label for author in record.authors] == ["Işık, Ayşe N.", "Tuz Grubu"]
+
+
+def test_abbreviated_pages_and_medline_dates_are_read() -> None:
+    text = (
+        "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><Journal><ISSN IssnType='Electronic'>"
+        "1300-0632</ISSN><JournalIssue><PubDate><MedlineDate>1998 Dec-1999 Jan</MedlineDate></PubDate></JournalIssue>"
+        "<Title>Dergi</Title></Journal><ArticleTitle>T.</ArticleTitle><Pagination><MedlinePgn>1865-76</MedlinePgn>"
+        "</Pagination></Article><CommentsCorrectionsList><CommentsCorrections RefType='RetractionOf'><RefSource>Derg."
+        "</RefSource><PMID>5</PMID></CommentsCorrections></CommentsCorrectionsList></MedlineCitation></PubmedArticle>"
+        "</PubmedArticleSet>"
+    )
+    (one,) = describe(text.encode(), "export.xml").articles
+    assert (one.record.first_page, one.record.last_page) == ("1865", "1876")
+    assert one.record.published == {"PubDate": "1998"}
+    assert one.record.related == (Related("retracted-article", "5", "pmid"),)
+    assert one.record.other_ids["pmid"] == "7"

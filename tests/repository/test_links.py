@@ -1,0 +1,68 @@
+"""Articles that point at others: seen at both ends, in whatever order they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pages
+import pytest
+from lxml import html
+
+from repository.catalogue import links
+from repository.vocabulary import ArticleRecord, Related
+
+
+@pytest.fixture
+def archive(database_url: str) -> Iterator[pages.Site]:
+    site = pages.site(database_url)
+    yield site
+    site.catalogue.close()
+
+
+def erratum(**changes: object) -> ArticleRecord:
+    pointer = Related("corrected-article", "https://doi.org/10.5555/ASIL.1", "doi")
+    given = {"doi": "10.5555/duzeltme.1", "title": "Düzeltme", "article_type": "correction", "related": (pointer,)}
+    return pages.record(1, **(given | changes))
+
+
+ORIGINAL = pages.record(2, doi="10.5555/Asil.1", title="Yanlış sayılar")
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_correction_is_shown_at_both_ends(archive: pages.Site, order: tuple[int, int]) -> None:
+    both = (erratum(), ORIGINAL)
+    entered = {place: pages.enter(archive, both[place]) for place in order}
+    correction, original = entered[0], entered[1]
+    page = html.fromstring(archive.client.get(f"/articles/{original}?lang=en").text)
+    assert page.xpath(f"//div[contains(@class, 'notice')]//a[@href='/articles/{correction}']/text()") == ["Düzeltme"]
+    assert "Corrected by" in page.text_content()
+    other = html.fromstring(archive.client.get(f"/articles/{correction}?lang=en").text)
+    assert other.xpath(f"//main//ul//a[@href='/articles/{original}']")
+    assert not other.xpath("//div[contains(@class, 'notice')]")
+
+
+def test_a_link_stays_while_its_target_is_not_held(archive: pages.Site) -> None:
+    correction = pages.enter(archive, erratum())
+    page = archive.client.get(f"/articles/{correction}?lang=en").text
+    assert "not held here" in page
+    with archive.catalogue.reading() as rows:
+        (found,) = links.pointing_at(rows, "10.5555/asil.1", limit=10)
+    assert (found.article_id, found.type) == (correction, "corrected-article")
+
+
+def test_a_new_version_that_points_elsewhere_takes_the_old_link_away(archive: pages.Site) -> None:
+    pages.enter(archive, erratum())
+    elsewhere = Related("corrected-article", "10.5555/baska", "doi")
+    pages.enter(archive, erratum(related=(elsewhere,)), version=2)
+    with archive.catalogue.reading() as rows:
+        assert links.pointing_at(rows, "10.5555/asil.1", limit=10) == []
+        assert len(links.pointing_at(rows, "10.5555/Baska", limit=10)) == 1
+
+
+def test_what_is_no_doi_or_the_article_itself_is_no_link(archive: pages.Site) -> None:
+    own = Related("corrected-article", "10.5555/Duzeltme.1", "doi")
+    pmid = Related("corrected-article", "12345678", "pmid")
+    pages.enter(archive, erratum(related=(own, pmid)))
+    with archive.catalogue.reading() as rows:
+        assert links.pointing_at(rows, "10.5555/duzeltme.1", limit=10) == []
+        assert links.pointing_at(rows, None, limit=10) == []
