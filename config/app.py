@@ -24,6 +24,7 @@ import repository
 import repository.access.web
 import repository.web
 from config import languages
+from ingest.web.desk import Desk
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
 from repository.access.web.sessions import Door
@@ -170,7 +171,9 @@ def _blueprints(rooms: Rooms, door: Door) -> tuple[Blueprint, ...]:
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
         fixity.web.blueprint(fixity.web.Dashboard(rooms.catalogue, promise, rooms.places)),
-        ingest.web.blueprint(ingest.web.Desk(rooms.catalogue, rooms.home, rooms.agent, rooms.time_zone)),
+        ingest.web.blueprint(
+            Desk(rooms.catalogue, rooms.home, rooms.agent, rooms.time_zone, rooms.archive, rooms.admin_email)
+        ),
         lay(Blueprint("signs", __name__), rooms, signs),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pages
 import pytest
+from lxml import html
 
 from ingest import completeness as lists
 from ingest.letters import Claim, letter, missing_csv
@@ -120,3 +121,20 @@ def test_no_cell_of_the_list_runs_in_a_spreadsheet() -> None:
     ((head, *_), row) = list(csv.reader(io.StringIO(missing_csv(lines))))
     assert head == "doi"
     assert row[5].startswith("'=cmd")
+
+
+def test_the_pages_show_the_grid_the_gaps_and_the_letter(archive: pages.Site, tmp_path: Path) -> None:
+    pages.enter(archive, pages.record(1))
+    load(archive, written(tmp_path, "d.csv", "doi,volume,issue\n10.5555/ornek.1,12,3\n10.5555/ornek.2,12,3\n"), ISSN)
+    browser = archive.staff_client()
+    listed = html.fromstring(browser.get("/staff/completeness?lang=en").text)
+    assert listed.xpath("//tbody//th/a/@href") == [f"/staff/completeness/{ISSN}"]
+    page = html.fromstring(browser.get(f"/staff/completeness/{ISSN}?lang=en").text)
+    assert "1 of 2 missing" in page.text_content()
+    assert page.xpath("//tbody//code/text()") == ["10.5555/ornek.2"]
+    letter_text = browser.get(f"/staff/completeness/{ISSN}/letter/tr")
+    assert (letter_text.mimetype, "Cilt 12, Sayı 3" in letter_text.text) == ("text/plain", True)
+    rows = list(csv.DictReader(io.StringIO(browser.get(f"/staff/completeness/{ISSN}?format=csv").text)))
+    assert [row["doi"] for row in rows] == ["10.5555/ornek.2"]
+    assert browser.get("/staff/completeness/2149-2263").status_code == 404
+    assert browser.get(f"/staff/completeness/{ISSN}/letter/de").status_code == 404

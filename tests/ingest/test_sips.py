@@ -310,7 +310,7 @@ def test_an_xml_that_cannot_be_read_is_refused_alone(delivering: Delivering) -> 
 
 
 def test_a_format_that_is_not_read_is_named(delivering: Delivering) -> None:
-    result = delivering({"b.xml": b'<doi_batch xmlns="http://www.crossref.org/schema/5.3.0"/>', "b.pdf": PDF})
+    result = delivering({"b.xml": b"<article><pubfm/><fm/></article>", "b.pdf": PDF})
     assert result.codes("b.xml") == ["FORMAT_NOT_READ"]
     assert result.pdfs == {"b.xml": ["b.pdf"]}
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -18,8 +16,10 @@ from werkzeug.exceptions import BadRequest, NotFound
 from ingest import quarantine
 from ingest.findings import CODES
 from ingest.receipts import Receipt
+from ingest.web import completeness
+from ingest.web.desk import Desk
 from repository.access.web.guard import Route, Who, lay, member
-from repository.catalogue import Catalogue, browse, deliveries, intake, tallies, titles
+from repository.catalogue import browse, deliveries, intake, tallies, titles
 from repository.catalogue.browse import DeliveryLine
 from repository.errors import UsageError
 from repository.models import Delivery, Publisher
@@ -30,16 +30,6 @@ from repository.web.tables import csv_answer
 A_PAGE = 50
 A_QUEUE = 30
 COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_at", "bytes", "attempts")
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the pages of the door are given."""
-
-    catalogue: Catalogue
-    home: Path
-    agent: str
-    time_zone: str
 
 
 def console(desk: Desk) -> ResponseReturnValue:
@@ -187,12 +177,15 @@ def remedy(found: Finding) -> str:
 def blueprint(desk: Desk) -> Blueprint:
     """The pages of the door, all of them for staff."""
     return lay(
-        Blueprint("ingest", __name__, template_folder="templates"),
+        Blueprint("ingest", __name__, template_folder="../templates"),
         desk,
         (
             Route("/staff/ingest", console, Who.STAFF),
             Route("/staff/deliveries", deliveries_listed, Who.STAFF),
             Route("/staff/deliveries/decide", decide, Who.STAFF, ("POST",)),
+            Route("/staff/completeness", completeness.titles_expected, Who.STAFF),
+            Route("/staff/completeness/<issn:issn>", completeness.title, Who.STAFF),
+            Route("/staff/completeness/<issn:issn>/letter/<language>", completeness.claim_letter, Who.STAFF),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
         ),
