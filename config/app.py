@@ -172,7 +172,18 @@ def _blueprints(rooms: Rooms, door: Door) -> tuple[Blueprint, ...]:
         repository.access.web.blueprint(door),
         fixity.web.blueprint(fixity.web.Dashboard(rooms.catalogue, promise, rooms.places)),
         ingest.web.blueprint(
-            Desk(rooms.catalogue, rooms.home, rooms.agent, rooms.time_zone, rooms.archive, rooms.admin_email)
+            Desk(
+                rooms.catalogue,
+                rooms.home,
+                rooms.agent,
+                rooms.time_zone,
+                rooms.archive,
+                rooms.admin_email,
+                rooms.base_url.rstrip("/"),
+                rooms.repository_identifier,
+                rooms.secret_key,
+                len(rooms.places),
+            )
         ),
         lay(Blueprint("signs", __name__), rooms, signs),
     )

@@ -31,6 +31,7 @@ _COMMANDS = {
     "delivery": "deliveries",
     "feed": "feeds",
     "completeness": "complete",
+    "receipt": "receipts",
     "audit": "watching",
     "status": "holdings",
     "article": "holdings",

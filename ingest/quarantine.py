@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from ingest import receipts
 from ingest.findings import RELEASABLE, finding
-from ingest.receipts import Receipt
 from repository.catalogue import Catalogue, decisions, deliveries, testimony
 from repository.errors import UsageError
 from repository.models import Delivery
@@ -89,17 +88,11 @@ def reject(person: Person, identifier: str, reason: str) -> None:
         delivery = _open(session, identifier, Verdict.REJECT)
         found = [*map(Finding.from_json, delivery.findings), finding("REJECTED", detail=reason)]
         lines = list(deliveries.lines_of(session, identifier))
-        receipt = Receipt(
-            delivery_id=identifier,
-            publisher=deliveries.publisher_of(session, delivery).name,
-            file_names=tuple(delivery.file_names),
-            sha256=delivery.sha256,
-            bytes=delivery.bytes,
-            accepted_on=delivery.accepted_on,
+        receipt = replace(
+            receipts.of_delivery(session, identifier),
             finished_at=at,
             state=DeliveryState.REFUSED,
             findings=tuple(found),
-            articles=tuple(lines),
         )
     receipts.write(person.home, receipt)
     with person.catalogue.writing() as session:

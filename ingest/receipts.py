@@ -8,15 +8,18 @@ findings, and the moments from which harvesters were told.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from repository.catalogue import deliveries, holdings
 from repository.catalogue.deliveries import ArticleLine
 from repository.storage.durable import write_text
-from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, as_utc_text
+from repository.vocabulary import ArticleOutcome, CopyState, DeliveryState, Finding, as_utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,58 @@ class Receipt:
                 for line in data["articles"]
             ),
         )
+
+
+def of_delivery(session: Session, delivery_id: str) -> Receipt:
+    """The receipt as the catalogue knows it. Raises UsageError when there is no such delivery."""
+    delivery = deliveries.known(session, delivery_id)
+    return Receipt(
+        delivery_id=delivery.id,
+        publisher=deliveries.publisher_of(session, delivery).name,
+        file_names=tuple(delivery.file_names),
+        sha256=delivery.sha256,
+        bytes=delivery.bytes,
+        accepted_on=delivery.accepted_on,
+        finished_at=delivery.finished_at,
+        state=DeliveryState(delivery.state),
+        findings=tuple(map(Finding.from_json, delivery.findings)),
+        articles=tuple(deliveries.lines_of(session, delivery_id)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the archive states of one delivery at one moment, to be signed."""
+
+    receipt: Receipt
+    document: dict[str, Any]
+    safe: bool
+    """True when every article is preserved and read back from every store: the publisher may delete its own copy."""
+    copies: int
+    """Of how many copies that is said; nought where it is not."""
+
+
+def statement(session: Session, receipt: Receipt, archive: Mapping[str, str], stores: int, at: datetime) -> Statement:
+    """The receipt with where each article is kept now. ``archive``: its name, identifier and address; ``stores``: how
+    many there are, each of which must hold an intact copy before anything is called safe.
+    """
+    wanted = [(line.article_id, line.version) for line in receipt.articles if line.article_id and line.version]
+    kept = holdings.kept_bags(session, wanted)
+    document = receipt.as_json()
+    everywhere = bool(receipt.articles) and receipt.state is DeliveryState.ACCEPTED
+    for line in document["articles"]:
+        bag = kept.get((line["id"], line["version"]))
+        line["seal"] = bag.seal if bag else None
+        line["bytes"] = bag.bytes if bag else None
+        line["copies"] = [
+            {"store": copy.store, "state": copy.state, "read_back": as_utc_text(copy.at) if copy.at else None}
+            for copy in (bag.copies if bag else ())
+        ]
+        whole = [copy for copy in line["copies"] if copy["state"] == CopyState.INTACT and copy["read_back"]]
+        everywhere = everywhere and len(whole) >= stores
+    document = {"archive": dict(archive), "issued_at": as_utc_text(at), **document}
+    document["may_delete_local_copy"] = everywhere
+    return Statement(receipt, document, everywhere, stores if everywhere else 0)
 
 
 def write(home: Path, receipt: Receipt) -> Path:

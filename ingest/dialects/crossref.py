@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
@@ -41,11 +43,20 @@ _NOTICES = {
 def read(root: etree._Element, path: str) -> tuple[Described, ...]:
     """Every article of the file; books, proceedings and databases, which the same schema describes, are none."""
     registrant = plain(child(root, "head", "registrant"))
-    return tuple(
+    found = [
         _described(article, journal, registrant, path)
         for journal in descendants(root, "journal")
         for article in children(journal, "journal_article")
-    )
+    ]
+    return tuple(_without_shared_names(found))
+
+
+def _without_shared_names(found: list[Described]) -> Iterator[Described]:
+    """A base name that several resources end in (``paper.pdf``) says nothing of whose file it is: the DOI must."""
+    sharing = Counter(machine_lower(name) for one in found for name in one.pdf_names)
+    for one in found:
+        own = tuple(name for name in one.pdf_names if sharing[machine_lower(name)] == 1)
+        yield one if own == one.pdf_names else replace(one, pdf_names=own)
 
 
 def _described(article: etree._Element, journal: etree._Element, registrant: str | None, path: str) -> Described:

@@ -15,6 +15,7 @@ from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Author, Related
 
 _BRACKETED = re.compile(r"\[(.*?)\.?\]\.?", re.DOTALL)
+_LETTERS_AND_NUMBER = re.compile(r"(\D*)(\d+)")
 _SPAN = re.compile(r"([^\s,;-]+)\s*[-\u2010-\u2015]\s*([^\s,;-]+)")
 _OBJECTS = {
     "erratum": "corrected-article",
@@ -166,7 +167,7 @@ def _date(node: etree._Element) -> str | None:
 
 
 def _span(pagination: etree._Element | None) -> tuple[str | None, str | None]:
-    """First and last page; of ``1865-76`` the last is 1876."""
+    """First and last page; of ``1865-76`` the last is 1876, of ``S123-9`` S129."""
     first = plain(child(pagination, "StartPage"))
     last = plain(child(pagination, "EndPage"))
     written = plain(child(pagination, "MedlinePgn"))
@@ -176,8 +177,9 @@ def _span(pagination: etree._Element | None) -> tuple[str | None, str | None]:
         last = last or span[2]
     elif written and not first:
         first = written
-    if first and last and len(last) < len(first) and first.isdecimal() and last.isdecimal():
-        last = first[: len(first) - len(last)] + last
+    number = _LETTERS_AND_NUMBER.fullmatch(first or "")
+    if number and last and last.isdecimal() and len(last) < len(number[2]):
+        last = number[1] + number[2][: len(number[2]) - len(last)] + last
     return words.page_of(first), words.page_of(last)
 
 
@@ -187,9 +189,10 @@ def _elocation(first: str | None, ids: dict[str, str]) -> str | None:
 
 
 def _ids(nodes: Iterator[etree._Element], kind: str) -> Iterator[tuple[str, str]]:
+    """Kind and text, but for those that the file itself calls wrong (``ValidYN``)."""
     for node in nodes:
         name, text = attribute(node, kind), plain(node)
-        if name and text:
+        if name and text and attribute(node, "ValidYN") != "N":
             yield machine_lower(name), text
 
 

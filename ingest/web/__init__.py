@@ -13,18 +13,17 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
-from ingest import quarantine
-from ingest.findings import CODES
-from ingest.receipts import Receipt
-from ingest.web import completeness
+from ingest import attestation, quarantine, receipts
+from ingest.web import completeness, proof
 from ingest.web.desk import Desk
+from ingest.web.words import remedy, what
 from repository.access.web.guard import Route, Who, lay, member
-from repository.catalogue import browse, deliveries, intake, tallies, titles
+from repository.catalogue import browse, decisions, deliveries, intake, tallies, titles
 from repository.catalogue.browse import DeliveryLine
 from repository.errors import UsageError
 from repository.models import Delivery, Publisher
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Verdict, utc_now
-from repository.web import language, paging
+from repository.web import paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 50
@@ -124,6 +123,7 @@ def receipt(desk: Desk, identifier: str) -> ResponseReturnValue:
         publisher = deliveries.publisher_of(rows, delivery).name
         listed = browse.delivery_articles(rows, identifier, after=after[0] if after else -1, limit=A_PAGE + 1)
         outcomes = browse.outcomes_of(rows, identifier)
+        decided = decisions.of(rows, identifier)
     shown, following = paging.page_of(listed, A_PAGE, lambda line: (line.position,))
     return render_template(
         "ingest/receipt.html",
@@ -137,41 +137,17 @@ def receipt(desk: Desk, identifier: str) -> ResponseReturnValue:
         begun=after is not None,
         what=what,
         remedy=remedy,
+        public=desk.public(url_for("ingest.page", word=attestation.token(desk.secret, identifier))),
+        decisions=decided,
     )
 
 
 def receipt_json(desk: Desk, identifier: str) -> ResponseReturnValue:
     """The receipt as the contract prints it."""
     with desk.catalogue.reading() as rows:
-        delivery = _delivery(rows, identifier)
-        whole = Receipt(
-            delivery_id=delivery.id,
-            publisher=deliveries.publisher_of(rows, delivery).name,
-            file_names=tuple(delivery.file_names),
-            sha256=delivery.sha256,
-            bytes=delivery.bytes,
-            accepted_on=delivery.accepted_on,
-            finished_at=delivery.finished_at,
-            state=DeliveryState(delivery.state),
-            findings=tuple(Finding.from_json(item) for item in delivery.findings),
-            articles=tuple(deliveries.lines_of(rows, identifier)),
-        )
+        _delivery(rows, identifier)
+        whole = receipts.of_delivery(rows, identifier)
     return jsonify(whole.as_json())
-
-
-def what(found: Finding) -> str:
-    """What was found, in the reader's language; what this version does not know is said as it was written down."""
-    said = _filled(CODES[found.code].message, found) if found.code in CODES else None
-    if said is None:
-        return found.message
-    detail = found.params.get("detail")
-    return f"{said}: {detail}" if detail else said + "."
-
-
-def remedy(found: Finding) -> str:
-    """What to do about it, in the reader's language; else as it was written down."""
-    said = _filled(CODES[found.code].remedy, found) if found.code in CODES else None
-    return found.remedy if said is None else said
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -188,15 +164,11 @@ def blueprint(desk: Desk) -> Blueprint:
             Route("/staff/completeness/<issn:issn>/letter/<language>", completeness.claim_letter, Who.STAFF),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
+            Route("/receipts/<word>", proof.page),
+            Route("/receipts/<word>.json", proof.document),
+            Route("/.well-known/mahfuz-keys.json", proof.keys),
         ),
     )
-
-
-def _filled(sentence: str, found: Finding) -> str | None:
-    try:
-        return language.gettext(sentence).format_map(found.params)
-    except KeyError:  # written down by another version, which knew other parameters
-        return None
 
 
 def _delivery(rows: Session, identifier: str) -> Delivery:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from repository.catalogue import Catalogue
 
@@ -19,3 +20,17 @@ class Desk:
     archive: str
     """The archive's name, as letters give it."""
     email: str
+    base_url: str
+    identifier: str
+    """The archive's namespace in OAI identifiers, which names it for ever."""
+    secret: bytes
+    stores: int
+    """How many stores there are, each of which keeps a copy."""
+
+    def public(self, address: str) -> str:
+        """An address of ours as the world reaches it."""
+        return self.base_url + address[len(urlsplit(self.base_url).path) :]
+
+    def named(self) -> dict[str, str]:
+        """Who the archive is, as its signed documents say it."""
+        return {"name": self.archive, "identifier": self.identifier, "base_url": self.base_url}

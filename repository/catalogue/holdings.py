@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import changes, copies, identity, links, shelves, tallies, testimony, titles
-from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
+from repository.models import Aip, Article, ArticleWord, Copy, File, Publisher, Title
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import (
     ArticleRecord,
@@ -213,6 +213,43 @@ def article_json(session: Session, article: Article) -> dict[str, Any]:
         "datestamp": as_utc_text(article.datestamp),
         "versions": versions,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCopy:
+    """One copy: its store, what is known of it, and when it was last read to the end."""
+
+    store: str
+    state: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBag:
+    """One version of an article as it is kept now."""
+
+    seal: str
+    bytes: int
+    copies: tuple[KeptCopy, ...]
+
+
+def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], KeptBag]:
+    """The bags of these ``(article id, version)``, with their copies; one query for each five hundred."""
+    found: dict[tuple[str, int], KeptBag] = {}
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        rows = session.execute(
+            select(Aip, Copy)
+            .join(Copy, Copy.aip_id == Aip.id)
+            .where(tuple_(Aip.article_id, Aip.version).in_(part))
+            .order_by(Aip.id, Copy.store)
+        )
+        for aip, copy in rows:
+            key = (aip.article_id, aip.version)
+            known = found.get(key) or KeptBag(aip.seal, aip.bytes, ())
+            one = KeptCopy(copy.store, copies.shown_state(copy), copy.verified_at)
+            found[key] = replace(known, copies=(*known.copies, one))
+    return found
 
 
 def aips_of(session: Session, article_id: str) -> Sequence[Aip]:

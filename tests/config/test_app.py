@@ -29,6 +29,8 @@ EVERYONE = {
     "/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>",
     "/articles/<hex32:identifier>", "/articles/<hex32:identifier>.json",
     "/articles/<hex32:identifier>/files/<payload:path>", "/doi/<payload:doi>", "/openurl", "/ServeContent",
+
+    "/receipts/<word>", "/receipts/<word>.json", "/.well-known/mahfuz-keys.json",
     "/staff/sign-in", "/healthz", "/readyz", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
@@ -40,7 +42,7 @@ STAFF = {
 }  # fmt: skip
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
-    "store": "main", "filename": "mahfuz.css", "language": "tr",
+    "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
 }  # fmt: skip
 
 

@@ -136,6 +136,17 @@ def test_only_a_resource_that_is_named_so_is_the_pdf() -> None:
     assert one.pdf_names == ("makale 7.PDF",)
 
 
+def test_a_name_that_several_resources_share_is_no_ones_pdf() -> None:
+    """Else the article whose PDF was not delivered takes the other's ``paper.pdf``."""
+    one, two = crossref(
+        "<journal_article><titles><title>Bir</title></titles><doi_data><doi>10.5555/1</doi>"
+        "<resource>https://example.org/10.5555/1/paper.pdf</resource></doi_data></journal_article>"
+        "<journal_article><titles><title>İki</title></titles><doi_data><doi>10.5555/2</doi>"
+        "<resource>https://example.org/10.5555/2/Paper.PDF</resource></doi_data></journal_article>"
+    )
+    assert (one.pdf_names, two.pdf_names) == ((), ())
+
+
 def test_a_book_is_no_article() -> None:
     text = (
         '<doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><body><book><book_metadata/></book></body></doi_batch>'
@@ -183,3 +194,21 @@ def test_abbreviated_pages_and_medline_dates_are_read() -> None:
     assert one.record.published == {"PubDate": "1998"}
     assert one.record.related == (Related("retracted-article", "5", "pmid"),)
     assert one.record.other_ids["pmid"] == "7"
+
+
+def test_of_pages_with_a_letter_the_last_has_it_too() -> None:
+    text = (
+        "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><ArticleTitle>T.</ArticleTitle>"
+        "<Pagination><MedlinePgn>S123-9</MedlinePgn></Pagination></Article></MedlineCitation></PubmedArticle>"
+        "</PubmedArticleSet>"
+    )
+    (one,) = describe(text.encode(), "export.xml").articles
+    assert (one.record.first_page, one.record.last_page) == ("S123", "S129")
+
+
+def test_a_doi_that_the_file_calls_wrong_is_not_taken() -> None:
+    record = pubmed(
+        '<ArticleTitle>T</ArticleTitle><ELocationID EIdType="doi" ValidYN="N">10.5555/yanlis</ELocationID>'
+        '<ArticleIdList><ArticleId IdType="doi">10.5555/dogru</ArticleId></ArticleIdList>'
+    ).record
+    assert record.doi == "10.5555/dogru"

@@ -12,7 +12,7 @@ import pytest
 from lxml import html
 
 from ingest.findings import CODES, finding
-from ingest.web import remedy, what
+from ingest.web.words import remedy, what
 from repository.catalogue import deliveries
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Level
 
