@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-import urllib3
 from lxml import etree, html
 
+from ingest.feeds.host import Host
 from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, append, hidden
 
-_SECONDS = urllib3.Timeout(connect=30, read=60)
 _INDEX_BYTES = 16 << 20
 _MOST_FILES = 100_000
 _DEEPEST = 8
@@ -36,31 +32,15 @@ class HttpsSource:
         self._feed = feed
         self._url = url if url.endswith("/") else f"{url}/"
         parts = urlsplit(self._url)
-        self._host, self._port, self._root = parts.hostname or "", parts.port or 443, parts.path
-        self._headers = {"Accept-Encoding": "identity", "User-Agent": "mahfuz"}
-        if user is not None:
-            self._headers |= urllib3.make_headers(basic_auth=f"{user}:{password or ''}")
-        self._ca_file = ca_file
-        self._pool: Any = None
+        self._root = parts.path
+        self._host = Host(feed, self._url, user=user, password=password, ca_file=ca_file)
 
     def __enter__(self) -> Self:
-        self._refuse_inward_names()
-        try:
-            self._pool = urllib3.HTTPSConnectionPool(
-                self._host,
-                self._port,
-                timeout=_SECONDS,
-                retries=False,
-                cert_reqs="CERT_REQUIRED",
-                ca_certs=str(self._ca_file) if self._ca_file else None,
-            )
-        except OSError as error:
-            raise FeedFailed(self._feed, f"{self._ca_file}: {error}") from error
+        self._host.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.close()
+        self._host.__exit__()
 
     def listing(self) -> Iterator[Offered]:
         """Every file below the address; each is asked once for its length and version. Raises FeedFailed."""
@@ -89,7 +69,7 @@ class HttpsSource:
         if have and have == offered.bytes:
             return
         wanted = {"Range": f"bytes={have}-"} if have else {}
-        with self._asked("GET", offered.name, wanted) as answer:
+        with self._host.asked("GET", self._root + quote(offered.name), wanted) as answer:
             if answer.status not in {200, 206}:
                 raise NotAsListed(f"answered {answer.status}")
             if _version(answer.headers, answer.status) != offered.version:
@@ -105,7 +85,7 @@ class HttpsSource:
         """Nothing can be moved on a web server; the settings say keep."""
 
     def _links(self, below: str) -> Iterator[str]:
-        with self._asked("GET", below, {}) as answer:
+        with self._host.asked("GET", self._root + quote(below)) as answer:
             if answer.status != 200:
                 raise FeedFailed(self._feed, f"{self._url}{below} was answered {answer.status} and not 200")
             content = answer.read(_INDEX_BYTES + 1)
@@ -127,7 +107,7 @@ class HttpsSource:
                 found = urlsplit(urljoin(here, str(link)))
             except ValueError:
                 continue
-            ours = (found.scheme, found.hostname, found.port or 443) == ("https", self._host, self._port)
+            ours = (found.scheme, found.hostname, found.port or 443) == ("https", self._host.name, self._host.port)
             if ours and not found.query and found.path.startswith(self._root) and found.path != self._root:
                 yield unquote(found.path.removeprefix(self._root))
 
@@ -142,48 +122,12 @@ class HttpsSource:
             raise FeedFailed(self._feed, f"{self._url}{below}: a JSON index is a list of names") from error
 
     def _looked_at(self, offered: Offered) -> Offered:
-        with self._asked("HEAD", offered.name, {}) as answer:
+        with self._host.asked("HEAD", self._root + quote(offered.name)) as answer:
             if answer.status != 200:
                 raise FeedFailed(self._feed, f"{offered.name} was answered {answer.status} and not 200")
             length, told = answer.headers.get("Content-Length", ""), answer.headers.get("Last-Modified")
             version = _version(answer.headers, answer.status)
         return Offered(offered.name, int(length) if length.isdigit() else None, _moment(told), version)
-
-    @contextmanager
-    def _asked(self, method: str, name: str, headers: dict[str, str]) -> Iterator[Any]:
-        try:
-            answer = self._pool.request(
-                method,
-                self._root + quote(name),
-                headers=self._headers | headers,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            try:
-                yield answer
-            finally:
-                answer.close()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise FeedFailed(self._feed, f"{self._host}: {' '.join(str(error).split())}") from error
-
-    def _refuse_inward_names(self) -> None:
-        """A public name that leads into our own network is not asked: only who configures such an address means it."""
-        try:
-            ipaddress.ip_address(self._host)
-        except ValueError:
-            pass
-        else:
-            return
-        if self._host == "localhost":
-            return
-        try:
-            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise FeedFailed(self._feed, f"{self._host} is not known: {error}") from error
-        inward = [str(one[4][0]) for one in found if not ipaddress.ip_address(str(one[4][0]).split("%")[0]).is_global]
-        if inward:
-            raise FeedFailed(self._feed, f"{self._host} leads to the private address {inward[0]}; give the address")
 
 
 def _version(headers: Any, status: int) -> str:

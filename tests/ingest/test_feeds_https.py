@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 import trustme
 
-from ingest.feeds import Feed, bring
+from ingest.feeds import Feed, FeedFailed, bring
+from ingest.feeds.host import Host
 from ingest.feeds.https import HttpsSource
 from ingest.inbox import Arrived
 from repository.catalogue import Catalogue, feeds, schema
@@ -198,4 +200,27 @@ def test_a_name_that_leads_into_our_own_network_is_refused(
     arrived, problem = look(web, catalogue, tmp_path, url=with_name)
     assert arrived == []
     assert "private address" in (problem or "") or "not known" in (problem or "")
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_name_that_leads_inward_the_second_time_is_told_nothing(
+    web: WebServer, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name server first names an outward address, and then, for the connection, one of ours."""
+    real, answers = socket.getaddrinfo, iter(["93.184.216.34", "127.0.0.1"])
+    given: list[str] = []
+
+    def names(host: str, *more: Any, **named: Any) -> Any:
+        given.append(next(answers))
+        return real(given[-1], *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", names)
+    with (
+        Host("ornek", f"{scheme}://dergi.example.org:{web.port}/") as host,
+        pytest.raises(FeedFailed, match=r"private address 127\.0\.0\.1"),
+        host.asked("GET", "/out/issue.zip"),
+    ):
+        pytest.fail("it was asked")
+    assert given == ["93.184.216.34", "127.0.0.1"], "the fault happened"
     assert web.asked == []
