@@ -32,6 +32,7 @@ _COMMANDS = {
     "feed": "feeds",
     "completeness": "complete",
     "receipt": "receipts",
+    "digest": "letters",
     "audit": "watching",
     "status": "holdings",
     "article": "holdings",

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from config.feed_settings import FeedSettings
+from config.mail_settings import MailSettings
 from repository.errors import UsageError
 from repository.turkish import machine_lower
 
@@ -36,6 +37,11 @@ _EXAMPLES = {
     "archive.base_url": 'base_url = "https://mahfuz.example.org"',
     "ingest.clamd": 'clamd = "unix:/run/clamav/clamd.ctl"',
     "policy.fixity_days": "fixity_days = 90",
+    "mail": (
+        '[mail]\nserver = "smtp.example.org"\nuser = "arsiv"\npassword_file = "/etc/mahfuz/smtp.key"\n'
+        'from = "arsiv@example.org"\n\n[[mail.publishers]]\nname = "Örnek Yayınevi"\n'
+        'recipients = ["teslim@yayinevi.example.org"]\nlanguage = "tr"'
+    ),
 }
 
 
@@ -184,6 +190,7 @@ class Settings(Section):
     ingest: IngestSettings
     oai: OaiSettings
     access: AccessSettings
+    mail: MailSettings
     log: LogSettings
 
     @model_validator(mode="after")
@@ -219,7 +226,7 @@ class Loaded:
 
     def shown(self) -> Iterator[tuple[str, Any, str]]:
         """``(key, value, origin)`` of every setting in order; secrets are masked."""
-        for key, value in _flat(self.settings.model_dump(mode="json")):
+        for key, value in _flat(self.settings.model_dump(mode="json", by_alias=True)):
             yield key, value, self.origins.get(key) or self.origins.get(key.split(".")[0], "default")
 
 

@@ -13,11 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from config import feeding
+from config import feeding, languages
 from config.embedded import embedded_s3
 from config.settings import Settings, StoreSettings
 from fixity.watch import Watch
+from ingest.digests import Addressee, Post
 from ingest.feeds import Feed
 from ingest.pipeline import Door
 from ingest.rebuild import Rebuilding
@@ -25,6 +27,7 @@ from ingest.unpack import Limits
 from ingest.virus import Clamd
 from repository.catalogue import Catalogue, copies, schema
 from repository.errors import StoreUnavailable, UsageError
+from repository.mail import MailServer
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
@@ -106,6 +109,37 @@ class Archive:
             deep_days=self.settings.policy.deep_fixity_days,
             quarantine=self.home / "quarantine",
             agent=AGENT,
+            clock=utc_now,
+        )
+
+    def mail_server(self) -> MailServer | None:
+        """The server that takes our letters, None where there is none. Raises UsageError for an unreadable secret."""
+        mail = self.settings.mail
+        if not mail.server:
+            return None
+        return MailServer(mail.server, mail.port_used, mail.security, mail.user, mail.secret(), mail.ca_file)
+
+    def post(self) -> Post | None:
+        """What digests are sent with, None where there is no mail server or no publisher is written to."""
+        server, mail, who = self.mail_server(), self.settings.mail, self.settings.archive
+        if server is None or not mail.publishers:
+            return None
+        return Post(
+            catalogue=self.catalogue,
+            server=server,
+            sender=mail.sender,
+            copies_to=tuple(mail.recipients),
+            addressees={
+                " ".join(one.name.split()): Addressee(tuple(one.recipients), one.language) for one in mail.publishers
+            },
+            at=mail.at,
+            zone=ZoneInfo(who.time_zone),
+            archive=who.name,
+            email=who.admin_email,
+            base_url=who.base_url,
+            identifier=who.repository_identifier,
+            secret=secret_key(self.home),
+            texts={code: texts.gettext for code, texts in languages.load(("tr", "en")).items()},
             clock=utc_now,
         )
 

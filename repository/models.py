@@ -200,6 +200,7 @@ class Delivery(Table):
         Index(None, "state", "accepted_on", "id"),
         Index(None, "accepted_on", "id"),
         Index(None, "publisher_id", "accepted_on", "id"),
+        Index(None, "publisher_id", "finished_at", "id"),
     )
 
 
@@ -248,6 +249,32 @@ class DeliveryArticle(Table):
     datestamp: Mapped[datetime | None]
     """The moment from which harvesters are told of this version."""
     findings: Mapped[list[dict[str, Any]]]
+
+
+class Digest(Table):
+    """One letter that tells a publisher what became of its deliveries, from one midnight to another."""
+
+    __tablename__ = "digest"
+
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"), primary_key=True)
+    until: Mapped[datetime] = mapped_column(primary_key=True)
+    """The midnight to which it tells; the next one begins there, so that nothing is told twice or by none."""
+    since: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    """vocabulary.DigestState"""
+    told: Mapped[list[str]] = mapped_column(JSON)
+    """The addresses for which the mail server has taken it."""
+    made_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_try: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
+    """What stood in the way at the last attempt."""
+    lease: Mapped[str | None] = mapped_column(String(32))
+    """Who is sending it at this moment, so that no second process does."""
+    lease_until: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "state", "publisher_id", "until"),)
 
 
 class Article(Table):

@@ -118,6 +118,19 @@ class Verdict(StrEnum):
     REJECT = "reject"
 
 
+class DigestState(StrEnum):
+    """Where the letter stands that tells a publisher of its deliveries.
+
+    EMPTY: there was nothing to tell. WAITING: the mail server has not taken it yet. SENT: it has, for every
+    recipient. REFUSED: the mail server will not, and a person has to mend an address or the settings.
+    """
+
+    EMPTY = "empty"
+    WAITING = "waiting"
+    SENT = "sent"
+    REFUSED = "refused"
+
+
 class ArticleOutcome(StrEnum):
     """What became of one article of a delivery."""
 

@@ -31,7 +31,7 @@ from config.schedule import Job, clock_lock, run_clock
 from config.settings import Settings
 from fixity.rounds import run_round
 from fixity.watch import Scope
-from ingest import inbox, pipeline
+from ingest import digests, inbox, pipeline
 from repository.access import staff as accounts
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -39,6 +39,8 @@ from repository.vocabulary import utc_now
 log = structlog.get_logger(__name__)
 
 FIRST_LOGIN = "admin"
+DIGEST_TICK_SECONDS = 60
+"""How often the clock looks whether a digest is due."""
 _PARTS = ("serve", "clock", "worker")
 _READY_SECONDS = 60
 
@@ -91,7 +93,7 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.command()
 @click.pass_obj
 def clock(asked: Asked) -> None:
-    """Look again and again for copies that are due, and have them read. One clock runs; a second one waits."""
+    """Have copies read when they are due, and publishers told by mail. One clock runs; a second one waits."""
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
         stop = threading.Event()
@@ -103,6 +105,9 @@ def clock(asked: Asked) -> None:
                 log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
 
         jobs = [Job("fixity", archive.settings.policy.fixity_tick_seconds, look)]
+        post = archive.post()
+        if post is not None:
+            jobs.append(Job("digests", DIGEST_TICK_SECONDS, lambda: list(digests.send(post))))
         run_clock(jobs, lock=clock_lock(archive.catalogue, archive.home), stop=stop)
 
 

@@ -15,14 +15,16 @@ from sqlalchemy import text
 
 from config import wiring
 from config.commands.answers import Asked, answer, as_json
-from repository.catalogue import Catalogue, schema
+from repository import mail
+from repository.catalogue import Catalogue, digests, schema
 from repository.errors import Doubt, MahfuzError
 from repository.storage.capabilities import probe
-from repository.vocabulary import utc_now
+from repository.vocabulary import DigestState, utc_now
 
 _LEAST_FREE = 0.05
 _OLDEST_SIGNATURES_DAYS = 7
 _SCANNER = "virus scanner"
+_MAIL = "mail"
 _WAL_RESET_FIXED = (3, 51, 3)
 
 
@@ -69,10 +71,11 @@ def init(asked: Asked, json_wanted: bool) -> None:
 @as_json
 @click.pass_obj
 def doctor(asked: Asked, json_wanted: bool) -> None:
-    """Look at the database, at each store by trying it, at the disk and the virus scanner; say what to do."""
+    """Look at the database, at each store by trying it, at the disk, the virus scanner and mail; say what to do."""
     settings = asked.settings()
     with wiring.opened(settings) as archive:
         lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive), _virus_scanner(archive)]
+        lines += [_mail(archive), *_digests(archive.catalogue)]
     status = 3 if any(line.verdict is Verdict.DOUBT for line in lines) else 0
     status = 1 if any(line.verdict is Verdict.BAD for line in lines) else status
     data = {"healthy": status == 0, "lines": [asdict(line) for line in lines]}
@@ -160,6 +163,36 @@ def _virus_scanner(archive: wiring.Archive) -> Line:
     if days > _OLDEST_SIGNATURES_DAYS:
         return Line(_SCANNER, Verdict.BAD, f"{found}, age in days: {days}", "run freshclam, and let it run every day")
     return Line(_SCANNER, Verdict.GOOD, f"{found}, age in days: {days}")
+
+
+def _mail(archive: wiring.Archive) -> Line:
+    server = archive.mail_server()
+    if server is None:
+        return Line(_MAIL, Verdict.NOTE, "none: publishers hear nothing by mail", "set mail.server")
+    try:
+        return Line(_MAIL, Verdict.GOOD, mail.look(server))
+    except mail.MailUnavailable as error:
+        return Line(_MAIL, Verdict.DOUBT, str(error), "start the mail server, or mend [mail]")
+    except mail.MailRefused as error:
+        return Line(_MAIL, Verdict.BAD, str(error), "mend [mail]")
+
+
+def _digests(catalogue: Catalogue) -> Iterator[Line]:
+    """Letters that the mail server has not taken."""
+    try:
+        if schema.revision_of(catalogue) != schema.head():
+            return  # told already
+        with catalogue.reading() as session:
+            found = digests.waiting(session)
+    except Doubt:
+        return  # told already
+    for state, verdict, remedy in (
+        (DigestState.WAITING, Verdict.DOUBT, "they go on by themselves when the mail server takes them"),
+        (DigestState.REFUSED, Verdict.BAD, "mend the address or [mail], then run `mahfuz digest send`"),
+    ):
+        if state in found:
+            number, since, problem = found[state]
+            yield Line(f"digests {state}", verdict, f"{number}, the first since {since:%Y-%m-%d}: {problem}", remedy)
 
 
 def _say(console: Console, lines: list[Line]) -> None:
