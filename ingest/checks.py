@@ -19,8 +19,21 @@ _NO_ISSN = "0000-0000"
 _ISSN_FIELDS = ("issn_print", "issn_electronic", "issn_unspecified", "issn_l")
 _PREPRINT_SERVERS = {"arxiv", "biorxiv", "chemrxiv", "medrxiv", "preprints.org", "research square", "ssrn"}
 
-# Notices often have no PDF of their own: what they say stands in their XML.
-_NOTICES = {"addendum", "correction", "corrigendum", "erratum", "expression-of-concern", "retraction", "withdrawal"}
+# Notices often have no PDF of their own: what they say stands in their XML. The short ones are Elsevier's docsubtypes.
+_NOTICES = {
+    "addendum",
+    "correction",
+    "corrigendum",
+    "erratum",
+    "expression-of-concern",
+    "partial-retraction",
+    "retraction",
+    "withdrawal",
+    "add",
+    "err",
+    "rem",
+    "ret",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +138,7 @@ def check_pdf_present(context: ArticleContext) -> Iterator[Finding]:
         yield context.about("PDF_MISSING", "pdf", Level.WARNING, detail="the one of the earlier version stays")
     elif context.pdf_names:
         yield context.about("PDF_MISSING", "pdf", detail=", ".join(context.pdf_names))
-    elif machine_lower(context.record.article_type or "") in _NOTICES:
+    elif machine_lower(context.record.article_type or "").rpartition("/")[2] in _NOTICES:
         yield context.about("PDF_MISSING", "pdf", Level.WARNING)
     elif context.full_text:
         yield context.about("PDF_MISSING", "pdf", Level.WARNING, detail="the XML holds the full text")

@@ -10,7 +10,7 @@ import fcntl
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from ingest.sips import Sip, group
 from ingest.unpack import Delivered, Limits, unpack
 from ingest.virus import Clamd, checked_for_viruses
 from repository.bags import payload_digest
-from repository.catalogue import Catalogue, changes, decisions, deliveries, holdings, titles
+from repository.catalogue import Catalogue, changes, decisions, deliveries, holdings, links, titles
 from repository.catalogue.deliveries import ArticleLine
 from repository.catalogue.holdings import Entering, Held, Sealed
 from repository.catalogue.identity import resolved
@@ -41,6 +41,7 @@ from repository.preservation import Replication, preserve
 from repository.storage import Store
 from repository.turkish import machine_lower
 from repository.vocabulary import (
+    NOTICES,
     ArticleOutcome,
     ArticleRecord,
     DeliveryState,
@@ -267,7 +268,28 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
             for future in running:
                 future.cancel()
             raise
-    return sorted(lines, key=lambda line: line.position)
+    return sorted(_with_open_links(door.catalogue, checked, lines), key=lambda line: line.position)
+
+
+def _with_open_links(
+    catalogue: Catalogue, checked: Sequence[_Checked], lines: Iterable[ArticleLine]
+) -> Iterator[ArticleLine]:
+    """The lines, with a note where a notice was taken in and the article that it is about is not here yet.
+
+    Asked when all of the delivery is kept, and no part of the bag: it is true today only.
+    """
+    about = {
+        one.position: [each for each in one.sip.record.related if each.type in NOTICES and links.key(each)]
+        for one in checked
+        if one.sip.record is not None
+    }
+    with catalogue.reading() as session:
+        held = links.held(session, [each for pointers in about.values() for each in pointers])
+    for line in lines:
+        missing = [each for each in about.get(line.position, ()) if each not in held]
+        notes = [finding("RELATED_NOT_HELD", path=line.name, identifier=each.identifier) for each in missing]
+        taken = line.outcome is ArticleOutcome.ACCEPTED
+        yield replace(line, findings=(*line.findings, *notes)) if taken and notes else line
 
 
 def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor) -> ArticleLine | _Preserved:
@@ -278,6 +300,8 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
     for _ in range(_ROUNDS_FOR_A_VERSION):
         with door.catalogue.reading() as session:
             held = holdings.versions_of(session, one.identity)
+            # What came without its PDF says in its bag where the PDF is.
+            elsewhere = None if one.sip.pdfs else holdings.latest_pdfs(session, one.identity)
             same = next((each for each in held if each.payload_digest == digest), None)
             ours = same is not None and same.delivery_id == arrived.delivery_id
             told = changes.datestamp_of(session, one.identity, same.version) if same is not None and ours else None
@@ -286,7 +310,7 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
         version = held[0].version + 1 if held else 1
         path = staging / f"{one.identity}-v{version}.tar"
         try:
-            bag = seal(path, arrived, one.sip, one.identity, version, door.agent, one.findings)
+            bag = seal(path, arrived, one.sip, one.identity, version, door.agent, one.findings, elsewhere)
             replication = preserve(bag, door.stores, door.clock, pool)
             if replication.adopted:
                 files = files_of_adopted(path, one.identity, version, replication.files)
@@ -321,17 +345,22 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
         deliveries.kept(session, arrived.delivery_id, len(articles))
     late = _overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
     for one, first in zip(kept, told, strict=True):
-        datestamp = _announced_in_time(door.catalogue, one.identity, first) if late else first
+        datestamp = _announced_in_time(door.catalogue, one, first) if late else first
         lines.append(_line(one.checked, one.version, ours=True, datestamp=datestamp))
         log.info("preserved", article=one.identity, version=one.version, seal=one.replication.seal)
     return lines
 
 
-def _announced_in_time(catalogue: Catalogue, identity: str, datestamp: datetime) -> datetime:
-    """The article's datestamp, announced again while the clock had reached it before its commit was done."""
+def _announced_in_time(catalogue: Catalogue, one: _Preserved, datestamp: datetime) -> datetime:
+    """The article's datestamp, announced again while the clock had reached it before its commit was done.
+
+    An article of which it is a notice was announced with it, and is again.
+    """
+    assert one.checked.sip.record is not None
     while _overtaken(catalogue, datestamp):
         with catalogue.writing() as session:
-            again = changes.restamp(session, identity, datestamp)
+            about = links.told_of(session, {one.identity: one.checked.sip.record})
+            again = changes.restamp(session, one.identity, datestamp, about)
         if again is None:
             break  # a later change of the same article has been announced since
         datestamp = again

@@ -47,11 +47,13 @@ def premis_xml(
     notes: Sequence[str],
     identified: Identification | None = None,
     virus_check: str | None = None,
+    elsewhere: Sequence[str] = (),
 ) -> bytes:
     """The PREMIS document of a bag. ``day`` is ``YYYY-MM-DD``; ``notes`` are the warnings of its validation.
 
     ``identified`` names who told the files' formats; ``virus_check`` is what a virus scanner said of them,
-    None when there is no scanner.
+    None when there is no scanner. ``elsewhere`` are parts of the article in the bag of an earlier version,
+    ``{id}-v1/data/x.pdf``, that did not come again with this one (PREMIS 1.13).
     """
     root = etree.Element(f"{{{NAMESPACE}}}premis", nsmap={None: NAMESPACE, "xsi": _XSI})
     root.set("version", "3.0")
@@ -64,6 +66,10 @@ def premis_xml(
         related = _add(relationship, "relatedObjectIdentifier")
         _add(related, "relatedObjectIdentifierType", "path in bag")
         _add(related, "relatedObjectIdentifierValue", file.path)
+    for path in elsewhere:
+        related = _add(relationship, "relatedObjectIdentifier")
+        _add(related, "relatedObjectIdentifierType", "path in the bag of an earlier version")
+        _add(related, "relatedObjectIdentifierValue", _xml_legal(path))
     for file in files:
         _file(root, file)
     _event(root, name, 1, EventType.CAPTURE, day, agent, source, f"received from {source}")

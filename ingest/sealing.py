@@ -20,14 +20,22 @@ BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
 
 
 def seal(
-    target: Path, arrived: Arrived, sip: Sip, identity: str, version: int, agent: str, findings: Iterable[Finding]
+    target: Path,
+    arrived: Arrived,
+    sip: Sip,
+    identity: str,
+    version: int,
+    agent: str,
+    findings: Iterable[Finding],
+    elsewhere: tuple[int, Sequence[str]] | None = None,
 ) -> Bag:
     """Write the bag of this version of this article to ``target``.
 
     Nothing in it comes from the clock of the run: its day is that on which the delivery was accepted,
     so the same delivery gives the same bytes whenever and however often it is sealed with the same
-    signatures of formats and viruses. Raises StagingChanged when our own disk no longer holds what was
-    unpacked.
+    signatures of formats and viruses. ``elsewhere`` are the version and the paths of PDFs that did not come again:
+    the bag names them as parts of the article and does not hold them. Raises StagingChanged when our own disk no
+    longer holds what was unpacked.
     """
     assert sip.record is not None
     day = arrived.accepted_on.strftime("%Y-%m-%d")
@@ -38,7 +46,16 @@ def seal(
     ]
     codes = sorted({found.code for found in findings})
     document = premis.premis_xml(
-        identity, version, described, day, agent, arrived.publisher, codes, identified, arrived.virus_check
+        identity,
+        version,
+        described,
+        day,
+        agent,
+        arrived.publisher,
+        codes,
+        identified,
+        arrived.virus_check,
+        [f"{bag_name(identity, elsewhere[0])}/data/{path}" for path in elsewhere[1]] if elsewhere else (),
     )
     bag = write_bag(
         target,

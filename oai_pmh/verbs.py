@@ -25,9 +25,9 @@ from oai_pmh.errors import ErrorCode, refused
 from oai_pmh.formats import FORMATS, Format
 from oai_pmh.tokens import BadToken, Continuation, TokenKeys, at, ticks
 from oai_pmh.xml import Answer, Formats, Header, Identity, OneRecord, Page, Record, Token
-from repository.catalogue import Catalogue, changes, harvest
+from repository.catalogue import Catalogue, changes, harvest, links
 from repository.errors import UsageError
-from repository.vocabulary import ArticleRecord, ArticleState
+from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related
 
 _REPOSITORY_IDENTIFIER = re.compile(r"[a-zA-Z][a-zA-Z0-9\-]*(\.[a-zA-Z][a-zA-Z0-9\-]*)+")
 _ARTICLE_ID = re.compile(r"[0-9a-f]{32}")
@@ -126,7 +126,8 @@ def _get_record(window: Window, request: GetRecord) -> OneRecord:
     with window.catalogue.reading() as session:
         entry = _entry(window, session, request.identifier)
         header = _headers(window, session, [entry])[0]
-    return OneRecord(_record(window, known, header, entry))
+        described = _described(window, session, [entry])
+    return OneRecord(_record(known, header, described.get(entry.article_id)))
 
 
 def _list_sets(window: Window, request: ListSets, moment: datetime) -> Page:
@@ -178,6 +179,7 @@ def _list(window: Window, request: Listing, moment: datetime) -> Page:
         more = len(entries) > window.page_size
         del entries[window.page_size :]
         headers = _headers(window, session, entries)
+        described = _described(window, session, entries)
         if first and more:
             place = replace(place, size=harvest.size(session, part, within))
     # Written out only now: in SQLite an open reader would keep writers from committing.
@@ -185,7 +187,10 @@ def _list(window: Window, request: Listing, moment: datetime) -> Page:
         raise refused(ErrorCode.NO_RECORDS_MATCH, _nothing(first))
     items: Sequence[Header | Record] = headers
     if records:
-        items = [_record(window, known, *both) for both in zip(headers, entries, strict=True)]
+        items = [
+            _record(known, header, described.get(entry.article_id))
+            for header, entry in zip(headers, entries, strict=True)
+        ]
     after = (ticks(entries[-1].datestamp), entries[-1].change_number)
     return Page(request.verb, tuple(items), _token(window, place, len(entries), after, more=more))
 
@@ -245,8 +250,26 @@ def _headers(window: Window, session: Session, entries: Sequence[harvest.Entry])
     ]
 
 
-def _record(window: Window, known: Format, header: Header, entry: harvest.Entry) -> Record:
-    if header.deleted or entry.record is None:
-        return Record(header, None)
-    address = f"{window.base_url}/articles/{entry.article_id}"
-    return Record(header, known.crosswalk(ArticleRecord.from_json(entry.record), address))
+def _described(
+    window: Window, session: Session, entries: Sequence[harvest.Entry]
+) -> dict[str, tuple[ArticleRecord, str]]:
+    """Each article of a page that is shown, with its address; the notices that point at it are among its relations."""
+    shown_ones = [entry for entry in entries if entry.record is not None and entry.state != ArticleState.WITHDRAWN]
+    records = {entry.article_id: ArticleRecord.from_json(entry.record or {}) for entry in shown_ones}
+    notices = links.notices_of(session, records)
+    found = {}
+    for identifier, record in records.items():
+        backwards = [
+            Related(NOTICES[one.type], one.record.doi or _address(window, one.article_id))
+            for one in notices.get(identifier, ())
+        ]
+        found[identifier] = (replace(record, related=(*record.related, *backwards)), _address(window, identifier))
+    return found
+
+
+def _address(window: Window, article_id: str) -> str:
+    return f"{window.base_url}/articles/{article_id}"
+
+
+def _record(known: Format, header: Header, described: tuple[ArticleRecord, str] | None) -> Record:
+    return Record(header, known.crosswalk(*described) if described else None)

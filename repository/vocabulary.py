@@ -199,6 +199,20 @@ class Related:
     identifier_type: str | None = None
 
 
+NOTICES: Mapping[str, str] = {
+    "corrected-article": "correction-forward",
+    "retracted-article": "retraction-forward",
+    "partial-retraction": "retraction-forward",
+    "object-of-concern": "concern-forward",
+    "addended-article": "addendum",
+    "updated-article": "update",
+}
+"""What a notice says of the article that it is about (JATS related-article-type), and the same said from there.
+
+Other relations (companions, comments) are for reading on; these change what the other article is worth.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ArticleRecord:
     """What one publisher said of one article; what it did not say is None or empty, never invented.

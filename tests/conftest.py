@@ -14,7 +14,7 @@ from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.s3 import S3Store
 
-pytest.register_assert_rewrite("store_contract", "faults")
+pytest.register_assert_rewrite("store_contract", "faults", "whole_archive")
 
 
 @pytest.fixture(scope="session")

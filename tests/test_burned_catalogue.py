@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deliveries import Published, delivery
 from sqlalchemy import select
+from whole_archive import burn, door_over, dump, rebuilding
 
 from ingest import inbox, pipeline
 from ingest.pipeline import Door
-from ingest.rebuild import Rebuilding, rebuild
-from ingest.unpack import Limits
+from ingest.rebuild import rebuild
 from repository.catalogue import Catalogue, holdings, schema, tallies
-from repository.models import Article, Delivery, Table
+from repository.models import Article
 from repository.storage import Store
 from repository.vocabulary import as_utc_text, utc_now
 
@@ -25,15 +24,7 @@ from repository.vocabulary import as_utc_text, utc_now
 def door(tmp_path: Path, database_url: str, stores: Sequence[Store]) -> Iterator[Door]:
     catalogue = Catalogue(database_url)
     schema.migrate(catalogue)
-    door = Door(
-        catalogue=catalogue,
-        stores=stores,
-        home=tmp_path / "home",
-        agent="mahfuz test",
-        clock=utc_now,
-        first_due=lambda _article, _version, _store, at: at,
-        limits=Limits(),
-    )
+    door = door_over(catalogue, stores, tmp_path / "home")
     first = [Published(f"10.5555/yanan.{number}", title=f"Yanan katalog {number}") for number in range(6)]
     _send(door, tmp_path, "1.zip", first)
     _send(door, tmp_path, "2.zip", [replace(first[2], title="İkinci sürüm"), Published("10.5555/x", without_pdf=True)])
@@ -44,48 +35,6 @@ def door(tmp_path: Path, database_url: str, stores: Sequence[Store]) -> Iterator
 def _send(door: Door, folder: Path, name: str, articles: list[Published]) -> None:
     sent = delivery(folder / name, articles)
     pipeline.ingest(door, inbox.accept(door.catalogue, door.home, [sent], "Örnek Yayınevi", utc_now))
-
-
-def rebuilding(door: Door, only: int | None = None) -> Rebuilding:
-    read = list(door.stores) if only is None else [door.stores[only]]
-    return Rebuilding(
-        catalogue=door.catalogue,
-        stores=read,
-        other_stores=[store for store in door.stores if store not in read],
-        home=door.home,
-        agent="mahfuz test",
-        clock=utc_now,
-        first_due=lambda _article, _version, _store, at: at,
-    )
-
-
-def dump(catalogue: Catalogue) -> dict[str, Any]:
-    """Everything that must come back; only the moment of a copy's last reading is its own."""
-    with catalogue.reading() as session:
-        articles = {}
-        for article in session.execute(select(Article).order_by(Article.id)).scalars():
-            told = holdings.article_json(session, article)
-            for version in told["versions"]:
-                for copy in version["copies"]:
-                    assert copy.pop("verified_at")
-            articles[article.id] = told
-        deliveries = {
-            delivery.id: (delivery.state, delivery.file_names, as_utc_text(delivery.accepted_on), delivery.findings)
-            for delivery in session.execute(select(Delivery)).scalars()
-        }
-        counts = {
-            what: tallies.of(session, what) for what in ("copies", "articles", "aips", "deliveries", "never verified")
-        }
-    return {"articles": articles, "deliveries": deliveries, "counts": counts}
-
-
-def burn(catalogue: Catalogue) -> None:
-    with catalogue.writing() as session:
-        for table in reversed(Table.metadata.sorted_tables):
-            session.execute(table.delete())
-    schema.migrate(catalogue)
-    with catalogue.reading() as session:
-        assert session.execute(select(Article.id)).first() is None, "the catalogue really is empty"
 
 
 def test_every_article_version_file_copy_and_datestamp_comes_back(door: Door) -> None:

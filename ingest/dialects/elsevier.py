@@ -38,7 +38,12 @@ _ISSN = re.compile(r"(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])")
 _DATE = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?(?:T.*)?")
 _WRITTEN_DATE = re.compile(r"(?:(?P<day>\d{1,2})\s+)?(?:(?P<month>[^\W\d]+)\s+)?(?P<year>\d{4})")
 # The kind of a notice says what the document that it refers to has become by it (JATS related-article-type).
-_RELATIONS = {"add": "addended-article", "err": "corrected-article", "ret": "retracted-article"}
+_RELATIONS = {
+    "add": "addended-article",
+    "err": "corrected-article",
+    "rem": "retracted-article",
+    "ret": "retracted-article",
+}
 
 
 def read(root: etree._Element, path: str) -> tuple[Described, ...]:  # noqa: ARG001

@@ -91,12 +91,17 @@ def _entry(article: Article) -> dict[str, Any]:
     }
 
 
-def restamp(session: Session, article_id: str, seen: datetime) -> datetime | None:
-    """Announce again a change whose datestamp ``seen`` was already past when it was committed; None if another has."""
-    article = session.get(Article, article_id)
-    if article is None or article.datestamp != seen:
+def restamp(session: Session, article_id: str, seen: datetime, besides: Sequence[str] = ()) -> datetime | None:
+    """Announce again a change whose datestamp ``seen`` was already past when it was committed; None if another has.
+
+    ``besides`` are the articles that were announced with it: those that still bear the same datestamp go along.
+    """
+    ids = select(Article).where(Article.id.in_([article_id, *besides]), Article.datestamp == seen)
+    # Locked before the head, as every writer does: who holds the head waits for nobody's article.
+    late = session.execute(ids.order_by(Article.id).with_for_update()).scalars().all()
+    if all(article.id != article_id for article in late):
         return None
-    return announce(session, article)
+    return announce_all(session, late)
 
 
 def datestamp_of(session: Session, article_id: str, version: int) -> datetime | None:

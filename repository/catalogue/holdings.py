@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import changes, copies, identity, links, shelves, tallies, testimony, titles
-from repository.models import Aip, Article, ArticleWord, Copy, File, Publisher, Title
+from repository.models import Aip, Article, ArticleWord, Copy, Delivery, File, Publisher, Title
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import (
     ArticleRecord,
@@ -24,6 +24,7 @@ from repository.vocabulary import (
 )
 
 _LONGEST_WORD = 64
+_MOST_POINTING = 500
 
 # Rows that nobody looks at again in this transaction go in as they are: as objects they cost ten times as much.
 _INSERT_FILE, _INSERT_WORD = insert(File), insert(ArticleWord)
@@ -88,6 +89,18 @@ def held(session: Session, article_id: str) -> Held | None:
     return Held(row.version, row.seal, row.payload_digest, any(machine_lower(path).endswith(".pdf") for path in paths))
 
 
+def latest_pdfs(session: Session, article_id: str) -> tuple[int, list[str]] | None:
+    """The newest version that came with PDFs, and their paths in the order of its bag; None when none did."""
+    rows = session.execute(
+        select(Aip.version, File.path)
+        .join(File, File.aip_id == Aip.id)
+        .where(Aip.article_id == article_id)
+        .order_by(Aip.version.desc(), File.position)
+    )
+    pdfs = [row for row in rows if machine_lower(row.path).endswith(".pdf")]
+    return (pdfs[0].version, [row.path for row in pdfs if row.version == pdfs[0].version]) if pdfs else None
+
+
 def aip_version(session: Session, article_id: str, version: int) -> Aip | None:
     """One version of an article, or None."""
     return session.execute(select(Aip).where(Aip.article_id == article_id, Aip.version == version)).scalar_one_or_none()
@@ -143,6 +156,7 @@ def register_all(
 ) -> list[Article]:
     """As :func:`register`, for AIPs of different articles at once: so many statements for all as for a few.
 
+    With a notice (a correction, a retraction) the article that it is about is announced too: harvesters learn of it.
     Returned are the articles in the order of ``entering``. Raises ValueError for two AIPs of one article.
     """
     ids = [one.sealed.article_id for one in entering]
@@ -152,8 +166,11 @@ def register_all(
         (row.article_id, row.version)
         for row in session.execute(select(Aip.article_id, Aip.version).where(Aip.article_id.in_(ids)))
     }
-    articles = {one.id: one for one in session.execute(select(Article).where(Article.id.in_(ids))).scalars()}
     new = [one for one in entering if (one.sealed.article_id, one.sealed.version) not in known]
+    told = links.told_of(session, {one.sealed.article_id: one.record for one in new})
+    # In one order everywhere, so that two transactions never wait for each other.
+    rows = select(Article).where(Article.id.in_([*ids, *told])).order_by(Article.id).with_for_update()
+    articles = {one.id: one for one in session.execute(rows).scalars()}
     if new:
         steps = _describe(session, publisher, new, articles)
         aips = [_aip(one.sealed, delivery_id, at) for one in new]
@@ -174,20 +191,32 @@ def register_all(
             delivery_id=delivery_id,
         )
         changed = [articles[one.sealed.article_id] for one in new]
+        pointed_at = [articles[identifier] for identifier in told]
         if datestamp is None:
-            changes.announce_all(session, changed)
+            changes.announce_all(session, [*changed, *pointed_at])
         else:
             for article in changed:
-                changes.announce_as_it_was(session, article, datestamp)
+                notice = links.latest_notice(session, ArticleRecord.from_json(article.record))
+                changes.announce_as_it_was(session, article, max(datestamp, notice or datestamp))
+            for article in pointed_at:
+                if article.datestamp < datestamp:
+                    changes.announce_as_it_was(session, article, datestamp)
     return [articles[identifier] for identifier in ids]
 
 
 def article_json(session: Session, article: Article) -> dict[str, Any]:
     """Everything known of an article, as the contract prints it: description, versions, files, copies."""
-    record = ArticleRecord.from_json(article.record).as_json()
+    described = ArticleRecord.from_json(article.record)
+    record = described.as_json()
+    held = links.held(session, described.related)
+    for told, pointer in zip(record["related"], described.related, strict=True):
+        told["article"] = held.get(pointer)
+    pointing = links.pointing_at(session, described, limit=_MOST_POINTING)
+    deliverers = deliverers_of(session, article.id)
     versions = [
         {
             "version": aip.version,
+            "delivered_by": deliverers.get(aip.version),
             "seal": aip.seal,
             "bytes": aip.bytes,
             "bagging_date": aip.bagging_date,
@@ -209,6 +238,9 @@ def article_json(session: Session, article: Article) -> dict[str, Any]:
     return {
         "id": article.id,
         **record,
+        "pointed_at_by": [
+            {"type": one.type, "identifier": one.record.doi, "article": one.article_id} for one in pointing
+        ],
         "state": article.state,
         "datestamp": as_utc_text(article.datestamp),
         "versions": versions,
@@ -255,6 +287,17 @@ def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple
 def aips_of(session: Session, article_id: str) -> Sequence[Aip]:
     """Every version of an article, the first first."""
     return session.execute(select(Aip).where(Aip.article_id == article_id).order_by(Aip.version)).scalars().all()
+
+
+def deliverers_of(session: Session, article_id: str) -> dict[int, str]:
+    """Version to the publisher that delivered it, where the delivery is known."""
+    rows = session.execute(
+        select(Aip.version, Publisher.name)
+        .join(Delivery, Delivery.id == Aip.delivery_id)
+        .join(Publisher, Publisher.id == Delivery.publisher_id)
+        .where(Aip.article_id == article_id)
+    )
+    return {row.version: row.name for row in rows}
 
 
 def files_of(session: Session, aip_id: int) -> Sequence[File]:
@@ -308,6 +351,8 @@ def _describe(
         issues[shelf] = issues.get(shelf) or shelves.issue_of(session, title, record).id
         article.title_id, article.publisher_id, article.issue_id = title.id, publisher.id, issues[shelf]
         article.version = sealed.version
+        if record.doi is None and article.record:
+            record = replace(record, doi=article.record["doi"])  # once given, it stays the article's
         article.doi = machine_lower(record.doi) if record.doi else None
         article.shelf = shelves.page_shelf(record)
         article.record = record.as_json()

@@ -23,8 +23,9 @@ def resolved(session: Session, record: ArticleRecord) -> str:
     """The id of the article that ``record`` describes: of the one held, else the one derived from the record.
 
     The same DOI is the same work. Without a DOI on one side it is the same place (ISSN, volume, issue, page and
-    title), or, while one side has neither volume nor page (ahead of print), the same title and first author in the
-    same journal. Two different DOIs are never one work. Raises ValueError where nothing tells the article from others.
+    title), or the same place by the journal's name, where title and first author tell it too (another ISSN came),
+    or, while one side has neither volume nor page (ahead of print), the same title and first author in the same
+    journal. Two different DOIs are never one work. Raises ValueError where nothing tells the article from others.
     """
     own = article_id(record)
     doi = machine_lower(record.doi) if record.doi else None
@@ -32,30 +33,44 @@ def resolved(session: Session, record: ArticleRecord) -> str:
     ids = session.execute(select(Article.id).where(or_(*same)).order_by(Article.id).limit(_FEW)).scalars().all()
     if ids:
         return own if own in ids else ids[0]
-    places, works = _digests(_places(record)), _digests(_works(record))
-    if not places and not works:
+    kinds = [_digests(kind(record)) for kind in (_places, _named_places, _works)]
+    if not any(kinds):
         return own
     rows = session.execute(
         select(Alias.digest, Article.id, Article.doi, Article.record)
         .join(Article, Article.id == Alias.article_id)
-        .where(Alias.digest.in_([*places, *works]))
+        .where(Alias.digest.in_([digest for digests in kinds for digest in digests]))
         .order_by(Alias.digest, Article.id)
         .limit(_FEW)
     ).all()
-    for digests in (places, works):
+    for kind, digests in enumerate(kinds):
         found = {row.id: row for row in rows if row.digest in digests}
         if len(found) != 1 or len(rows) == _FEW:
             continue
         (row,) = found.values()
-        ahead = digests is places or not (_stands(record) and _stands(ArticleRecord.from_json(row.record)))
-        if ahead and not (doi and row.doi):
+        placed = kind < len(kinds) - 1 or not (_stands(record) and _stands(ArticleRecord.from_json(row.record)))
+        if placed and not (doi and row.doi):
             return str(row.id)
     return own
 
 
 def enter(session: Session, identifier: str, record: ArticleRecord) -> None:
     """Keep what the article is known by besides its DOI; what an earlier version was known by stays."""
-    rows = [{"digest": digest, "article_id": identifier} for digest in _digests((*_places(record), *_works(record)))]
+    _enter(session, identifier, _digests((*_places(record), *_named_places(record), *_works(record))))
+
+
+def enter_names(session: Session, identifier: str, names: Iterable[str]) -> None:
+    """Keep what others may call the article by (:func:`repository.catalogue.links.keys_of`)."""
+    _enter(session, identifier, [digest_of_name(name) for name in names])
+
+
+def digest_of_name(name: str) -> str:
+    """Under which :func:`enter_names` keeps a name."""
+    return _digests(["name:" + name])[0]
+
+
+def _enter(session: Session, identifier: str, digests: Iterable[str]) -> None:
+    rows = [{"digest": digest, "article_id": identifier} for digest in digests]
     if rows:
         session.connection().execute(_INSERT[session.get_bind().dialect.name], rows)
 
@@ -68,6 +83,15 @@ def _places(record: ArticleRecord) -> Iterator[str]:
         for issn in record.issns:
             parts = (issn, record.volume or "", record.issue or "", page, title)
             yield "place:" + "\x1f".join(machine_lower(part) for part in parts)
+
+
+def _named_places(record: ArticleRecord) -> Iterator[str]:
+    """The place by the journal's name in place of its ISSN, with the first author, where page and title tell."""
+    page, title = record.elocation or record.first_page, tr_fold(record.title or "")
+    if record.journal_title and (record.volume or record.issue) and page and len(title) >= _TELLING and record.authors:
+        parts = (record.volume or "", record.issue or "", page)
+        folded = (tr_fold(record.journal_title), title, tr_fold(record.authors[0].label))
+        yield "named:" + "\x1f".join((*map(machine_lower, parts), *folded))
 
 
 def _works(record: ArticleRecord) -> Iterator[str]:

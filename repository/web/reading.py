@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,7 +19,7 @@ from repository.catalogue import browse, copies, holdings, links, tallies, watch
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleRecord, ArticleState, Related
+from repository.vocabulary import NOTICES, ArticleRecord, ArticleState
 from repository.web import description, files, openurl, paging
 from repository.web.room import ReadingRoom, file_address
 
@@ -27,8 +28,6 @@ ISSUES = 400
 EVENTS = 12
 AUTHORS = 12
 RELATED = 50
-NOTICES = frozenset(("retracted-article", "partial-retraction", "corrected-article", "object-of-concern"))
-"""What has to be read before an article is relied on: its page begins with them."""
 LETTERS = "ABCÇDEFGĞHIİJKLMNOÖPQRSŞTUÜVWXYZ"
 
 
@@ -39,6 +38,7 @@ class Version:
     aip: Aip
     files: tuple[File, ...]
     copies: tuple[tuple[Copy, str], ...]
+    deliverer: str | None
 
 
 def home(room: ReadingRoom) -> ResponseReturnValue:
@@ -142,10 +142,12 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         shelf = rows.get_one(Issue, found.issue_id)
         versions = _versions(rows, found.id)
         events = list(browse.latest_events(rows, found.id, limit=EVENTS))
-        related = [(pointer, _held_article(rows, pointer)) for pointer in record.related[:RELATED]]
-        pointing = links.pointing_at(rows, record.doi, limit=RELATED)
+        held = links.held(rows, record.related[:RELATED])
+        related = [(pointer, held.get(pointer)) for pointer in record.related[:RELATED]]
+        pointing = links.pointing_at(rows, record, limit=RELATED)
     decision = entitlement.may_read(record, staff=member() is not None)
-    landing = _landing(room, found, record, title_line, versions[-1])
+    pdf_version, pdf = main_pdf(versions)
+    landing = _landing(room, found, record, title_line, versions[-1], pdf)
     page = render_template(
         "reading/article.html",
         article=found,
@@ -159,7 +161,8 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         notices=[one for one in pointing if one.type in NOTICES],
         decision=decision,
         landing=landing,
-        pdf=main_pdf(versions[-1]),
+        pdf=pdf,
+        pdf_version=pdf_version,
         tags=description.citation_tags(landing),
         schema=description.schema_org(landing, room.archive),
         first_authors=AUTHORS,
@@ -227,9 +230,13 @@ def browse_title(rows: Session, found: Article) -> Title:
     return rows.get_one(Title, found.title_id)
 
 
-def main_pdf(version: Version) -> File | None:
-    """The PDF that a reader means: the first of the version, in the order of its bag."""
-    return next((file for file in version.files if machine_lower(file.path).endswith(".pdf")), None)
+def main_pdf(versions: Sequence[Version]) -> tuple[int, File | None]:
+    """The PDF that a reader means, with its version: the first in its bag, of the newest version that came with one."""
+    for version in reversed(versions):
+        for file in version.files:
+            if machine_lower(file.path).endswith(".pdf"):
+                return version.aip.version, file
+    return versions[-1].aip.version, None
 
 
 def _article(rows: Session, identifier: str) -> Article:
@@ -245,25 +252,21 @@ def _title_line(rows: Session, issn: str) -> TitleLine | None:
 
 
 def _versions(rows: Session, identifier: str) -> list[Version]:
+    deliverers = holdings.deliverers_of(rows, identifier)
     return [
         Version(
             aip,
             tuple(holdings.files_of(rows, aip.id)),
             tuple((copy, copies.shown_state(copy)) for copy in copies.of(rows, aip.id)),
+            deliverers.get(aip.version),
         )
         for aip in holdings.aips_of(rows, identifier)
     ]
 
 
-def _held_article(rows: Session, pointer: Related) -> str | None:
-    held = holdings.find_article(rows, pointer.identifier) if paging.storable(pointer.identifier) else None
-    return held.id if held is not None and held.state == ArticleState.ACTIVE else None
-
-
 def _landing(
-    room: ReadingRoom, found: Article, record: ArticleRecord, title_line: TitleLine, latest: Version
+    room: ReadingRoom, found: Article, record: ArticleRecord, title_line: TitleLine, latest: Version, pdf: File | None
 ) -> description.Landing:
-    pdf = main_pdf(latest)
     return description.Landing(
         record=record,
         url=room.absolute(url_for("reading.article", identifier=found.id)),
@@ -272,7 +275,8 @@ def _landing(
         oai_url=room.oai_record(found.id),
         pdf_url=room.absolute(file_address(found.id, pdf.path)) if pdf else None,
         file_urls=[
-            (room.absolute(file_address(found.id, file.path)), files.media_type(file.path)[0]) for file in latest.files
+            (room.absolute(file_address(found.id, file.path)), files.media_type(file.path)[0])
+            for file in (*latest.files, *([pdf] if pdf and pdf not in latest.files else ()))
         ],
         is_open=entitlement.openly_licensed(record),
     )

@@ -160,7 +160,13 @@ def test_a_converted_article_may_keep_the_names_of_the_sgml_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subtype", "kind"), [("err", "corrected-article"), ("ret", "retracted-article"), ("fla", "refers-to-document")]
+    ("subtype", "kind"),
+    [
+        ("err", "corrected-article"),
+        ("ret", "retracted-article"),
+        ("rem", "retracted-article"),
+        ("fla", "refers-to-document"),
+    ],
 )
 def test_a_notice_points_to_what_it_is_about(subtype: str, kind: str) -> None:
     info = "<ce:refers-to-document><ce:pii>S1</ce:pii><ce:doi>https://doi.org/10.5555/els.1</ce:doi></ce:refers-to-document>"

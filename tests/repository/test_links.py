@@ -46,7 +46,7 @@ def test_a_link_stays_while_its_target_is_not_held(archive: pages.Site) -> None:
     page = archive.client.get(f"/articles/{correction}?lang=en").text
     assert "not held here" in page
     with archive.catalogue.reading() as rows:
-        (found,) = links.pointing_at(rows, "10.5555/asil.1", limit=10)
+        (found,) = links.pointing_at(rows, ORIGINAL, limit=10)
     assert (found.article_id, found.type) == (correction, "corrected-article")
 
 
@@ -55,8 +55,8 @@ def test_a_new_version_that_points_elsewhere_takes_the_old_link_away(archive: pa
     elsewhere = Related("corrected-article", "10.5555/baska", "doi")
     pages.enter(archive, erratum(related=(elsewhere,)), version=2)
     with archive.catalogue.reading() as rows:
-        assert links.pointing_at(rows, "10.5555/asil.1", limit=10) == []
-        assert len(links.pointing_at(rows, "10.5555/Baska", limit=10)) == 1
+        assert links.pointing_at(rows, ORIGINAL, limit=10) == []
+        assert len(links.pointing_at(rows, pages.record(3, doi="10.5555/Baska"), limit=10)) == 1
 
 
 def test_what_is_no_doi_or_the_article_itself_is_no_link(archive: pages.Site) -> None:
@@ -64,5 +64,5 @@ def test_what_is_no_doi_or_the_article_itself_is_no_link(archive: pages.Site) ->
     pmid = Related("corrected-article", "12345678", "pmid")
     pages.enter(archive, erratum(related=(own, pmid)))
     with archive.catalogue.reading() as rows:
-        assert links.pointing_at(rows, "10.5555/duzeltme.1", limit=10) == []
-        assert links.pointing_at(rows, None, limit=10) == []
+        assert links.pointing_at(rows, erratum(), limit=10) == []
+        assert links.pointing_at(rows, pages.record(4, doi=None), limit=10) == []
