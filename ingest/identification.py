@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from ingest.examiner import Examiner
 from repository.turkish import machine_lower
-
-if TYPE_CHECKING:
-    from pygfried import DetailedIdentifyResult, File
 
 _UNKNOWN = "UNKNOWN"
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 
-_runtime_of: int | None = None
-"""The process in which Siegfried's Go runtime was started. It does not outlive a fork: there a call never returns."""
+_siegfried = Examiner("format_probe.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +49,18 @@ def identify_many(files: Sequence[tuple[Path, str]]) -> Identification:
     """Identify files, each given as ``(where its bytes are, the name that the publisher gave it)``.
 
     Only the ending of the name is used, and only where the bytes do not decide. What cannot be read or is empty
-    is not identified and says why. The first call in a process takes about 0.3 s for the signatures and 100 MB.
-    Raises nothing but RuntimeError, in a process that was forked from one that had identified files: there the
-    call would never return (start such processes with ``spawn``).
+    is not identified and says why, as does a file over which Siegfried dies or takes more than a minute. The
+    first call in a process takes about 0.3 s for the signatures. Raises nothing.
     """
     if not files:
         return Identification((), None, None)
-    try:
-        with tempfile.TemporaryDirectory(prefix="mahfuz-names-") as folder:
-            answer = _asked([_linked(Path(folder), number, *file) for number, file in enumerate(files)])
-    except (ImportError, OSError, ValueError) as error:
-        return Identification(tuple(Identified(warning=str(error)) for _ in files), None, None)
+    asked = [(str(source.absolute()), _ending(name)) for source, name in files]
+    answer = _siegfried.ask(asked)
+    if answer is None and len(files) > 1:  # one of them did that: the others need not suffer for it
+        return _together([identify_many([file]) for file in files])
+    if answer is None or "error" in answer:
+        warning = "the identification of formats died over it" if answer is None else str(answer["error"])
+        return Identification(tuple(Identified(warning=warning) for _ in files), None, None)
     details = "; ".join(one["details"] for one in answer["identifiers"])
     return Identification(
         tuple(_identified(file) for file in answer["files"]),
@@ -78,26 +74,18 @@ def identify(source: Path, name: str | None = None) -> Identified:
     return identify_many([(source, source.name if name is None else name)]).files[0]
 
 
-def _linked(folder: Path, number: int, source: Path, name: str) -> str:
-    """A link to the bytes under a name of ours that has nothing of the publisher's but a plain ending."""
+def _together(answers: Sequence[Identification]) -> Identification:
+    asked = next((answer for answer in answers if answer.tool), answers[0])
+    return Identification(tuple(answer.files[0] for answer in answers), asked.tool, asked.signatures)
+
+
+def _ending(name: str) -> str:
+    """Nothing of the publisher's name but a plain ending."""
     ending = _ENDING.search(name)
-    link = folder / f"{number}{machine_lower(ending.group()) if ending else ''}"
-    link.symlink_to(source.absolute())
-    return str(link)
+    return machine_lower(ending.group()) if ending else ""
 
 
-def _asked(paths: Sequence[str]) -> DetailedIdentifyResult:
-    global _runtime_of  # noqa: PLW0603 (one Go runtime a process is a fact of the process)
-    if _runtime_of is None:
-        _runtime_of = os.getpid()
-    elif _runtime_of != os.getpid():
-        raise RuntimeError("files were identified before this process was forked; start it with spawn")
-    import pygfried  # noqa: PLC0415 (starts the Go runtime: never before the process that needs it is there)
-
-    return pygfried.identify_many(paths)
-
-
-def _identified(file: File) -> Identified:
+def _identified(file: Mapping[str, Any]) -> Identified:
     matches = [match for match in file["matches"] if match["id"] and match["id"] != _UNKNOWN]
     if file["errors"] or not matches:
         told = [file["errors"], *(match["warning"] for match in file["matches"] if not matches)]

@@ -24,10 +24,7 @@ Work = Callable[[Door], Receipt]
 
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
-_NOT_FOR_A_FORK = "pygfried"
-"""It brings a runtime with threads of its own, which no child would have."""
 _COLLECTED_AFTER = 20_000
-_GO_SPARES_MEMORY = "25"
 
 
 class WorkerDied(Doubt):
@@ -41,11 +38,11 @@ def each(door: Door, works: Sequence[Work]) -> list[Receipt]:
     """The receipt of each of ``works``, in their order; as many at once as ``door.processes`` allows.
 
     What one of them raises is raised here, when those that had begun are done and no other was begun. The
-    processes are forked: a process that has threads already, or libraries that have some, does the work itself.
+    processes are forked: a process that has threads already does the work itself.
     A killed command leaves none of them behind (on Linux: PR_SET_PDEATHSIG).
     """
     number = min(door.processes, len(works))
-    if number < 2 or threading.active_count() > 1 or _NOT_FOR_A_FORK in sys.modules:
+    if number < 2 or threading.active_count() > 1:
         return [work(door) for work in works]
     door.catalogue.close()  # no connection goes through a fork
     gc.freeze()
@@ -131,7 +128,6 @@ def _work(parent: int, strangers: Sequence[Connection], pipe: Connection, door: 
     for stranger in strangers:
         stranger.close()
     gc.set_threshold(_COLLECTED_AFTER)
-    os.putenv("GOGC", _GO_SPARES_MEMORY)  # of the runtime that the identification of formats starts
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             number = pipe.recv()

@@ -6,6 +6,8 @@ import os
 import re
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ from typing import Any
 import pikepdf
 import pytest
 
+from ingest import pdfs
 from ingest.checks import ArticleContext, check_article, is_issn
 from ingest.dialects import describe
+from ingest.examiner import Examiner
 from ingest.findings import CODES, Scope, delivery_verdict, finding, refuses_article, sentence
-from ingest.pdfs import PdfState, _Probe, examine
+from ingest.pdfs import PdfState, examine
 from repository.vocabulary import ArticleRecord, DeliveryState, Level
 
 ROOT = Path(__file__).parents[2]
@@ -236,39 +240,30 @@ def xref_bomb(path: Path, mebibytes: int) -> Path:
     return path
 
 
+@contextmanager
+def opener(memory: int = 1 << 30, seconds: float = 60) -> Iterator[Callable[[Path], dict[str, Any] | None]]:
+    examiner = Examiner("pdf_probe.py", str(memory), seconds=seconds)
+    try:
+        yield lambda path: examiner.ask(str(path))
+    finally:
+        examiner.close()
+
+
 def test_a_pdf_that_asks_for_too_much_memory_exhausts_only_its_own_process(tmp_path: Path, pdf: Path) -> None:
     bomb = xref_bomb(tmp_path / "bomb.pdf", 300)
     assert bomb.stat().st_size < 2 << 20
-    probe = _Probe(memory=256 << 20)
-    try:
-        assert not probe.ask(bomb)["opens"]
-        assert probe.ask(pdf)["opens"]
-    finally:
-        probe.close()
+    with opener(memory=256 << 20) as ask:
+        answer = ask(bomb)
+        assert answer is None or not answer["opens"]
+        assert (ask(pdf) or {})["opens"]
 
 
-def test_a_pdf_process_that_died_is_replaced(pdf: Path) -> None:
-    probe = _Probe()
-    try:
-        assert probe.ask(pdf)["opens"]
-        assert probe._process is not None
-        first = probe._process.pid
-        probe._process.kill()
-        probe._process.wait()
-        assert probe.ask(pdf)["opens"]
-        assert probe._process.pid != first
-    finally:
-        probe.close()
-
-
-def test_a_pdf_that_takes_too_long_is_damaged_and_the_next_is_read(pdf: Path) -> None:
-    probe = _Probe(seconds=0)
-    try:
-        assert "0 s" in probe.ask(pdf)["detail"]
-        probe._seconds = 60
-        assert probe.ask(pdf)["opens"]
-    finally:
-        probe.close()
+def test_a_pdf_at_which_the_process_gives_up_is_damaged(pdf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdfs, "_opens", Examiner("pdf_probe.py", str(1 << 30), seconds=0))
+    report = examine(pdf)
+    assert report.state is PdfState.DAMAGED
+    assert "60.0 s" in report.detail
+    pdfs._opens.close()
 
 
 # The codes themselves.

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
 import multiprocessing
-import os
 import pickle
+import random
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import pikepdf
 import pytest
 from collection import SAMPLES
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table
 from lxml import etree
 
+from config.demo.figures import Picture
+from ingest import identification
 from ingest.identification import Identification, Identified, identify, identify_many
 from ingest.premis import NAMESPACE, DescribedFile, premis_xml, with_formats
 from repository.bags import Bag, PayloadSource, verify_stream, write_bag
@@ -108,21 +116,76 @@ def test_an_answer_can_be_sent_from_process_to_process(tmp_path: Path) -> None:
         assert pool.submit(identify_many, [(file, "a.pdf")]).result(timeout=60) == here
 
 
-def test_a_process_that_was_forked_too_late_says_so_instead_of_hanging(tmp_path: Path) -> None:
-    file = written(tmp_path, PDF)
-    identify(file)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            identify(file)
-        except RuntimeError as error:
-            os.write(writer, str(error).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        assert b"start it with spawn" in told.read()
-    os.waitpid(child, 0)
+def test_a_file_over_which_the_examiner_dies_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [(written(tmp_path, PDF, str(number)), "a.pdf") for number in range(3)]
+    asked, real = [], identification._siegfried.ask
+
+    def dying(question: list[tuple[str, str]]) -> dict[str, Any] | None:
+        asked.append(len(question))
+        return None if str(files[1][0]) in [path for path, _ in question] else real(question)
+
+    monkeypatch.setattr(identification._siegfried, "ask", dying)
+    found = identify_many(files)
+    assert asked == [3, 1, 1, 1]
+    assert [one.puid for one in found.files] == ["fmt/18", None, "fmt/18"]
+    assert "died" in (found.files[1].warning or "")
+    assert found.tool is not None
+
+
+def _pdf(chance: random.Random, version: str, packet: str, info: dict[str, str]) -> bytes:
+    """A PDF of one page with a stream that nothing can shrink, so that it is too long to be shown whole."""
+    with pikepdf.new() as pdf:
+        page = pdf.add_blank_page()
+        page.Contents = pdf.make_stream(chance.randbytes(300_000))
+        if packet:
+            noise = "".join(chance.choices("abcdefgh ", k=3000))
+            rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+            text = (
+                f'<?xpacket begin=""?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}"><rdf:Description'
+                f' xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><!--{noise}-->{packet}</rdf:Description></rdf:RDF>'
+                '</x:xmpmeta><?xpacket end="w"?>'
+            )
+            pdf.Root.Metadata = pdf.make_stream(text.encode(), Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
+        for key, value in info.items():
+            pdf.docinfo[key] = value
+        out = io.BytesIO()
+        pdf.save(out, compress_streams=False)
+        return f"%PDF-{version}".encode() + out.getvalue()[8:]
+
+
+def test_a_long_file_that_is_shown_in_part_is_what_it_is_when_shown_whole(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    files = []
+    told_of = (("1.4", "1A"), ("1.4", "1B"), ("1.7", "2B"), ("1.7", "2U"), ("1.7", "3A"), ("1.7", ""), ("2.0", ""))
+    for number, (version, level) in enumerate(told_of):
+        packet = "<pdfaid:part>{}</pdfaid:part><pdfaid:conformance>{}</pdfaid:conformance>"
+        said = packet.format(*level) if level else ""
+        files.append(written(tmp_path, _pdf(chance, version, said, {}), f"{number}.pdf"))
+    exchange = {"/GTS_PDFXVersion": "PDF/X-3:2002", "/GTS_PDFXConformance": "PDF/X-3:2002"}
+    files.append(written(tmp_path, _pdf(chance, "1.3", "", exchange), "x.pdf"))
+    picture = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x02\x00\x00H\x00H\x00\x00" + bytes(200_000) + b"\xff\xd9"
+    files.append(written(tmp_path, picture, "a.jpg"))
+    files.append(written(tmp_path, b"GIF89a" + bytes(100_000) + b"\x00;", "a.gif"))
+    files.append(written(tmp_path, Picture(tuple(chance.randbytes(500) for _ in range(300))).png(), "a.png"))
+    script = (
+        "import json, sys; import format_probe as probe; asked = json.load(sys.stdin); part = probe.answer(asked);"
+        "shown = [probe._decisive(path) is not None for path, _ in asked]; probe._decisive = lambda _: None;"
+        "json.dump([shown, part, probe.answer(asked)], sys.stdout)"
+    )
+    asked = json.dumps([(str(file), file.suffix) for file in files])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=asked,
+        cwd=Path(identification.__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    in_part, *told = json.loads(done.stdout)
+    assert all(in_part)
+    part, whole = ([[match["id"] for match in file["matches"]] for file in one["files"]] for one in told)
+    assert part == whole
+    assert {"fmt/95", "fmt/354", "fmt/477", "fmt/276", "fmt/44"} <= {each for ids in whole for each in ids}
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the collection of samples is not beside this checkout")

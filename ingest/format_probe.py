@@ -1,0 +1,96 @@
+"""The program that asks Siegfried what files are, in a process of its own.
+
+Siegfried holds the interpreter while it looks, brings a runtime with threads that outlives no fork, and reads what
+strangers have sent. Run as a script: it reads a JSON list of ``[path, ending]`` a line and answers one JSON
+object a line, either Siegfried's or ``{"error": why}``; :mod:`ingest.identification` is its only caller. It imports
+nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+_SHORT = 48 * 1024
+"""Shorter files are shown as they are."""
+_EDGE = 16 * 1024
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
+_PDF = b"%PDF-"
+_SHOWN = 512
+"""So much of the beginning and of the end of each stream of a PDF is shown."""
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.putenv("GOGC", "50")  # of the runtime that comes with Siegfried: it would take twice the memory
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def answer(asked: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What Siegfried says of the files, in their order."""
+    try:
+        import pygfried  # noqa: PLC0415 (starts the Go runtime, with the environment that main has set)
+
+        with tempfile.TemporaryDirectory(prefix="mahfuz-names-") as folder:
+            shown = [_shown(Path(folder, f"{at}{ending}"), path) for at, (path, ending) in enumerate(asked)]
+            return dict(pygfried.identify_many(shown))
+    except (ImportError, OSError, ValueError) as error:
+        return {"error": str(error)}
+
+
+def _shown(place: Path, source: str) -> str:
+    """``place`` is the file ``source``, or what of it decides on its format."""
+    parts = _decisive(source)
+    if parts is None:
+        place.symlink_to(source)
+    else:
+        place.write_bytes(b"".join(parts))
+    return str(place)
+
+
+def _decisive(source: str) -> list[bytes] | None:
+    """The bytes of a long file that signatures look at; None: all of them.
+
+    Siegfried goes through compressed data byte by byte in search of patterns that can only be there by chance.
+    A picture has its marks at its edges. A PDF has them everywhere but inside its compressed streams.
+    """
+    try:
+        with open(source, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:  # noqa: PTH123
+            if len(data) <= _SHORT:
+                return None
+            head = data[:8]
+            if head.startswith(_PICTURES):
+                return [data[:_EDGE], data[-_EDGE:]]
+            return list(_without_streams(data)) if head.startswith(_PDF) else None
+    except (OSError, ValueError):  # it is not there, or empty: Siegfried says so
+        return None
+
+
+def _without_streams(data: mmap) -> Iterator[bytes]:
+    """A PDF less the middle of its streams (ISO 32000-1, 7.3.8), but for XMP packets, which name PDF/A."""
+    shown = 0
+    while (begin := data.find(b"stream", shown)) >= 0:
+        end = data.find(b"endstream", begin)
+        if end < 0:
+            break
+        if end - begin > 3 * _SHOWN and data.find(b"<x:xmpmeta", begin, end) < 0:
+            yield data[shown : begin + _SHOWN]
+            yield data[end - _SHOWN : end + 9]
+        else:
+            yield data[shown : end + 9]
+        shown = end + 9
+    yield data[shown:]
+
+
+if __name__ == "__main__":
+    main()
