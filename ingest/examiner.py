@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ class Examiner:
         self.seconds = seconds
         self._command = [sys.executable, "-I", str(Path(__file__).with_name(script)), *arguments]
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
         atexit.register(self.close)
 
@@ -32,22 +34,34 @@ class Examiner:
         with self._lock:
             process = self._running()
             assert process.stdin is not None
-            assert process.stdout is not None
-            timer = threading.Timer(self.seconds, process.kill)
-            timer.start()
             try:
-                process.stdin.write(json.dumps(question) + "\n")
+                process.stdin.write(json.dumps(question).encode() + b"\n")
                 process.stdin.flush()
-                line = process.stdout.readline()
+                line = self._line(process)
             except BrokenPipeError:
-                line = ""
-            finally:
-                timer.cancel()
-            if line.endswith("\n"):
+                line = b""
+            if line.endswith(b"\n"):
                 answer: dict[str, Any] = json.loads(line)
                 return answer
             self._stop()
             return None
+
+    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
+        """Its next line; what there is of it when the process ends or the time is over."""
+        assert process.stdout is not None
+        handle = process.stdout.fileno()
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        end = time.monotonic() + self.seconds
+        line = b""
+        while not line.endswith(b"\n"):
+            left = end - time.monotonic()
+            if left <= 0 or not waiting.poll(left * 1000):
+                break
+            if not (part := os.read(handle, 1 << 16)):
+                break
+            line += part
+        return line
 
     def close(self) -> None:
         """End the child process, if there is one and it is ours."""
@@ -55,7 +69,7 @@ class Examiner:
             if self._owner == os.getpid():
                 self._stop()
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._owner != os.getpid():
             # After a fork the parent still talks through these pipes: they are not ours to use or to close.
             self._process, self._owner = None, os.getpid()
@@ -66,8 +80,6 @@ class Examiner:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                text=True,
-                encoding="utf-8",
             )
         return self._process
 

@@ -208,9 +208,10 @@ def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[
         released = decisions.released(session, arrived.delivery_id)
         identities = [_identity(session, sip.record) for sip in sips]
         times = Counter(identity for identity in identities if identity)
+        all_held = holdings.held_of(session, list(times))
         for position, (sip, identity) in enumerate(zip(sips, identities, strict=True), start=1):
             found = list(sip.findings)
-            held = holdings.held(session, identity) if identity else None
+            held = all_held.get(identity) if identity else None
             if sip.described is not None:
                 record = sip.described.record
                 agreed = publisher is None or titles.is_agreed(session, publisher, record.issns, arrived.accepted_on)

@@ -21,6 +21,8 @@ NAMESPACE = "http://www.loc.gov/premis/v3"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _PRONOM = "PRONOM"
 _PUID = re.compile(r"[a-z-]{1,20}/\d{1,8}")
+_ILLEGAL = re.compile("[^\\t\\n -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""What XML 1.0 may not hold (production 2), and the carriage return, which it would change."""
 _LARGEST = 1 << 27
 _NOT_IDENTIFIED = Identified()
 _EVENT_TYPES = "http://id.loc.gov/vocabulary/preservation/eventType"
@@ -219,9 +221,8 @@ def _add(parent: etree._Element, name: str, text: str | None = None) -> etree._E
 
 def _xml_legal(text: str) -> str:
     """Names may hold what XML may not: such characters are written as ``%XX`` (the manifest has the name itself)."""
-    return "".join(
-        letter
-        if letter in "\t\n" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter >= "\U00010000"
-        else "".join(f"%{octet:02X}" for octet in letter.encode("utf-8", "surrogateescape"))
-        for letter in text
-    )
+    return _ILLEGAL.sub(_in_octets, text)
+
+
+def _in_octets(letter: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in letter.group().encode("utf-8", "surrogateescape"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import Row, delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import changes, copies, identity, links, shelves, tallies, testimony, titles
@@ -25,6 +25,9 @@ from repository.vocabulary import (
 
 _LONGEST_WORD = 64
 _MOST_POINTING = 500
+_AT_ONCE = 500
+
+_T = TypeVar("_T")
 
 # Rows that nobody looks at again in this transaction go in as they are: as objects they cost ten times as much.
 _INSERT_FILE, _INSERT_WORD = insert(File), insert(ArticleWord)
@@ -75,18 +78,31 @@ class Version:
 
 def held(session: Session, article_id: str) -> Held | None:
     """What is held of this article, or None. ``has_pdf`` is true when any version has one."""
-    row = session.execute(
-        select(Aip.version, Aip.seal, Aip.payload_digest)
-        .where(Aip.article_id == article_id)
-        .order_by(Aip.version.desc())
-        .limit(1)
-    ).first()
-    if row is None:
-        return None
-    paths = session.execute(
-        select(File.path).join(Aip, Aip.id == File.aip_id).where(Aip.article_id == article_id)
-    ).scalars()
-    return Held(row.version, row.seal, row.payload_digest, any(machine_lower(path).endswith(".pdf") for path in paths))
+    return held_of(session, [article_id]).get(article_id)
+
+
+def held_of(session: Session, article_ids: Sequence[str]) -> dict[str, Held]:
+    """What is held of each of these articles; those of which nothing is held are left out."""
+    latest: dict[str, Row[tuple[str, int, str, str]]] = {}
+    for part in _parts(article_ids):
+        rows = session.execute(
+            select(Aip.article_id, Aip.version, Aip.seal, Aip.payload_digest)
+            .where(Aip.article_id.in_(part))
+            .order_by(Aip.version)
+        )
+        latest |= {row.article_id: row for row in rows}
+    with_pdf: set[str] = set()
+    for part in _parts(list(latest)):
+        paths = session.execute(
+            select(Aip.article_id, File.path).join(File, File.aip_id == Aip.id).where(Aip.article_id.in_(part))
+        )
+        with_pdf |= {row.article_id for row in paths if machine_lower(row.path).endswith(".pdf")}
+    return {one: Held(row.version, row.seal, row.payload_digest, one in with_pdf) for one, row in latest.items()}
+
+
+def _parts(ids: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """As many at a time as one statement takes on every database."""
+    yield from (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
 
 def latest_pdfs(session: Session, article_id: str) -> tuple[int, list[str]] | None:
@@ -268,8 +284,7 @@ class KeptBag:
 def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], KeptBag]:
     """The bags of these ``(article id, version)``, with their copies; one query for each five hundred."""
     found: dict[tuple[str, int], KeptBag] = {}
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
+    for part in _parts(wanted):
         rows = session.execute(
             select(Aip, Copy)
             .join(Copy, Copy.aip_id == Aip.id)

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=_BENCHES, help="this bench only (may be given twice)")
-    parser.add_argument("--articles", type=int, default=300)
+    parser.add_argument("--articles", type=int, default=1000)
     parser.add_argument("--size", type=int, default=1_400_000, help="bytes of an article")
     parser.add_argument("--per-delivery", type=int, default=20, help="articles in one zip")
     parser.add_argument("--records", type=int, default=20_000, help="articles of the catalogue that is harvested")
