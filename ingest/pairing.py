@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -33,19 +33,24 @@ class Paired:
 
 
 def pair(
-    readable: Sequence[Claim], doubtful: Sequence[Claim], members: Sequence[Member], papers: Sequence[Member]
+    readable: Sequence[Claim],
+    doubtful: Sequence[Claim],
+    members: Sequence[Member],
+    papers: Sequence[Member],
+    of_all: Collection[str] = (),
 ) -> Paired:
     """Every article with its PDFs and other files out of ``members``.
 
     ``doubtful`` are XML files that cannot be read: each is an article of its own, or a supplement of one that
-    is surer. ``papers`` (manifests, tables of contents) go to the only article there is, or to the one they lie with.
+    is surer. ``papers`` (manifests, tables of contents) go to the only article there is, or to the one they lie with,
+    those named in ``of_all`` to every article.
     """
     claims = articles_among(readable, doubtful, members)
     metadata = {claim.metadata.name for claim in claims}
     pairing = _Pairing(claims, [File(member) for member in members if member.name not in metadata])
     pairing.pair_pdfs()
     pairing.claim_the_rest()
-    pairing.claim_papers([File(member) for member in papers])
+    pairing.claim_papers([File(member) for member in papers], of_all)
     owned = metadata.union(*(claim.files for claim in claims)) if claims else set()
     every = {member.name for member in (*members, *papers)}
     return Paired(tuple(sorted(claims, key=lambda claim: claim.metadata.name)), frozenset(every - owned))
@@ -229,9 +234,13 @@ class _Pairing:
 
         self._give_all(by_subtree)
 
-    def claim_papers(self, papers: Sequence[File]) -> None:
+    def claim_papers(self, papers: Sequence[File], of_all: Collection[str]) -> None:
         """Manifests and tables of contents out of an archive go to the only article, or to the one beside them."""
         for paper in papers:
+            if paper.member.name in of_all:
+                for each in self._claims:
+                    each.files[paper.member.name] = paper.member
+                continue
             claim = self._claims[0] if len(self._claims) == 1 else self._by_folder(paper, beside=True)
             if claim is not None and paper.member.archive:
                 claim.files[paper.member.name] = paper.member

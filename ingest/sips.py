@@ -18,6 +18,8 @@ from repository.vocabulary import ArticleRecord, Finding
 Describe = Callable[[bytes, str], Description]
 
 _PAPERS = frozenset(("bagit.txt", "bag-info.txt", "fetch.txt", "mimetype"))
+_SCHEMAS = (".xsd", ".dtd", ".ent", ".mod")
+"""The schemas that OJS sends along with the XML of an issue: they belong to no article more than to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
 
     ``describe(bytes, name)`` says what an XML file is. An XML that cannot be read is a Sip without a record,
     unless it is a supplement of an article that can. Manifests and tables of contents join the one article of a
-    delivery that has only one, and what they say of an article completes its record. What stays unclaimed is
+    delivery that has only one, and what they say of an article completes its record; what speaks of every article
+    (the Atom entry of a deposit) joins each of them. What stays unclaimed is
     UNPAIRED_FILE, or METADATA_MISSING when nothing in the delivery describes an article, or SET_INCOMPLETE when
     there is nothing but accompanying files.
     """
@@ -97,6 +100,11 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
         [claim for member in doubtful for claim in _claims(member, described[member.name], sides, only=only)],
         [member for member in unpacked.members if member.name not in papers],
         [member for member in unpacked.members if member.name in papers],
+        {
+            member.name
+            for member in unpacked.members
+            if member.name in papers and any(side.path is None for side in _sides(described.get(member.name)))
+        },
     )
     left = tuple(member for member in unpacked.members if member.name in paired.unclaimed)
     findings = list(sides.findings(articles=len(paired.claims)))
@@ -177,10 +185,11 @@ def _about(
     silent = not articles
     for member in left:
         if member.name in papers:
-            if not member.archive and member.name not in unpacked.lists:
+            if not member.archive and member.name in described:
                 yield finding("SIDECAR", member.name, detail=described[member.name].format.name)
         elif articles:
-            yield finding("UNPAIRED_FILE", member.name)
+            if not machine_lower(member.name).endswith(_SCHEMAS):
+                yield finding("UNPAIRED_FILE", member.name)
         elif machine_lower(member.name).endswith(".pdf"):
             silent = False
             yield finding("METADATA_MISSING", member.name)

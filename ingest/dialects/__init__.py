@@ -63,8 +63,11 @@ SIDE_READERS: Mapping[str, SideReader] = {
     "an Atom entry (SWORD deposit)": pkp_pln.read,
     "a MECA manifest": meca.read,
     "Elsevier CAP dataset.xml": elsevier_dataset.read,
+    "a Crossref deposit": crossref.read_others,
+    "Crossref unixref XML": crossref.read_others,
+    "a Crossref query result": crossref.read_others,
 }
-"""The same for wrappers that say something of the articles beside them."""
+"""The same for what a file says of articles beside it, or of the delivery."""
 
 _PLACES: Mapping[str, Callable[[str], ArticleRecord | None]] = {
     "an Elsevier article (journal article DTD 4 or 5)": elsevier_dataset.record_of_place,
@@ -90,6 +93,8 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
             return Description(Format("XML that cannot be read", Kind.UNKNOWN), (), parsed.findings)
         return Description(seen, (), (_not_read(seen, path, None),))
     seen = recognise(parsed.root, parsed.public_id, path)
+    aside = SIDE_READERS.get(seen.family)
+    sides = aside(parsed.root, path) if aside else ()
     if seen.kind is Kind.READ:
         articles = READERS[seen.family](parsed.root, path)
         if len(articles) > MOST_ARTICLES:
@@ -100,9 +105,7 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
             return Description(
                 seen, (), (finding("FORMAT_NOT_RECOGNISED", path, parsed.root.sourceline, format=nothing),)
             )
-        return Description(seen, articles)
-    aside = SIDE_READERS.get(seen.family)
-    sides = aside(parsed.root, path) if aside else ()
+        return Description(seen, articles, sides=sides)
     return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),), sides)
 
 

@@ -1,4 +1,4 @@
-"""Crossref's deposit, unixref and query-result XML: every ``journal_article`` with what its ``journal`` says of it."""
+"""Crossref's deposit and unixref XML: every ``journal_article`` with what its ``journal`` says of it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
+from ingest.dialects import crossref_query
 from ingest.dialects import house_words as words
-from ingest.dialects.description import Described
+from ingest.dialects.description import Described, Side
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
+from ingest.findings import finding
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleRecord, Author, Related
+from repository.vocabulary import ArticleRecord, Author, Level, Related
 
 _UPDATES = {
     "addendum": "addended-article",
@@ -38,10 +40,40 @@ _NOTICES = {
     "partial-retraction": "partial-retraction",
     "retracted-article": "retraction",
 }
+_WORKS = {
+    "isCommentOn": "commentary-article",
+    "hasComment": "commentary",
+    "isReviewOf": "peer-reviewed-article",
+    "hasReview": "peer-review",
+    "isReplyTo": "commentary-article",
+    "hasReply": "commentary",
+    "isTranslationOf": "translated-article",
+    "hasTranslation": "translation",
+    "hasPreprint": "preprint",
+    "replaces": "updated-article",
+    "isReplacedBy": "update",
+}
+"""The relations schema in the words of JATS, where it has one; the others stay as they are."""
+_OTHERS = {
+    "book": "a book",
+    "conference": "proceedings",
+    "dissertation": "a dissertation",
+    "report-paper": "a report",
+    "standard": "a standard",
+    "database": "a database",
+    "peer_review": "a peer review",
+    "posted_content": "a preprint",
+    "pending_publication": "a pending publication",
+    "grant": "a grant",
+    "sa_component": "a component",
+}
+_MOST_TOLD = 50
 
 
 def read(root: etree._Element, path: str) -> tuple[Described, ...]:
     """Every article of the file; books, proceedings and databases, which the same schema describes, are none."""
+    if flat := crossref_query.read(root, path):
+        return flat
     registrant = plain(child(root, "head", "registrant"))
     found = [
         _described(article, journal, registrant, path)
@@ -49,6 +81,31 @@ def read(root: etree._Element, path: str) -> tuple[Described, ...]:
         for article in children(journal, "journal_article")
     ]
     return tuple(_without_shared_names(found))
+
+
+def read_others(root: etree._Element, path: str) -> tuple[Side, ...]:
+    """What is no article of a journal beside those that are: told one by one, so that nobody waits for it."""
+    others = [node for node in descendants(root, *_OTHERS) if _parent(node) in ("body", "crossref")]
+    told = [
+        finding("NOT_METADATA", path, node.sourceline, Level.WARNING, format=_OTHERS[local(node)], detail=_name(node))
+        for node in others[:_MOST_TOLD]
+    ]
+    if len(others) > _MOST_TOLD:
+        more = f"{len(others) - _MOST_TOLD} more that are no articles"
+        told.append(finding("NOT_METADATA", path, level=Level.WARNING, format=more))
+    return (Side(None, ArticleRecord(), findings=tuple(told)),) if told else ()
+
+
+def _name(node: etree._Element) -> str | None:
+    """A title and a DOI by which the sender knows the entry again."""
+    title = next(descendants(node, "title", "proceedings_title", "full_title"), None)
+    doi = next((one for one in descendants(node, "doi") if _parent(one) == "doi_data"), None)
+    return ", ".join(text for text in (plain(title), plain(doi)) if text) or None
+
+
+def _parent(node: etree._Element) -> str:
+    around = node.getparent()
+    return local(around) if around is not None else ""
 
 
 def _without_shared_names(found: list[Described]) -> Iterator[Described]:
@@ -75,7 +132,7 @@ def _described(article: etree._Element, journal: etree._Element, registrant: str
         publisher=registrant,
         issn_print=issns.get("print"),
         issn_electronic=issns.get("electronic"),
-        issn_unspecified=issns.get(""),
+        issn_unspecified=issns.get("unspecified"),
         volume=plain(child(issue, "journal_volume", "volume")),
         issue=plain(child(issue, "issue")) or plain(child(issue, "special_numbering")),
         first_page=first,
@@ -110,12 +167,11 @@ def _titles(titles: etree._Element | None) -> tuple[str | None, dict[str, str]]:
 
 
 def _issns(metadata: etree._Element | None) -> dict[str, str]:
-    """``print``, ``electronic`` or nothing to the first ISSN of that medium; one without is print where it is alone."""
+    """``print``, ``electronic`` or ``unspecified`` to the first ISSN of that medium."""
     found: dict[str, str] = {}
     for node in children(metadata, "issn"):
-        medium = machine_lower(attribute(node, "media_type") or "")
         if number := words.issn_of(plain(node)):
-            found.setdefault({"online": "electronic"}.get(medium, medium), number)
+            found.setdefault(crossref_query.medium(attribute(node, "media_type")), number)
     return found
 
 
@@ -167,8 +223,8 @@ def _related(article: etree._Element) -> Iterator[Related]:
         kind, scheme = attribute(node, "relationship-type"), attribute(node, "identifier-type")
         target = plain(node)
         if kind and target:
-            doi = words.doi_in(target) if scheme == "doi" else None
-            yield Related(kind, doi or target, scheme)
+            doi = words.doi_in(target) if machine_lower(scheme or "") == "doi" else None
+            yield Related(_WORKS.get(kind, kind), doi or target, "doi" if doi else scheme)
 
 
 def _licence(article: etree._Element) -> str | None:

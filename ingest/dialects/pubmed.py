@@ -16,6 +16,7 @@ from repository.vocabulary import ArticleRecord, Author, Related
 
 _BRACKETED = re.compile(r"\[(.*?)\.?\]\.?", re.DOTALL)
 _LETTERS_AND_NUMBER = re.compile(r"(\D*)(\d+)")
+_LEADING_ZEROS = re.compile(r"^0+(?=\d)")
 _SPAN = re.compile(r"([^\s,;-]+)\s*[-\u2010-\u2015]\s*([^\s,;-]+)")
 _OBJECTS = {
     "erratum": "corrected-article",
@@ -59,12 +60,15 @@ def _deposited(article: etree._Element, path: str) -> Described:
     journal = child(article, "Journal")
     ids = dict(_ids(children(article, "ELocationID"), "EIdType"))
     ids |= {kind: text for kind, text in _ids(descendants(article, "ArticleId"), "IdType") if kind not in ids}
+    # The citation that this one replaces is of the same article: by its PMID, which publishers know from before.
+    replaced = dict(_ids(children(article, "Replaces"), "IdType"))
+    ids = {name: replaced[kind] for kind, name in (("pubmed", "pmid"), ("doi", "doi")) if kind in replaced} | ids
     title, translated = _titles(article, plain(child(article, "Language")))
     kinds = [text for node in descendants(article, "PublicationType") if (text := plain(node))]
     dates = words.Dates(path)
     for node in children(journal, "PubDate"):
         dates.note(attribute(node, "PubStatus") or "PubDate", _date(node), node)
-    first = words.page_of(plain(child(article, "FirstPage")))
+    first = _page(child(article, "FirstPage"))
     record = ArticleRecord(
         title=title,
         translated_titles=translated,
@@ -75,7 +79,7 @@ def _deposited(article: etree._Element, path: str) -> Described:
         volume=plain(child(journal, "Volume")),
         issue=plain(child(journal, "Issue")),
         first_page=first,
-        last_page=words.page_of(plain(child(article, "LastPage"))),
+        last_page=_page(child(article, "LastPage")),
         elocation=_elocation(first, ids),
         doi=words.doi_of(ids.get("doi")),
         authors=tuple(_authors(article)),
@@ -164,6 +168,13 @@ def _date(node: etree._Element) -> str | None:
     parts = [plain(child(node, name)) for name in ("Year", "Month", "Day")]
     said = plain(child(node, "MedlineDate"))
     return words.date_in_parts(*parts) or (words.date_in_text(said) if said else None)
+
+
+def _page(node: etree._Element | None) -> str | None:
+    """The page without leading zeros, which PubMed deletes too unless the deposit says otherwise (``LZero="save"``)."""
+    page = words.page_of(plain(node))
+    saved = node is not None and attribute(node, "LZero") == "save"
+    return page if page is None or saved else _LEADING_ZEROS.sub("", page)
 
 
 def _span(pagination: etree._Element | None) -> tuple[str | None, str | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from collection import SAMPLES, as_row, expected_value, folded, index_rows
+from deliveries import Published
 from installation import Installation, folder_store_table
 
 from ingest.dialects import Described, describe
@@ -154,6 +155,74 @@ def test_a_book_is_no_article() -> None:
     assert describe(text.encode(), "book.xml").articles == ()
 
 
+def test_a_book_beside_an_article_is_told(tmp_path: Path) -> None:
+    text = """<doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><body><book><book_metadata><titles>
+<title>Kitap</title></titles><doi_data><doi>10.5555/kitap</doi></doi_data></book_metadata></book><journal>
+<journal_metadata><full_title>Dergi</full_title><issn media_type="other">13000632</issn></journal_metadata>
+<journal_article><titles><title>Bir</title></titles><doi_data><doi>10.5555/1</doi></doi_data></journal_article></journal>
+<conference><proceedings_metadata><proceedings_title>Bildiriler</proceedings_title></proceedings_metadata>
+<conference_paper><titles><title>P</title></titles></conference_paper></conference></body></doi_batch>"""
+    description = describe(text.encode(), "d.xml")
+    assert [one.record.doi for one in description.articles] == ["10.5555/1"]
+    assert (description.articles[0].record.issn_print, description.articles[0].record.issns) == (None, ("1300-0632",))
+    home = tmp_path / "home"
+    archive = Installation(home, folder_store_table("ankara", home), folder_store_table("izmir", home))
+    (tmp_path / "d.xml").write_text(text, encoding="utf-8")
+    Published("10.5555/1").pdf(tmp_path / "d.pdf")
+    files = [str(tmp_path / "d.xml"), str(tmp_path / "d.pdf")]
+    (receipt,) = archive.run("ingest", *files, "--publisher", "P")["deliveries"]
+    assert receipt["state"] == "accepted"
+    told = [(each["code"], each["level"], each["line"], each["message"]) for each in receipt["findings"]]
+    assert told == [
+        (
+            "NOT_METADATA",
+            "warning",
+            1,
+            "This is a book; it describes no article and is passed over: Kitap, 10.5555/kitap.",
+        ),
+        ("NOT_METADATA", "warning", 5, "This is proceedings; it describes no article and is passed over: Bildiriler."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("isCommentOn", "commentary-article"), ("replaces", "updated-article"), ("isCitedBy", "isCitedBy")],
+)
+def test_relations_are_told_in_the_words_of_jats(said: str, kind: str) -> None:
+    (one,) = crossref(
+        "<journal_article><titles><title>X</title></titles><doi_data><doi>10.5555/1</doi></doi_data>"
+        '<program xmlns="http://www.crossref.org/relations.xsd"><related_item><intra_work_relation '
+        f'relationship-type="{said}" identifier-type="doi">https://doi.org/10.5555/2</intra_work_relation>'
+        "</related_item></program></journal_article>"
+    )
+    assert one.record.related == (Related(kind, "10.5555/2", "doi"),)
+
+
+def test_a_flat_query_result_is_read() -> None:
+    text = """<crossref_result xmlns="http://www.crossref.org/qrschema/2.0" version="2.0"><query_result><head/><body>
+<query status="resolved"><doi type="journal_article">10.5555/1</doi><issn type="print">13000632</issn>
+<issn type="electronic">99990016</issn><journal_title>Dergi</journal_title><contributors>
+<contributor first-author="true" sequence="first" contributor_role="author"><given_name>Ayşe</given_name>
+<surname>Işık</surname></contributor></contributors><volume>4</volume><issue>2</issue><first_page>17</first_page>
+<year media_type="online">2019</year><publication_type>full_text</publication_type>
+<article_title>Tuz</article_title></query>
+<query status="resolved"><doi type="journal_article">10.5555/2</doi><author>Demir</author>
+<journal_title>Dergi</journal_title><year>2020</year></query><query status="unresolved"><doi>10.5555/3</doi></query>
+<query status="resolved"><doi type="book_title">10.5555/4</doi><article_title>B</article_title></query>
+</body></query_result></crossref_result>"""
+    one, two = describe(text.encode(), "result.xml").articles
+    record = one.record
+    assert (record.doi, record.title, record.journal_title) == ("10.5555/1", "Tuz", "Dergi")
+    assert (record.issn_print, record.issn_electronic, record.volume, record.issue) == (
+        "1300-0632",
+        "9999-0016",
+        "4",
+        "2",
+    )
+    assert (record.first_page, record.published, record.authors[0].label) == ("17", {"online": "2019"}, "Işık, Ayşe")
+    assert (two.record.doi, two.record.authors[0].label, two.line) == ("10.5555/2", "Demir", 8)
+
+
 def pubmed(inside: str, journal: str = "") -> Described:
     text = (
         "<ArticleSet><Article><Journal><JournalTitle>Ornek Derg</JournalTitle><Issn>1300-0632</Issn>"
@@ -212,3 +281,19 @@ def test_a_doi_that_the_file_calls_wrong_is_not_taken() -> None:
         '<ArticleIdList><ArticleId IdType="doi">10.5555/dogru</ArticleId></ArticleIdList>'
     ).record
     assert record.doi == "10.5555/dogru"
+
+
+def test_leading_zeros_stay_only_where_the_deposit_says_so() -> None:
+    record = pubmed("<ArticleTitle>T</ArticleTitle><FirstPage>007</FirstPage><LastPage>0</LastPage>").record
+    assert (record.first_page, record.last_page) == ("7", "0")
+    record = pubmed('<ArticleTitle>T</ArticleTitle><FirstPage LZero="save">007</FirstPage>').record
+    assert record.first_page == "007"
+    assert (
+        pubmed('<ArticleTitle>T</ArticleTitle><FirstPage LZero="delete">S012</FirstPage>').record.first_page == "S012"
+    )
+
+
+def test_what_a_citation_replaces_is_the_article_itself() -> None:
+    record = pubmed('<Replaces IdType="pubmed">123</Replaces><ArticleTitle>T</ArticleTitle>').record
+    assert (record.other_ids, record.related) == ({"pmid": "123"}, ())
+    assert pubmed('<Replaces IdType="doi">10.5555/1</Replaces><ArticleTitle>T</ArticleTitle>').record.doi == "10.5555/1"

@@ -92,6 +92,8 @@ def test_a_real_deposit_is_kept_whole(tmp_path: Path) -> None:
         assert item["issn_electronic"] in known.values()
         (version,) = known["versions"]
         assert sum(file["path"].endswith(".pdf") for file in version["files"]) == 1
+        assert DEPOSIT[1].name in [file["path"] for file in version["files"]], "the entry is kept with each article"
+    assert "UNPAIRED_FILE" not in [found["code"] for found in delivery["findings"]]
 
 
 @here
@@ -127,16 +129,21 @@ def test_an_article_whose_pdf_lies_inside_the_xml_is_kept_with_both(tmp_path: Pa
 </article></articles></issue>"""
     with zipfile.ZipFile(tmp_path / "D.zip", "w") as archive:
         archive.writestr("D/data/Issue.xml", issue)
+        archive.writestr("D/data/native.xsd", "<schema/>")
     digest = hashlib.sha1((tmp_path / "D.zip").read_bytes(), usedforsecurity=False).hexdigest()
     entry = ENTRY.format(issn="9999-0024", volume="1").replace('checksumValue="0"', f'checksumValue="{digest}"')
     (tmp_path / "D.xml").write_text(entry, encoding="utf-8")
     home = tmp_path / "archive"
     installation = Installation(home, folder_store_table("bir", home), folder_store_table("iki", home))
-    installation.run("ingest", str(tmp_path / "D.zip"), str(tmp_path / "D.xml"), "--publisher", "Örnek Yayınevi")
+    sent = [str(tmp_path / "D.zip"), str(tmp_path / "D.xml")]
+    (receipt,) = installation.run("ingest", *sent, "--publisher", "Örnek Yayınevi")["deliveries"]
+    assert "UNPAIRED_FILE" not in [found["code"] for found in receipt["findings"]]
     known = installation.run("article", "10.5555/ic")
     (version,) = known["versions"]
     digests = {file["path"]: file["sha512"] for file in version["files"]}
     assert digests == {
         "D/data/Issue.xml": hashlib.sha512(issue.encode()).hexdigest(),
         "D/data/Issue.xml!/1-ışık.pdf": hashlib.sha512(pdf).hexdigest(),
+        "D/data/native.xsd": hashlib.sha512(b"<schema/>").hexdigest(),
+        "D.xml": hashlib.sha512(entry.encode()).hexdigest(),
     }
