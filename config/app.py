@@ -20,10 +20,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import fixity.web
 import ingest.web
+import ingest.web.sword
 import repository
 import repository.access.web
 import repository.web
 from config import languages
+from ingest.deposits import Collection
 from ingest.web.desk import Desk
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_SENT = 256 << 10
-"""Bytes that a request may carry: forms and OAI-PMH arguments, nothing is uploaded here."""
+"""Bytes that a request may carry: forms, OAI-PMH arguments, entries of deposits. A package sent whole has its own."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -94,6 +96,8 @@ class Rooms:
     """The archive's own folder: receipts are written there."""
     agent: str
     """The program by name and version, as events name it."""
+    collections: Sequence[Collection] = ()
+    """Into which journals deposit over SWORD."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
     open_blueprints: Sequence[Blueprint] = ()
@@ -141,13 +145,16 @@ def create_app(rooms: Rooms) -> Flask:
     texts = languages.load(rooms.languages)
     language.speak(app, language.Languages(texts, ZoneInfo(rooms.time_zone)))
     addresses.know_addresses(app)
-    open_names = [blueprint.name for blueprint in rooms.open_blueprints]
+    desk = _desk(rooms)
+    # What only answers a protocol: for everyone, without session and without CSRF token.
+    protocols = (*rooms.open_blueprints, ingest.web.sword.blueprint(ingest.web.sword.Counter(desk, rooms.collections)))
+    open_names = [blueprint.name for blueprint in protocols]
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
     csrf = CSRFProtect(app)
-    for blueprint in (*_blueprints(rooms, door), *rooms.open_blueprints):
+    for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
-    for blueprint in rooms.open_blueprints:
+    for blueprint in protocols:
         csrf.exempt(blueprint)
     setattr(app.view_functions["static"], "who", Who.EVERYONE)  # noqa: B010
     _face(app, rooms)
@@ -156,7 +163,22 @@ def create_app(rooms: Rooms) -> Flask:
     return app
 
 
-def _blueprints(rooms: Rooms, door: Door) -> tuple[Blueprint, ...]:
+def _desk(rooms: Rooms) -> Desk:
+    return Desk(
+        rooms.catalogue,
+        rooms.home,
+        rooms.agent,
+        rooms.time_zone,
+        rooms.archive,
+        rooms.admin_email,
+        rooms.base_url.rstrip("/"),
+        rooms.repository_identifier,
+        rooms.secret_key,
+        len(rooms.places),
+    )
+
+
+def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     promise = watch.Promise(rooms.fixity_days)
     reading = ReadingRoom(
         archive=rooms.archive,
@@ -171,20 +193,7 @@ def _blueprints(rooms: Rooms, door: Door) -> tuple[Blueprint, ...]:
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
         fixity.web.blueprint(fixity.web.Dashboard(rooms.catalogue, promise, rooms.places)),
-        ingest.web.blueprint(
-            Desk(
-                rooms.catalogue,
-                rooms.home,
-                rooms.agent,
-                rooms.time_zone,
-                rooms.archive,
-                rooms.admin_email,
-                rooms.base_url.rstrip("/"),
-                rooms.repository_identifier,
-                rooms.secret_key,
-                len(rooms.places),
-            )
-        ),
+        ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),
     )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from ingest.feeds.pln_entry import split_address, uuid_in
 from repository.errors import UsageError
 
 _URLS = {
@@ -19,6 +20,7 @@ _URLS = {
     "s3": (r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/.*)?", "s3://bucket/prefix"),
     "sftp": (r"sftp://[^\s/?#@:]+(:[0-9]{1,5})?(/[^\s]*)?", "sftp://sftp.example.org/outgoing"),
     "https": (r"https://[^\s/?#@]+/[^\s?#]*", "https://feeds.example.org/archive/"),
+    "pln": (r"https?://[^\s/?#@]+/[^\s?#]*", "https://dergi.example.org/"),
 }
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -30,7 +32,7 @@ class FeedSettings(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")
     publisher: str = Field(min_length=1, max_length=200)
-    kind: Literal["folder", "s3", "sftp", "https"]
+    kind: Literal["folder", "s3", "sftp", "https", "pln"]
     url: str
     schedule: str = "900"
     """Seconds between two looks, or five fields as cron has them, in the archive's time zone."""
@@ -54,6 +56,11 @@ class FeedSettings(BaseModel):
     """A line of a known_hosts file, or the path of one."""
     ca_file: Path | None = None
     """The certificate authority of an https server that no public one vouches for."""
+    journals: list[str] = []
+    """The UUIDs of the journals of a feed of the kind pln, as the PKP PN plugin of OJS shows them."""
+    terms: list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = []
+    """What a journal's manager agrees to before OJS deposits anything."""
+    terms_updated: date | None = None
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -61,6 +68,14 @@ class FeedSettings(BaseModel):
         text = str(schedule)
         _timetable(text, UTC)
         return text
+
+    @field_validator("journals")
+    @classmethod
+    def _uuids(cls, journals: list[str]) -> list[str]:
+        found = [uuid_in(one) for one in journals]
+        if wrong := [one for one, known in zip(journals, found, strict=True) if known is None]:
+            raise ValueError(f"{wrong[0]!r} is no UUID, for example 9B2A7C1E-5D34-4F0B-8E6A-1C2D3E4F5A6B")
+        return [one for one in found if one is not None]
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -84,13 +99,31 @@ class FeedSettings(BaseModel):
                 raise ValueError("an sftp feed needs user, and password, password_file or key_file")
         if self.kind == "https" and self.after != "keep":
             raise ValueError('an https feed cannot take anything away at the publisher: after = "keep"')
+        if self.kind == "pln":
+            self._whole_of_pln()
         return self
+
+    def _whole_of_pln(self) -> None:
+        if split_address(self.url) is None:
+            raise ValueError(f"url of the pln feed {self.name!r} is no address of a web server")
+        if not self.journals:
+            raise ValueError("a pln feed needs journals: their UUIDs, as the PKP PN plugin of each shows it")
+        if not self.terms or self.terms_updated is None:
+            raise ValueError(
+                "a pln feed needs terms, a list of sentences to which a journal's manager agrees, and "
+                'terms_updated, the day of their last change, for example terms_updated = "2026-01-15"'
+            )
+        if bool(self.user) != bool(self.password or self.password_file):
+            raise ValueError("packages are sent with user and password (or password_file): give both, or neither")
+        if wrong := sorted(self.model_fields_set & {"after", "ignore", "pattern", "quiet_seconds", "sidecar"}):
+            raise ValueError(f"{wrong[0]} means nothing to a feed of the kind pln: each deposit says what it is")
 
     def _only_its_own_keys(self) -> None:
         of_kind = {
             "s3": {"endpoint_url", "region", "access_key", "secret_key", "secret_key_file"},
             "sftp": {"user", "password", "password_file", "key_file", "known_hosts"},
             "https": {"user", "password", "password_file", "ca_file"},
+            "pln": {"user", "password", "password_file", "ca_file", "journals", "terms", "terms_updated"},
             "folder": set[str](),
         }
         foreign = set().union(*of_kind.values()) - of_kind[self.kind]

@@ -8,9 +8,11 @@ from urllib.parse import unquote, urlsplit
 
 from config.feed_settings import FeedSettings
 from config.settings import Settings
+from ingest.deposits import Collection
 from ingest.feeds import Feed, Source
 from ingest.feeds.folder import FolderSource
 from ingest.feeds.https import HttpsSource
+from ingest.feeds.pln import PlnSource
 from ingest.feeds.s3 import S3Source
 from repository.errors import UsageError
 from repository.storage.s3 import ForeignBucket
@@ -39,9 +41,9 @@ def feed_of(one: FeedSettings, settings: Settings) -> Feed:
         publisher=one.publisher,
         kind=one.kind,
         place=one.url,
-        open=lambda: _source(one),
+        open=lambda: _source(one, settings),
         next_after=one.next_after(settings.archive.time_zone),
-        quiet_seconds=one.quiet_seconds,
+        quiet_seconds=one.quiet_seconds if one.kind != "pln" else 0,
         cadence_days=one.cadence_days,
         pattern=one.pattern,
         ignore=tuple(one.ignore),
@@ -50,6 +52,27 @@ def feed_of(one: FeedSettings, settings: Settings) -> Feed:
         max_wait_days=one.max_wait_days,
         max_bytes=settings.ingest.max_delivery_bytes,
     )
+
+
+def collections(settings: Settings) -> list[Collection]:
+    """The feeds of the kind pln, as those who deposit see them."""
+    return [
+        Collection(
+            feed=feed_of(one, settings),
+            folder=_entries(one, settings),
+            journals=frozenset(one.journals),
+            terms=tuple(one.terms),
+            terms_updated=one.terms_updated,
+            user=one.user,
+            password=one.secret,
+        )
+        for one in settings.feeds
+        if one.kind == "pln" and one.terms_updated is not None
+    ]
+
+
+def _entries(one: FeedSettings, settings: Settings) -> Path:
+    return settings.archive.home / "feeds" / one.name / "deposits"
 
 
 def _inbox(folder: Path, settings: Settings) -> Feed:
@@ -67,7 +90,7 @@ def _inbox(folder: Path, settings: Settings) -> Feed:
     )
 
 
-def _source(one: FeedSettings) -> AbstractContextManager[Source]:
+def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Source]:
     place = urlsplit(one.url)
     path = unquote(place.path)
     if one.kind == "folder":
@@ -83,6 +106,9 @@ def _source(one: FeedSettings) -> AbstractContextManager[Source]:
             secret_key=one.secret() or "",
         )
         return nullcontext(S3Source(bucket))
+    if one.kind == "pln":
+        most = settings.ingest.max_delivery_bytes
+        return PlnSource(one.name, one.url, _entries(one, settings), max_bytes=most, ca_file=one.ca_file)
     if one.kind == "sftp":
         # Here and not above: nobody without such a feed waits for the library.
         from ingest.feeds.sftp import Account, SftpSource, believed  # noqa: PLC0415

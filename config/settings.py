@@ -209,6 +209,9 @@ class Settings(Section):
         names = [feed.name for feed in self.feeds]
         if len(set(names)) != len(names):
             raise ValueError("feeds: two feeds have the same name")
+        journals = [journal for feed in self.feeds for journal in feed.journals]
+        if twice := next((one for one in journals if journals.count(one) > 1), None):
+            raise ValueError(f"feeds: the journal {twice} is named twice")
         return self
 
     @property

@@ -228,6 +228,7 @@ def rooms(archive: Archive) -> Rooms:
         fixity_days={name: archive.fixity_days(name) for name in stores},
         home=archive.home,
         agent=AGENT,
+        collections=feeding.collections(settings),
         trusted_proxies=settings.access.trusted_proxies,
         open_blueprints=(blueprint(window),),
     )

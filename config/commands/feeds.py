@@ -65,7 +65,7 @@ def listed(asked: Asked, json_wanted: bool) -> None:
 @feed.command()
 @click.option("--name", prompt=True, help="Small letters, digits and hyphens.")
 @click.option("--publisher", prompt=True)
-@click.option("--kind", prompt=True, type=click.Choice(["folder", "s3", "sftp", "https"]))
+@click.option("--kind", prompt=True, type=click.Choice(["folder", "s3", "sftp", "https", "pln"]))
 @click.option(
     "--url", prompt=True, help="file:///folder, s3://bucket/prefix, sftp://host/folder or https://host/folder/"
 )

@@ -44,7 +44,7 @@ class FolderSource:
                         if entry.is_dir(follow_symlinks=False) and self._deep:
                             waiting.append(f"{name}/")
                         elif entry.is_file(follow_symlinks=False):
-                            yield _offered(name, entry.stat(follow_symlinks=False))
+                            yield as_offered(name, entry.stat(follow_symlinks=False))
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -81,14 +81,15 @@ class FolderSource:
             found = (self._folder / offered.name).lstat()
         except FileNotFoundError:
             return False
-        return stat.S_ISREG(found.st_mode) and _offered(offered.name, found) == offered
+        return stat.S_ISREG(found.st_mode) and as_offered(offered.name, found) == offered
 
     @staticmethod
     def _check(offered: Offered, found: os.stat_result) -> None:
-        if not stat.S_ISREG(found.st_mode) or _offered(offered.name, found).version != offered.version:
+        if not stat.S_ISREG(found.st_mode) or as_offered(offered.name, found).version != offered.version:
             raise NotAsListed("the file is being written")
 
 
-def _offered(name: str, found: os.stat_result) -> Offered:
+def as_offered(name: str, found: os.stat_result) -> Offered:
+    """A file of this machine, its version told by length, time and number."""
     modified = datetime.fromtimestamp(found.st_mtime_ns // 1_000_000 / 1_000, UTC)
     return Offered(name, found.st_size, modified, f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}")

@@ -14,7 +14,16 @@ import structlog
 
 from ingest import inbox
 from ingest.feeds.feed import Feed, completion_problem
-from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, hidden, name_problem, part_name
+from ingest.feeds.offered import (
+    FeedFailed,
+    NotAsListed,
+    NotAsPromised,
+    Offered,
+    Source,
+    hidden,
+    name_problem,
+    part_name,
+)
 from ingest.inbox import Arrived
 from repository.catalogue import Catalogue, feeds
 from repository.catalogue.feeds import Listed
@@ -118,6 +127,16 @@ def _complete(
             with catalogue.writing() as session:
                 feeds.forget(session, feed.name, names)
             continue
+        except NotAsPromised as error:
+            final = now - first > timedelta(days=feed.max_wait_days)
+            with catalogue.writing() as session:
+                (feeds.failed if final else feeds.troubled)(session, feed.name, names, str(error))
+            troubles.append(f"{rows[0].name}: {error}")
+            continue
+        except FeedFailed as error:
+            with catalogue.writing() as session:
+                feeds.troubled(session, feed.name, names, error.reason)
+            raise
         arrived = inbox.accept(catalogue, home, files, feed.publisher, clock)
         with catalogue.writing() as session:
             feeds.brought(session, feed.name, names, arrived.delivery_id)

@@ -29,6 +29,10 @@ class NotAsListed(Exception):
     """The file is another one than was listed, or gone: it is still being written, or was replaced."""
 
 
+class NotAsPromised(Exception):
+    """One delivery cannot be had as it was announced; it is tried again, and the others of its source go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """One file at a source. ``version`` differs when its bytes may differ; absent is what the source did not say."""
@@ -50,7 +54,7 @@ class Source(Protocol):
         ...
 
     def fetch(self, offered: Offered, target: Path) -> None:
-        """Write the file to ``target``, going on where an earlier try left it. Raises NotAsListed."""
+        """Write the file to ``target``, going on where an earlier try left it. Raises NotAsListed, NotAsPromised."""
         ...
 
     def remove(self, offered: Offered) -> None:

@@ -102,6 +102,16 @@ def failed(session: Session, feed: str, names: Sequence[str], problem: str) -> N
     _change(session, feed, names, state=FAILED, problem=problem)
 
 
+def troubled(session: Session, feed: str, names: Sequence[str], problem: str) -> None:
+    """These files could not be brought this time, and are tried again at the next look."""
+    _change(session, feed, names, problem=problem)
+
+
+def item(session: Session, feed: str, name: str) -> FeedItem | None:
+    """What is known of one file that the feed offered; None when it was not yet looked at."""
+    return session.get(FeedItem, (feed, name))
+
+
 def forget(session: Session, feed: str, names: Sequence[str]) -> None:
     """These files are no longer offered."""
     session.execute(
