@@ -43,7 +43,8 @@ class ArticleContext:
     ``path`` and ``line`` say where its XML begins, ``lines`` where single fields stand. ``pdfs`` are the
     PDF files delivered for it: their names and where their bytes lie now. ``pdf_names`` are those that the
     XML names. ``full_text``: the XML holds the article's body. ``held``: an earlier version with a PDF is
-    preserved. ``agreed``: an agreement covers the journal, or no list of titles was agreed.
+    preserved. ``agreed``: an agreement covers the journal, or no list of titles was agreed. ``ambiguous_pdf``: PDFs
+    came, and which of them it is has been told to be unknown.
     """
 
     record: ArticleRecord
@@ -54,6 +55,7 @@ class ArticleContext:
     held: bool = False
     agreed: bool = True
     full_text: bool = False
+    ambiguous_pdf: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def about(self, code: str, place: str = "", level: Level | None = None, **params: object) -> Finding:
@@ -133,6 +135,8 @@ def check_pdf_present(context: ArticleContext) -> Iterator[Finding]:
         for name in context.pdf_names:
             if _base(name) not in delivered:
                 yield context.about("FILE_MISSING", "pdf", name=name)
+        return
+    if context.ambiguous_pdf:
         return
     if context.held:
         yield context.about("PDF_MISSING", "pdf", Level.WARNING, detail="the one of the earlier version stays")

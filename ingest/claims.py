@@ -86,6 +86,11 @@ class Claim:
         """The base name of its metadata file without what follows the name, in NFC."""
         return METADATA_SUFFIX.sub("", nfc(self.metadata.name.rpartition("/")[2]))
 
+    @property
+    def line(self) -> int | None:
+        """Where in its metadata file the article begins."""
+        return self.described.line if self.described else None
+
     def owns_by_prefix(self, base: str) -> bool:
         """Whether a base name begins with this one's and then turns to something else: ``a-gf01``, ``06861f2``."""
         if not self.stem or not base.startswith(self.stem):

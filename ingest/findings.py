@@ -201,6 +201,10 @@ CODES: dict[str, Rule] = {
     ),
     # The article's files.
     "PDF_MISSING": _error("The PDF of the article was not delivered", "Send XML and PDF together."),
+    "PDF_AMBIGUOUS": _error(
+        "Nothing says which PDF is the article, so that none was taken for it ({names})",
+        "Name the PDF in the XML, or give it the base name of the XML, and send both again.",
+    ),
     "PDF_EMPTY": _error("The PDF has no bytes", "Send the PDF again."),
     "PDF_NOT_A_PDF": _error("This file is named PDF and is not one", "Send the true PDF."),
     "PDF_DAMAGED": _error("The PDF is damaged or cut off", "Send the PDF again, whole."),
@@ -270,6 +274,7 @@ CODES: dict[str, Rule] = {
 RELEASABLE = frozenset(
     (
         "PDF_MISSING",
+        "PDF_AMBIGUOUS",
         "PDF_EMPTY",
         "PDF_NOT_A_PDF",
         "PDF_DAMAGED",

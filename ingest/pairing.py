@@ -1,7 +1,8 @@
 """XML and PDF of one article brought together, then its figures and supplements.
 
 The rules are those by which publishers' deliveries are read elsewhere (LOCKSS source plug-ins, PMC, SciELO).
-Every rule looks at names only, the surer rule first, and a rule that could mean two files means none.
+Every rule looks at names only, the surer rule first, and a rule that could mean two files means none: a wrong
+file is worse than a missing one.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from ingest.claims import METADATA_SUFFIX, Claim, File, articles_among, folders, loose, nfc
 from ingest.findings import finding
+from ingest.naming import Names
+from ingest.pagination import by_pages_or_title
+from ingest.reach import Reach, doi_key
 from ingest.unpack import Member
+from repository.turkish import machine_lower
 from repository.vocabulary import Level
 
-_TOO_COMMON = 500
 _LANGUAGE = re.compile(r"[-_][a-z]{2}")
 _XML_FOLDERS = frozenset(("xml", "xmls", "nxml", "markup", "fulltext"))
 _PDF_FOLDERS = frozenset(("pdf", "pdfs", "page_renditions"))
@@ -61,19 +64,14 @@ class _Pairing:
         self._claims = claims
         self._files = files
         self._owned: set[str] = set()
-        self._by_path: dict[str, list[File]] = defaultdict(list)
-        self._by_path_stem: dict[str, list[File]] = defaultdict(list)
-        self._by_base: dict[str, list[File]] = defaultdict(list)
-        self._by_stem: dict[str, list[File]] = defaultdict(list)
-        self._at: dict[str, list[File]] = defaultdict(list)
-        self._by_last_folder: dict[str, list[File]] = defaultdict(list)
+        self._owners: dict[str, Claim] = {}
+        self._unclear: dict[Claim, list[File]] = {}
+        self._reach = Reach(claims)
+        self._names = Names(files, claims, self._reach)
+        self._by_doi: dict[str, list[File]] = defaultdict(list)
         for file in files:
-            self._by_path[loose(file.member.name)].append(file)
-            self._by_path_stem[loose(posixpath.splitext(file.member.name)[0])].append(file)
-            self._by_base[loose(file.base)].append(file)
-            self._by_stem[loose(file.stem)].append(file)
-            self._at[loose(file.folder)].append(file)
-            self._by_last_folder[loose(file.folder.rpartition("/")[2])].append(file)
+            if file.is_pdf and (key := self._reach.doi_of(file)):
+                self._by_doi[key].append(file)
         self._in_folder: dict[str, list[Claim]] = {}
         for claim in claims:
             self._in_folder.setdefault(claim.folder, []).append(claim)
@@ -87,24 +85,76 @@ class _Pairing:
         """Each article's own PDFs, rule after rule over all the articles, so that no guess takes a sure one away."""
         for key in (str, nfc, loose):
             self._pair_same_base(key)
+        self._try(self._named_by_doi)
+        self._pair_named()
+        supplements = {
+            file.member.name
+            for claim in self._claims
+            for name in (claim.described.file_names if claim.described else ())
+            if machine_lower(name).endswith(".pdf")
+            for file in self._names.others(claim, name)
+        }
+        self._try(self._only_in_folder, supplements)
+        self._try(self._same_base_elsewhere)
+        self._try(self._only_in_parallel, supplements)
+        self._try(self._named_by_suffix)
+        self._pair_by_pages(supplements)
+        self._give_translations()
+        for claim, files in self._unclear.items():
+            if not claim.pdfs and (left := self._free_pdfs(files)):
+                names = ", ".join(sorted(file.member.name for file in left))
+                claim.findings.append(finding("PDF_AMBIGUOUS", claim.metadata.name, claim.line, names=names))
+
+    def _try(self, rule: Callable[[Claim], list[File]], besides: Container[str] = ()) -> None:
+        """Give every article without a PDF what the rule finds for it, if that is one; several are remembered."""
+        for claim in self._claims:
+            found = [] if claim.pdfs else self._free_pdfs(rule(claim))
+            found = [file for file in found if file.member.name not in besides and self._reach.allows(claim, file)]
+            if len(found) == 1:
+                self._give_pdf(claim, found[0])
+            elif found:
+                self._unclear.setdefault(claim, found)
+
+    def _pair_named(self) -> None:
+        """The PDFs that the XML names, be there one already or not."""
         for claim in self._claims:
             for name in claim.described.pdf_names if claim.described else ():
-                for file in self._named(claim, name, pdf=True):
+                found = self._names.pdfs(claim, name)
+                if len(found) > 1:
+                    self._unclear.setdefault(claim, found)
+                    continue
+                for file in found:
                     self._give_pdf(claim, file)
-                    if not claim.pdfs and file.folder == claim.folder:
+                    if not claim.pdfs and file.folder == claim.folder and self._writes(file):
                         # Short letters share the PDF of their page, and each XML says so.
                         claim.pdfs.append(file.member)
                         self._give(claim, file)
-        for rule in (self._only_in_folder, self._same_base_elsewhere, self._only_in_parallel, self._named_by_doi):
-            for claim in self._claims:
-                found = [] if claim.pdfs else [file for file in rule(claim) if file.member.name not in self._owned]
-                if len(found) == 1:
-                    self._give_pdf(claim, found[0])
-        self._give_translations()
+
+    def _writes(self, file: File) -> bool:
+        """Whether the article that has this PDF names it too."""
+        owner = self._owners[file.member.name]
+        names = owner.described.pdf_names if owner.described else ()
+        return any(file in self._names.pdfs(owner, name) for name in names)
+
+    def _pair_by_pages(self, supplements: Container[str]) -> None:
+        """PDFs named by page or title, among the articles and the PDFs of one place."""
+        pools: dict[str, list[File]] = defaultdict(list)
+        for file in self._free_pdfs(self._files):
+            near = self._reach.around(file)
+            if near is not None and self._reach.doi_of(file) is None and file.member.name not in supplements:
+                pools[near].append(file)
+        for folder, pdfs in pools.items():
+            claims = [claim for claim in self._in_folder[folder] if not claim.pdfs]
+            for found in by_pages_or_title(claims, pdfs):
+                if found.clear:
+                    self._give_pdf(found.claim, found.files[0])
+                else:
+                    self._unclear.setdefault(found.claim, list(found.files))
 
     def _give_pdf(self, claim: Claim, file: File) -> None:
         if file.member.name not in self._owned:
             claim.pdfs.append(file.member)
+            self._owners[file.member.name] = claim
             self._give(claim, file)
 
     def _give(self, claim: Claim, file: File) -> None:
@@ -128,47 +178,11 @@ class _Pairing:
                     name = found[0].member.name
                     claim.findings.append(finding("NAME_NORMALISATION", name, detail=claim.metadata.name))
 
-    def _named(self, claim: Claim, name: str, *, pdf: bool) -> list[File]:
-        """The files that a name written in the XML means: from the XML's folder, below it, or the only one anywhere.
-
-        A path out of a list of the delivery means the file at that path and no other: every article of Elsevier's
-        has a ``main.pdf``.
-        """
-        if name in claim.listed:
-            path = loose(posixpath.normpath(posixpath.join(claim.folder, name)))
-            return [file for file in self._by_path.get(path, []) if file.is_pdf or not pdf]
-        written = name.replace("\\", "/").partition("?")[0].partition("#")[0]
-        for text in dict.fromkeys((written, unquote(written))):
-            for variant in (text, text + ".pdf") if pdf else (text,):
-                path = posixpath.normpath(posixpath.join(claim.folder, variant.lstrip("/")))
-                base = loose(posixpath.basename(path))
-                found = self._by_path.get(loose(path), [])
-                # Figures are often named without the ending that they are delivered with, or with another one.
-                stems = () if pdf else (loose(path), posixpath.splitext(loose(path))[0])
-                for stem in stems:
-                    found = found or self._by_path_stem.get(stem, [])
-                found = found or self._nearest(claim, self._by_base.get(base, []))
-                for stem in stems:
-                    found = found or self._nearest(claim, self._by_stem.get(posixpath.basename(stem), []))
-                found = [file for file in found if file.is_pdf] if pdf else found
-                if found:
-                    return found
-        return []
-
-    def _nearest(self, claim: Claim, files: list[File]) -> list[File]:
-        """Those in the article's folder, else those below it, else all; but only if they lie in one folder."""
-        if len(files) > _TOO_COMMON:
-            return []
-        inside = f"{claim.folder}/" if claim.folder else ""
-        here = [file for file in files if file.folder == claim.folder]
-        pool = here or [file for file in files if file.folder.startswith(inside)] or files
-        return pool if len({file.folder for file in pool}) == 1 else []
-
     def _only_in_folder(self, claim: Claim) -> list[File]:
         """The only PDF beside the only XML."""
         if len(self._in_folder[claim.folder]) != 1:
             return []
-        return self._free_pdfs(self._at.get(loose(claim.folder), []))
+        return self._names.at(claim.folder)
 
     def _same_base_elsewhere(self, claim: Claim) -> list[File]:
         """The same base name in a folder below (Springer's BodyRef/PDF), or in ``pdf`` beside ``xml`` (NPG)."""
@@ -176,14 +190,14 @@ class _Pairing:
             return []
         inside = f"{claim.folder}/" if claim.folder else ""
         parallel = self._parallel(claim)
-        same = self._free_pdfs(self._by_stem.get(loose(claim.stem), []))
+        same = self._names.with_stem(claim.stem)
         return [file for file in same if file.folder.startswith(inside) or loose(file.folder) in parallel]
 
     def _only_in_parallel(self, claim: Claim) -> list[File]:
         """The only PDF in ``Page_Renditions`` beside ``Markup`` with only one XML (AIP)."""
         if len(self._in_folder[claim.folder]) != 1:
             return []
-        return self._free_pdfs(file for folder in self._parallel(claim) for file in self._at.get(folder, []))
+        return [file for folder in self._parallel(claim) for file in self._names.at(folder)]
 
     def _parallel(self, claim: Claim) -> set[str]:
         parts = loose(claim.folder).split("/")
@@ -195,14 +209,18 @@ class _Pairing:
         }
 
     def _named_by_doi(self, claim: Claim) -> list[File]:
-        """The DOI as folders, its suffix as base name (AIMS), or the DOI with '_' for '/' (CLOCKSS guideline)."""
+        """The DOI as folders, or as the base name with '_' for '/' (CLOCKSS guideline)."""
         doi = loose(claim.described.record.doi or "") if claim.described else ""
-        if not doi:
-            return []
-        base = [*self._by_stem.get(doi.replace("/", "_"), []), *self._by_stem.get(doi.partition("/")[2], [])]
-        folder = [file for file in self._by_last_folder.get(doi.rpartition("/")[2], ()) if file.is_pdf]
-        folder = [file for file in folder if f"/{loose(file.folder)}".endswith(f"/{doi}")]
-        return self._free_pdfs(dict.fromkeys((*base, *folder)))
+        found = self._by_doi.get(doi_key(doi), []) if doi else []
+        literal = [file for file in found if _is_named(file, doi)]
+        if literal or len(self._reach.with_key(doi_key(doi))) > 1:
+            return literal
+        return [file for file in found if doi_key(doi) in (doi_key(file.stem), doi_key(file.folder.rpartition("/")[2]))]
+
+    def _named_by_suffix(self, claim: Claim) -> list[File]:
+        """The DOI's suffix as base name (AIMS)."""
+        suffix = loose(claim.described.record.doi or "").partition("/")[2] if claim.described else ""
+        return self._names.with_stem(suffix) if suffix else []
 
     def _give_translations(self) -> None:
         """SciELO's ``-en.pdf`` beside the article's own."""
@@ -218,7 +236,7 @@ class _Pairing:
         main = {pdf.name for claim in self._claims for pdf in claim.pdfs}
         for claim in self._claims:
             for name in claim.described.file_names if claim.described else ():
-                for file in self._named(claim, name, pdf=False):
+                for file in self._names.others(claim, name):
                     if file.member.name not in main:
                         self._give(claim, file)
         self._give_all(self._by_prefix)
@@ -230,7 +248,8 @@ class _Pairing:
         def by_subtree(file: File) -> Claim | None:
             # A PDF that nobody claims may be an article whose XML is missing; then its figures are not ours either.
             around = next((folder for folder in folders(file.folder) if inside[folder]), None)
-            return owner[around] if around is not None and inside[around] == 1 and not orphans[around] else None
+            found = owner[around] if around is not None and inside[around] == 1 and not orphans[around] else None
+            return found if found is not None and self._reach.allows(found, file) else None
 
         self._give_all(by_subtree)
 
@@ -261,7 +280,7 @@ class _Pairing:
                 else self._by_stem_only.get(file.base[:length])
             )
             if found is not None and found.alone and found.owns_by_prefix(file.base):
-                return found
+                return found if self._reach.allows(found, file) else None
         return None
 
     def _by_folder(self, file: File, *, beside: bool = False) -> Claim | None:
@@ -270,7 +289,18 @@ class _Pairing:
         if near is None or len(self._in_folder[near]) != 1 or (beside and near != file.folder):
             return None
         claim = self._in_folder[near][0]
+        if not self._reach.allows(claim, file):
+            return None
         if file.is_pdf and claim.pdfs:
             detail = f"it is kept with {claim.metadata.name}, beside which it lies"
             claim.findings.append(finding("METADATA_MISSING", file.member.name, level=Level.WARNING, detail=detail))
         return claim
+
+
+def _is_named(file: File, doi: str) -> bool:
+    name = loose(f"/{file.folder}/{file.stem}")
+    return (
+        loose(file.stem) == doi.replace("/", "_")
+        or name.endswith(f"/{doi}")
+        or loose(f"/{file.folder}").endswith(f"/{doi}")
+    )

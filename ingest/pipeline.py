@@ -225,6 +225,7 @@ def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[
                         held=held is not None and held.has_pdf,
                         agreed=agreed,
                         full_text=sip.described.full_text,
+                        ambiguous_pdf=any(one.code == "PDF_AMBIGUOUS" for one in sip.findings),
                         lines=sip.described.lines,
                     )
                 )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
@@ -75,12 +72,11 @@ def read(root: etree._Element, path: str) -> tuple[Described, ...]:
     if flat := crossref_query.read(root, path):
         return flat
     registrant = plain(child(root, "head", "registrant"))
-    found = [
+    return tuple(
         _described(article, journal, registrant, path)
         for journal in descendants(root, "journal")
         for article in children(journal, "journal_article")
-    ]
-    return tuple(_without_shared_names(found))
+    )
 
 
 def read_others(root: etree._Element, path: str) -> tuple[Side, ...]:
@@ -106,14 +102,6 @@ def _name(node: etree._Element) -> str | None:
 def _parent(node: etree._Element) -> str:
     around = node.getparent()
     return local(around) if around is not None else ""
-
-
-def _without_shared_names(found: list[Described]) -> Iterator[Described]:
-    """A base name that several resources end in (``paper.pdf``) says nothing of whose file it is: the DOI must."""
-    sharing = Counter(machine_lower(name) for one in found for name in one.pdf_names)
-    for one in found:
-        own = tuple(name for name in one.pdf_names if sharing[machine_lower(name)] == 1)
-        yield one if own == one.pdf_names else replace(one, pdf_names=own)
 
 
 def _described(article: etree._Element, journal: etree._Element, registrant: str | None, path: str) -> Described:
@@ -244,13 +232,16 @@ def _abstracts(article: etree._Element) -> dict[str, str]:
 
 
 def _pdf_names(article: etree._Element) -> tuple[str, ...]:
-    """What the resources call the PDF, where it is called one: a landing page is no file of the delivery."""
-    names = (_base(plain(node)) for node in descendants(child(article, "doi_data"), "resource"))
+    """The paths of the PDFs at their resources, where they are called so: a landing page is no file of the delivery.
+
+    The whole path, since many end in the same name (``paper.pdf``), which alone says nothing of whose file it is.
+    """
+    names = (_path(plain(node)) for node in descendants(child(article, "doi_data"), "resource"))
     return tuple(dict.fromkeys(name for name in names if machine_lower(name).endswith(".pdf")))
 
 
-def _base(address: str | None) -> str:
+def _path(address: str | None) -> str:
     try:
-        return posixpath.basename(unquote(urlsplit(address or "").path))
+        return unquote(urlsplit(address or "").path).lstrip("/")
     except ValueError:  # a host in brackets that is no address
         return ""

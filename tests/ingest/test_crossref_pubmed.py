@@ -134,18 +134,7 @@ def test_only_a_resource_that_is_named_so_is_the_pdf() -> None:
         "<resource>https://example.org/files/makale%207.PDF?download=1</resource></item><item>"
         "<resource>http://[bad/x.pdf</resource></item></collection></doi_data></journal_article>"
     )
-    assert one.pdf_names == ("makale 7.PDF",)
-
-
-def test_a_name_that_several_resources_share_is_no_ones_pdf() -> None:
-    """Else the article whose PDF was not delivered takes the other's ``paper.pdf``."""
-    one, two = crossref(
-        "<journal_article><titles><title>Bir</title></titles><doi_data><doi>10.5555/1</doi>"
-        "<resource>https://example.org/10.5555/1/paper.pdf</resource></doi_data></journal_article>"
-        "<journal_article><titles><title>İki</title></titles><doi_data><doi>10.5555/2</doi>"
-        "<resource>https://example.org/10.5555/2/Paper.PDF</resource></doi_data></journal_article>"
-    )
-    assert (one.pdf_names, two.pdf_names) == ((), ())
+    assert one.pdf_names == ("files/makale 7.PDF",)
 
 
 def test_a_book_is_no_article() -> None:

@@ -202,6 +202,138 @@ def test_letters_on_one_page_share_its_pdf_when_both_say_so(delivering: Deliveri
     assert result.pdfs == {"x.xml": ["p7.pdf"], "y.xml": ["p7.pdf"]}
 
 
+def test_a_pdf_with_the_base_name_of_another_article_is_not_shared(delivering: Delivering) -> None:
+    result = delivering({"x.xml": article(pdf="y.pdf"), "y.xml": article("10.5555/y"), "y.pdf": PDF})
+    assert result.pdfs == {"x.xml": [], "y.xml": ["y.pdf"]}
+
+
+# Files in another article's place.
+
+
+def deposit(doi: str, address: str = "", extra: str = "") -> bytes:
+    """A Crossref deposit of one article, with the address of its PDF."""
+    resource = f"<resource>{address}</resource>" if address else ""
+    return (
+        '<doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><head><registrant>Y</registrant></head><body><journal>'
+        "<journal_metadata><full_title>D</full_title><issn>9999-0016</issn></journal_metadata><journal_article><titles>"
+        f"<title>{doi}</title></titles>{extra}<doi_data><doi>{doi}</doi>{resource}</doi_data></journal_article>"
+        "</journal></body></doi_batch>"
+    ).encode()
+
+
+PAPER = "https://example.org/{0}/paper.pdf"
+ONE, TWO = "10.5555/a", "10.5555/b"
+
+
+@pytest.mark.parametrize("delivered", [{ONE, TWO}, {ONE}, {TWO}, set[str]()], ids=["both", "one", "two", "none"])
+@pytest.mark.parametrize("order", [("1.xml", "2.xml"), ("2.xml", "1.xml")])
+def test_of_two_deposits_none_takes_the_paper_under_the_others_doi(
+    delivering: Delivering, order: tuple[str, str], delivered: set[str]
+) -> None:
+    files = {name: deposit(doi, PAPER.format(doi)) for name, doi in zip(order, (ONE, TWO), strict=True)}
+    result = delivering({**files, **{f"{doi}/paper.pdf": PDF for doi in delivered}, "x.txt": b"1"})
+    assert result.pdfs == {
+        name: [f"{doi}/paper.pdf"] if doi in delivered else [] for name, doi in zip(order, (ONE, TWO), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    "place", ["10.5555/b/paper.pdf", "10.5555_b.pdf", "10.5555_b/paper.pdf", "10.5555%2Fb.pdf", "d/10.5555/b.pdf"]
+)
+@pytest.mark.parametrize("xml", [deposit(ONE, PAPER.format(ONE)), deposit(ONE), article("10.5555/a", pdf="paper.pdf")])
+def test_what_lies_under_a_doi_of_no_article_here_is_no_ones(delivering: Delivering, xml: bytes, place: str) -> None:
+    result = delivering({"1.xml": xml, place: PDF})
+    assert result.files == {"1.xml": []}
+    assert result.said == [("UNPAIRED_FILE", place)]
+    own = delivering({"1.xml": xml, place.replace("b", "a"): PDF, place: PDF})
+    assert own.pdfs == {"1.xml": [place.replace("b", "a")]}
+
+
+def test_a_doi_that_begins_like_another_one_is_another_one(delivering: Delivering) -> None:
+    dois = ("10.5555/a", "10.5555/a.1", "10.5555/a/2", "10.5555/a-1")
+    files = {f"{number}.xml": deposit(doi) for number, doi in enumerate(dois)}
+    result = delivering({**files, **{f"{doi.replace('/', '_')}.pdf": PDF for doi in dois[1:]}})
+    assert result.pdfs == {
+        "0.xml": [],
+        "1.xml": ["10.5555_a.1.pdf"],
+        "2.xml": ["10.5555_a_2.pdf"],
+        "3.xml": ["10.5555_a-1.pdf"],
+    }
+
+
+def test_the_doi_is_asked_before_the_name_at_an_address(delivering: Delivering) -> None:
+    files = {"1.xml": deposit(ONE, "https://example.org/9.pdf"), "2.xml": deposit(TWO, "https://example.org/8.pdf")}
+    result = delivering({**files, "10.5555_a.pdf": PDF, "10.5555_b.pdf": PDF, "3.pdf": PDF})
+    assert result.pdfs == {"1.xml": ["10.5555_a.pdf"], "2.xml": ["10.5555_b.pdf"]}
+
+
+@pytest.mark.parametrize("addresses", [(PAPER.format("1"), PAPER.format("2")), (PAPER.format("2"), PAPER.format("1"))])
+def test_one_name_at_the_end_of_two_addresses_is_neithers(delivering: Delivering, addresses: tuple[str, str]) -> None:
+    files = {"1.xml": deposit(ONE, addresses[0]), "2.xml": deposit(TWO, addresses[1]), "paper.pdf": PDF}
+    assert delivering(files).pdfs == {"1.xml": [], "2.xml": []}
+
+
+@pytest.mark.parametrize("named", ["paper.pdf", "print/paper.pdf", "paper"])
+def test_a_pdf_beside_another_article_is_not_taken_for_a_missing_one(delivering: Delivering, named: str) -> None:
+    files = {"i/1/a.xml": article(pdf=named), "i/2/b.xml": article("10.5555/b", pdf="paper.pdf")}
+    result = delivering({**files, "i/2/paper.pdf": PDF})
+    assert result.pdfs == {"i/1/a.xml": [], "i/2/b.xml": ["i/2/paper.pdf"]}
+    below = delivering({**files, "i/2/print/paper.pdf": PDF})
+    assert below.pdfs == {"i/1/a.xml": [], "i/2/b.xml": ["i/2/print/paper.pdf"]}
+    written = delivering({**files, "i/1/a.xml": article(pdf="../2/other.pdf"), "i/2/other.pdf": PDF})
+    assert written.pdfs["i/1/a.xml"] == ["i/2/other.pdf"], "a way that is written out is no guess"
+
+
+def test_a_figure_in_another_articles_folder_is_its_own(delivering: Delivering) -> None:
+    files = {"1/a.xml": article(files=["gr1"]), "2/b.xml": article("10.5555/b", files=["gr1"]), "2/gr1.tif": b"1"}
+    assert delivering(files).files == {"1/a.xml": [], "2/b.xml": ["2/gr1.tif"]}
+
+
+def test_a_supplement_is_not_taken_for_the_article(delivering: Delivering) -> None:
+    result = delivering({"a.xml": article(files=["s1.pdf"]), "s1.pdf": PDF})
+    assert result.files == {"a.xml": ["s1.pdf"]}
+    assert result.pdfs == {"a.xml": []}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.xml": article(), "1.pdf": PDF, "2.pdf": PDF},
+        {"a.xml": article(pdf="paper.pdf"), "x/1.pdf": PDF, "Paper.pdf": PDF, "PAPER.pdf": PDF},
+        {"a.xml": deposit(ONE), "10.5555/a/1.pdf": PDF, "10.5555/a/2.pdf": PDF},
+        {"ART=1/a.xml.Meta": article(), "ART=1/X/a.pdf": PDF, "ART=1/Y/a.pdf": PDF},
+    ],
+    ids=["in its folder", "named", "under its DOI", "below"],
+)
+def test_of_two_pdfs_that_are_equally_likely_none_is_taken_and_that_is_said(
+    delivering: Delivering, files: dict[str, bytes]
+) -> None:
+    result = delivering(files)
+    (sip,) = result.grouping.sips
+    assert sip.pdfs == ()
+    (told,) = [found for found in sip.findings if found.code == "PDF_AMBIGUOUS"]
+    assert told.level == "error"
+    candidates = [name for name in files if name.endswith(".pdf") and not name.startswith("x/")]
+    assert told.params["names"] == ", ".join(sorted(candidates))
+
+
+def test_full_text_beside_its_metadata_is_one_article_and_the_only_one(tmp_path: Path) -> None:
+    entry = (
+        '<entry xmlns="http://www.w3.org/2005/Atom"><title>Dergi</title>'
+        '<issn xmlns="http://pkp.sfu.ca/SWORD">9999-0016</issn></entry>'
+    )
+    meta = (
+        "<Publisher><PublisherInfo/><Journal><Volume><Issue><Article><ArticleInfo><ArticleDOI>10.5555/a</ArticleDOI>"
+        "</ArticleInfo></Article></Issue></Volume></Journal></Publisher>"
+    )
+    for name, text in {"x.xml.Meta": meta, "x.xml": meta, "entry.xml": entry}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    grouping = group(unpack([tmp_path / "x.xml.Meta", tmp_path / "x.xml", tmp_path / "entry.xml"], tmp_path), describe)
+    (sip,) = grouping.sips
+    assert sip.record is not None
+    assert (sip.record.doi, sip.record.issn_unspecified) == ("10.5555/a", "9999-0016")
+
+
 # Figures and supplements.
 
 
