@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from stdnum import issn as issn_numbers
 
 from ingest.findings import finding
 from ingest.pdfs import PdfState, examine
+from repository.bags import payload_name_fault
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Finding, Level, article_identity
 
@@ -66,6 +67,13 @@ class ArticleContext:
 def check_article(context: ArticleContext) -> list[Finding]:
     """Every finding about this article, errors and warnings alike; an empty list when nothing is to be said."""
     return [found for check in CHECKS for found in check(context)]
+
+
+def check_names(names: Iterable[str]) -> Iterator[Finding]:
+    """NAME_TOO_LONG: a file of the article could not stand in a bag under its own name."""
+    for name in names:
+        if reason := payload_name_fault(name):
+            yield finding("NAME_TOO_LONG", name, detail=reason)
 
 
 def check_identity(context: ArticleContext) -> Iterator[Finding]:

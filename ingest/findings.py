@@ -142,6 +142,10 @@ CODES: dict[str, Rule] = {
         "Use letters, digits, '.', '-' and '_' in file names.",
         _WHOLE,
     ),
+    "NAME_TOO_LONG": _error(
+        "No file system could hold a file of this name, so that no bag of the article could ever be unpacked",
+        "Give the file a name of at most 255 bytes, in folders whose names are short, and send the article again.",
+    ),
     # Manifests and what came with the delivery.
     "CHECKSUM_MISMATCH": _refuse(
         "The bytes of this file are not those of its manifest", "Make file and manifest agree and send both again."
@@ -258,6 +262,10 @@ CODES: dict[str, Rule] = {
     ),
     "STORE_WAITS": _warn(
         "A store did not answer; the article waits and is preserved as soon as it does", _NOTHING, _WHOLE
+    ),
+    "PROGRAM_FAULT": _hold(
+        "The program stumbled here by a fault of its own; the bytes are kept whole and everything else goes on",
+        "Nothing for the publisher to do: the archive's staff look into it.",
     ),
     # What people decided.
     "SET_ASIDE": _hold(

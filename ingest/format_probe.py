@@ -1,9 +1,9 @@
 """The program that asks Siegfried what files are, in a process of its own.
 
 Siegfried holds the interpreter while it looks, brings a runtime with threads that outlives no fork, and reads what
-strangers have sent. Run as a script: it reads a JSON list of ``[path, ending]`` a line and answers one JSON
-object a line, either Siegfried's or ``{"error": why}``; :mod:`ingest.identification` is its only caller. It imports
-nothing of ours.
+strangers have sent. Run as a script: it reads a line ``{"scratch": folder, "files": [[path, ending], …]}`` and answers
+one JSON object a line, either Siegfried's or ``{"error": why}``; :mod:`ingest.identification` is its only caller.
+It imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.putenv("GOGC", "50")  # of the runtime that comes with Siegfried: it would take twice the memory
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        asked = json.loads(line)
+        sys.stdout.write(json.dumps(answer(asked["files"], asked["scratch"])) + "\n")
         sys.stdout.flush()
 
 
-def answer(asked: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """What Siegfried says of the files, in their order."""
+def answer(asked: Sequence[tuple[str, str]], scratch: str | None) -> dict[str, Any]:
+    """What Siegfried says of the files, in their order; what it is shown of them lies in ``scratch`` meanwhile."""
     try:
         import pygfried  # noqa: PLC0415 (starts the Go runtime, with the environment that main has set)
 
-        with tempfile.TemporaryDirectory(prefix="mahfuz-names-") as folder:
+        with tempfile.TemporaryDirectory(prefix="names-", dir=scratch) as folder:
             shown = [_shown(Path(folder, f"{at}{ending}"), path) for at, (path, ending) in enumerate(asked)]
             return dict(pygfried.identify_many(shown))
     except (ImportError, OSError, ValueError) as error:

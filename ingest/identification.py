@@ -45,8 +45,10 @@ class Identification:
     """The signature files that were used, with their versions, and the package that brought them."""
 
 
-def identify_many(files: Sequence[tuple[Path, str]]) -> Identification:
+def identify_many(files: Sequence[tuple[Path, str]], scratch: Path | None = None) -> Identification:
     """Identify files, each given as ``(where its bytes are, the name that the publisher gave it)``.
+
+    ``scratch`` is a folder for what is made on the way and taken away again; the system's if none is given.
 
     Only the ending of the name is used, and only where the bytes do not decide. What cannot be read or is empty
     is not identified and says why, as does a file over which Siegfried dies or takes more than a minute. The
@@ -55,9 +57,9 @@ def identify_many(files: Sequence[tuple[Path, str]]) -> Identification:
     if not files:
         return Identification((), None, None)
     asked = [(str(source.absolute()), _ending(name)) for source, name in files]
-    answer = _siegfried.ask(asked)
+    answer = _siegfried.ask({"scratch": scratch and str(scratch.absolute()), "files": asked})
     if answer is None and len(files) > 1:  # one of them did that: the others need not suffer for it
-        return _together([identify_many([file]) for file in files])
+        return _together([identify_many([file], scratch) for file in files])
     if answer is None or "error" in answer:
         warning = "the identification of formats died over it" if answer is None else str(answer["error"])
         return Identification(tuple(Identified(warning=warning) for _ in files), None, None)

@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from ingest.unpack import name_of
 from repository.catalogue import Catalogue, deliveries
 from repository.errors import UsageError
 from repository.models import Delivery
@@ -42,6 +44,8 @@ class Arrived:
     state: str
     files: tuple[Path, ...]
     file_names: tuple[str, ...]
+    raw_names: tuple[bytes | None, ...] = ()
+    """The octets of each name that is not UTF-8; empty where all are."""
     virus_check: str | None = None
     """What the virus scanner said of its members, once it was asked; None when there is no scanner."""
 
@@ -73,6 +77,7 @@ def accept(
     the next accept of the same bytes does not need.
     """
     files = sorted(files, key=lambda file: file.name)
+    names = [name_of(os.fsencode(file.name)) for file in files]
     root = home / "deliveries"
     incoming = root / ".incoming"
     incoming.mkdir(parents=True, exist_ok=True)
@@ -87,7 +92,7 @@ def accept(
         name = " ".join(publisher.split())
         folder = root / deliveries.delivery_id(name, sha256)
         if not (folder / _ABOUT).is_file():
-            _write_about(staging / _ABOUT, name, [file.name for file in files], sha256, octets, clock())
+            _write_about(staging / _ABOUT, name, names, _raw_names(files, names), sha256, octets, clock())
             sync_folder(staging)
             staging.rename(folder)
             sync_folder(root)
@@ -111,7 +116,8 @@ def kept(catalogue: Catalogue, home: Path, delivery_id: str) -> Arrived:
     """A delivery accepted before, as :func:`accept` gave it."""
     with catalogue.reading() as session:
         delivery = deliveries.known(session, delivery_id)
-        return _arrived(home / "deliveries", deliveries.publisher_of(session, delivery).name, delivery)
+        publisher = deliveries.publisher_of(session, delivery).name
+    return _arrived(home / "deliveries", publisher, delivery, _about(home / "deliveries" / delivery_id))
 
 
 def tidy(home: Path, before: datetime) -> None:
@@ -123,7 +129,7 @@ def tidy(home: Path, before: datetime) -> None:
 
 def _entered(catalogue: Catalogue, folder: Path) -> Arrived:
     """The delivery that lies in ``folder``, entered if it is new."""
-    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    about = _about(folder)
     with catalogue.writing() as session:
         delivery = deliveries.accept(
             session,
@@ -133,10 +139,15 @@ def _entered(catalogue: Catalogue, folder: Path) -> Arrived:
             about["bytes"],
             datetime.fromisoformat(about["accepted_on"]),
         )
-        return _arrived(folder.parent, about["publisher"], delivery)
+        return _arrived(folder.parent, about["publisher"], delivery, about)
 
 
-def _arrived(root: Path, publisher: str, delivery: Delivery) -> Arrived:
+def _about(folder: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    return about
+
+
+def _arrived(root: Path, publisher: str, delivery: Delivery, about: Mapping[str, Any]) -> Arrived:
     return Arrived(
         delivery_id=delivery.id,
         publisher=publisher,
@@ -144,19 +155,33 @@ def _arrived(root: Path, publisher: str, delivery: Delivery) -> Arrived:
         state=delivery.state,
         files=tuple(root / delivery.id / str(position) for position in range(len(delivery.file_names))),
         file_names=tuple(delivery.file_names),
+        raw_names=tuple(None if octets is None else bytes.fromhex(octets) for octets in about.get("raw_names", ())),
     )
 
 
+def _raw_names(files: Sequence[Path], names: Sequence[str]) -> list[str | None]:
+    raw = [os.fsencode(file.name) for file in files]
+    given = [None if octets == name.encode() else octets.hex() for octets, name in zip(raw, names, strict=True)]
+    return given if any(given) else []
+
+
 def _write_about(
-    target: Path, publisher: str, names: Sequence[str], sha256: str, octets: int, accepted_on: datetime
+    target: Path,
+    publisher: str,
+    names: Sequence[str],
+    raw_names: Sequence[str | None],
+    sha256: str,
+    octets: int,
+    accepted_on: datetime,
 ) -> None:
-    """What the bytes cannot say of themselves, kept beside them."""
+    """What the bytes cannot say of themselves, kept beside them; ``raw_names`` in hexadecimal."""
     about = {
         "publisher": publisher,
         "files": list(names),
         "sha256": sha256,
         "bytes": octets,
         "accepted_on": as_utc_text(accepted_on),
+        **({"raw_names": list(raw_names)} if raw_names else {}),
     }
     write_text(target, json.dumps(about, ensure_ascii=False, indent=1))
 

@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import receipts
-from ingest.checks import ArticleContext, check_article
+from ingest.checks import ArticleContext, check_article, check_names
 from ingest.dialects import describe
 from ingest.findings import delivery_verdict, finding, refuses_article
 from ingest.inbox import Arrived
@@ -174,23 +174,40 @@ def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
 
 
 def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine], bool]:
-    files = [Delivered(name, path) for name, path in zip(arrived.file_names, arrived.files, strict=True)]
+    """What was found of the delivery, a line for each article, and whether nothing of it can be used at all."""
+    try:
+        found, arrived, checked = _looked_through(door, arrived, staging)
+    except (MahfuzError, OSError):
+        raise
+    except Exception as error:
+        log.exception("the program fell over a delivery", delivery=arrived.delivery_id)
+        return [finding("PROGRAM_FAULT", detail=type(error).__name__)], [], True
+    if checked is None:
+        return found, [], True
+    return found, _kept(door, arrived, checked, staging), False
+
+
+def _looked_through(
+    door: Door, arrived: Arrived, staging: Path
+) -> tuple[list[Finding], Arrived, list[_Checked] | None]:
+    """The delivery unpacked, scanned, divided into articles and checked; None for articles when it is unusable."""
+    raw_names = arrived.raw_names or (None,) * len(arrived.files)
+    files = list(map(Delivered, arrived.file_names, arrived.files, raw_names))
     unpacked = unpack(files, staging, door.limits)
     found = list(unpacked.findings)
     if delivery_verdict(found):
-        return found, [], True
+        return found, arrived, None
     if door.virus_scanner is not None:
         scanned = checked_for_viruses(door.virus_scanner, unpacked.members)
         found += scanned.findings
         if delivery_verdict(found):
-            return found, [], True
+            return found, arrived, None
         arrived = replace(arrived, virus_check=scanned.note)
     grouping = group(unpacked, describe)
     found += grouping.findings
     if delivery_verdict(found):
-        return found, [], True
-    checked = _checked(door, arrived, grouping.sips)
-    return found, _kept(door, arrived, checked, staging), False
+        return found, arrived, None
+    return found, arrived, _checked(door, arrived, grouping.sips)
 
 
 def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked]:
@@ -210,12 +227,12 @@ def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[
         times = Counter(identity for identity in identities if identity)
         all_held = holdings.held_of(session, list(times))
         for position, (sip, identity) in enumerate(zip(sips, identities, strict=True), start=1):
-            found = list(sip.findings)
+            found = [*sip.findings, *check_names(member.name for member in sip.members)]
             held = all_held.get(identity) if identity else None
             if sip.described is not None:
                 record = sip.described.record
                 agreed = publisher is None or titles.is_agreed(session, publisher, record.issns, arrived.accepted_on)
-                found += check_article(
+                found += _found_by_checks(
                     ArticleContext(
                         record=record,
                         path=sip.name,
@@ -236,6 +253,16 @@ def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[
     return checked
 
 
+def _found_by_checks(context: ArticleContext) -> list[Finding]:
+    try:
+        return check_article(context)
+    except (MahfuzError, OSError):
+        raise
+    except Exception as error:
+        log.exception("the program fell over an article", path=context.path)
+        return [context.about("PROGRAM_FAULT", detail=type(error).__name__)]
+
+
 def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Path) -> list[ArticleLine]:
     """A line for each article, in the order of the delivery; those without an error are preserved."""
     lines = [_refused(one) for one in checked if one.refused]
@@ -253,7 +280,7 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
         try:
             while True:
                 for one in queue:
-                    running.add(bags.submit(_preserved, door, arrived, one, staging, copies))
+                    running.add(bags.submit(_preserved_or_not, door, arrived, one, staging, copies))
                     if len(running) >= door.parallel * 2:
                         break
                 if running:
@@ -292,6 +319,20 @@ def _with_open_links(
         notes = [finding("RELATED_NOT_HELD", path=line.name, identifier=each.identifier) for each in missing]
         taken = line.outcome is ArticleOutcome.ACCEPTED
         yield replace(line, findings=(*line.findings, *notes)) if taken and notes else line
+
+
+def _preserved_or_not(
+    door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor
+) -> ArticleLine | _Preserved:
+    """:func:`_preserved`; a fault of our own that one article brings to light is told of that article alone."""
+    try:
+        return _preserved(door, arrived, one, staging, pool)
+    except (MahfuzError, OSError):
+        raise
+    except Exception as error:
+        log.exception("the program fell over an article", delivery=arrived.delivery_id, path=one.sip.name)
+        fault = finding("PROGRAM_FAULT", one.sip.name, one.sip.line, detail=type(error).__name__)
+        return _refused(replace(one, findings=(*one.findings, fault)))
 
 
 def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor) -> ArticleLine | _Preserved:

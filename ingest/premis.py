@@ -27,16 +27,26 @@ _LARGEST = 1 << 27
 _NOT_IDENTIFIED = Identified()
 _EVENT_TYPES = "http://id.loc.gov/vocabulary/preservation/eventType"
 
+PATH = "path in bag"
+ENCODED_PATH = "path in bag, percent-encoded"
+"""Of a name with characters that no XML may hold: those and ``%`` are written as ``%XX`` octets of UTF-8."""
+OCTETS = "name in the delivery, octets in hexadecimal"
+"""What the archive or file system really held, where that is not the UTF-8 of the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class DescribedFile:
-    """One payload file: its path in the bag, the name that the publisher gave it, and what it is."""
+    """One payload file: its path in the bag, the name that the publisher gave it, and what it is.
+
+    ``octets`` are those of the name as it was delivered, hexadecimal; None where they are its UTF-8.
+    """
 
     path: str
     original_name: str
     bytes: int
     sha512: str
     format: Identified | None = None
+    octets: str | None = None
 
 
 def premis_xml(
@@ -66,8 +76,9 @@ def premis_xml(
     _add(relationship, "relationshipSubType", "has part")
     for file in files:
         related = _add(relationship, "relatedObjectIdentifier")
-        _add(related, "relatedObjectIdentifierType", "path in bag")
-        _add(related, "relatedObjectIdentifierValue", file.path)
+        kind, value = _written(file.path)
+        _add(related, "relatedObjectIdentifierType", kind)
+        _add(related, "relatedObjectIdentifierValue", value)
     for path in elsewhere:
         related = _add(relationship, "relatedObjectIdentifier")
         _add(related, "relatedObjectIdentifierType", "path in the bag of an earlier version")
@@ -97,10 +108,10 @@ def with_formats(files: Iterable[PayloadFile], document: bytes) -> tuple[Payload
     done. A document that cannot be read gives none at all: a bag is as good without them.
     """
     known = _formats_in(document)
-    return tuple(replace(file, format=known.get(_xml_legal(f"data/{file.path}"))) for file in files)
+    return tuple(replace(file, format=known.get(_written(f"data/{file.path}"))) for file in files)
 
 
-def _formats_in(document: bytes) -> dict[str, str]:
+def _formats_in(document: bytes) -> dict[tuple[str, str], str]:
     if len(document) > _LARGEST:
         return {}
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -109,30 +120,30 @@ def _formats_in(document: bytes) -> dict[str, str]:
     except etree.XMLSyntaxError:
         return {}
     names = {"p": NAMESPACE}
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
     for element in root.iterfind("p:object", names):
-        path = element.findtext("p:objectIdentifier/p:objectIdentifierValue", None, names)
+        kind = element.findtext("p:objectIdentifier/p:objectIdentifierType", "", names)
+        path = element.findtext("p:objectIdentifier/p:objectIdentifierValue", "", names)
         for registry in element.iterfind("p:objectCharacteristics/p:format/p:formatRegistry", names):
             key = registry.findtext("p:formatRegistryKey", None, names)
-            if (
-                path
-                and key
-                and _PUID.fullmatch(key)
-                and registry.findtext("p:formatRegistryName", None, names) == _PRONOM
-            ):
-                found.setdefault(path, key)
+            if key and _PUID.fullmatch(key) and registry.findtext("p:formatRegistryName", None, names) == _PRONOM:
+                found.setdefault((kind, path), key)
     return found
 
 
 def _file(root: etree._Element, file: DescribedFile) -> None:
-    element = _object(root, "file", "path in bag", file.path)
+    element = _object(root, "file", *_written(file.path))
+    if file.octets is not None:
+        identifier = _add(element, "objectIdentifier")
+        _add(identifier, "objectIdentifierType", OCTETS)
+        _add(identifier, "objectIdentifierValue", file.octets)
     characteristics = _add(element, "objectCharacteristics")
     fixity = _add(characteristics, "fixity")
     _add(fixity, "messageDigestAlgorithm", "SHA-512")
     _add(fixity, "messageDigest", file.sha512)
     _add(characteristics, "size", str(file.bytes))
     _format(_add(characteristics, "format"), file.format or _NOT_IDENTIFIED)
-    _add(element, "originalName", _xml_legal(file.original_name))
+    _add(element, "originalName", _written(file.original_name)[1])
 
 
 def _format(element: etree._Element, found: Identified) -> None:
@@ -219,10 +230,17 @@ def _add(parent: etree._Element, name: str, text: str | None = None) -> etree._E
     return element
 
 
+def _written(name: str) -> tuple[str, str]:
+    """A name so that it can be read back exactly: as it is, or encoded as its identifier's type then says."""
+    if _xml_legal(name) == name:
+        return PATH, name
+    return ENCODED_PATH, _xml_legal(name.replace("%", "%25"))
+
+
 def _xml_legal(text: str) -> str:
-    """Names may hold what XML may not: such characters are written as ``%XX`` (the manifest has the name itself)."""
+    """Text may hold what XML 1.0 may not (production 2): such characters are written as ``%XX``."""
     return _ILLEGAL.sub(_in_octets, text)
 
 
 def _in_octets(letter: re.Match[str]) -> str:
-    return "".join(f"%{octet:02X}" for octet in letter.group().encode("utf-8", "surrogateescape"))
+    return "".join(f"%{octet:02X}" for octet in letter.group().encode("utf-8", "surrogatepass"))

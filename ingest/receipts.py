@@ -145,6 +145,9 @@ def statement(session: Session, receipt: Receipt, archive: Mapping[str, str], st
         bag = kept.get((line["id"], line["version"]))
         line["seal"] = bag.seal if bag else None
         line["bytes"] = bag.bytes if bag else None
+        line["files"] = [
+            {"path": file.path, "bytes": file.bytes, "sha512": file.sha512} for file in (bag.files if bag else ())
+        ]
         line["copies"] = [
             {"store": copy.store, "state": copy.state, "read_back": as_utc_text(copy.at) if copy.at else None}
             for copy in (bag.copies if bag else ())

@@ -39,9 +39,11 @@ def seal(
     """
     assert sip.record is not None
     day = arrived.accepted_on.strftime("%Y-%m-%d")
-    identified = identify_many([(m.source, m.name) for m in sip.members])
+    identified = identify_many([(m.source, m.name) for m in sip.members], target.parent)
     described = [
-        premis.DescribedFile(f"data/{m.name}", m.name, m.bytes, m.sha512, found)
+        premis.DescribedFile(
+            f"data/{m.name}", m.name, m.bytes, m.sha512, found, m.raw_name.hex() if m.raw_name else None
+        )
         for m, found in zip(sip.members, identified.files, strict=True)
     ]
     codes = sorted({found.code for found in findings})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import structlog
 from lxml import etree
 
 from ingest.dialects import (
@@ -29,6 +30,8 @@ from ingest.dialects.formats import Format, Kind, recognise, recognise_bytes
 from ingest.dialects.xml import Limits
 from ingest.findings import finding
 from repository.vocabulary import ArticleRecord, Finding
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "describe", "place_of"]
 
@@ -84,8 +87,18 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
     """What the file ``path`` with these bytes is, and every article that it describes.
 
     A format that is not read, or none, is a finding that names it; a manifest or table of contents gives
-    a note only. Nothing outside the bytes is read, and nothing is raised for what is in them.
+    a note only. Nothing outside the bytes is read, and nothing is raised for what is in them: a fault of a reader
+    is PROGRAM_FAULT.
     """
+    try:
+        return _described(data, path, limits)
+    except Exception as error:
+        log.exception("the program fell over an XML", path=path)
+        fault = finding("PROGRAM_FAULT", path, detail=type(error).__name__)
+        return Description(Format("XML over which the program fell", Kind.UNKNOWN), (), (fault,))
+
+
+def _described(data: bytes, path: str, limits: Limits | None) -> Description:
     parsed = read_with_embedded(data, path, limits)
     if parsed.root is None:
         seen = recognise_bytes(data, path)

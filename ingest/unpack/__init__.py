@@ -10,7 +10,6 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,12 +40,10 @@ from ingest.unpack.manifests import Held, compare
 from ingest.unpack.members import LARGEST_METADATA, Aside, Delivered, Member, SetAside, Unpacked
 from ingest.unpack.names import is_junk, judge_all, judge_listing, name_of
 from ingest.unpack.tars import TarArchive
+from ingest.unpack.told import Told
 from ingest.unpack.zips import ZipArchive
-from repository.vocabulary import Finding, Level
 
-__all__ = ["LARGEST_METADATA", "Aside", "Delivered", "Limits", "Member", "SetAside", "Unpacked", "unpack"]
-
-_MOST_FINDINGS = 100
+__all__ = ["LARGEST_METADATA", "Aside", "Delivered", "Limits", "Member", "SetAside", "Unpacked", "name_of", "unpack"]
 
 
 def unpack(files: Sequence[Path | Delivered], staging: Path, limits: Limits | None = None) -> Unpacked:
@@ -65,7 +62,7 @@ def unpack(files: Sequence[Path | Delivered], staging: Path, limits: Limits | No
     try:
         opening.take_all(sorted(named, key=lambda file: file.name))
     except Refused as refused:
-        if refused.finding not in opening.findings:
+        if refused.finding != opening.findings.first_error:
             opening.findings.append(refused.finding)
     return opening.result()
 
@@ -74,7 +71,7 @@ class _Opening:
     """One delivery while it is being opened."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        self.findings: list[Finding] = []
+        self.findings = Told()
         self._folder = folder
         self._limits = limits
         self._quota = Quota(limits, delivered=0)
@@ -88,7 +85,7 @@ class _Opening:
 
     def result(self) -> Unpacked:
         """What came of it; of a refused delivery nothing stays in the folder."""
-        findings = tuple(_bounded(self.findings))
+        findings = tuple(self.findings)
         unpacked = Unpacked(
             tuple(self._members.values()), findings, tuple(self._set_aside), tuple(self._opened), self._lists
         )
@@ -121,17 +118,17 @@ class _Opening:
             self.findings.append(finding("EMPTY_PACKAGE", delivered[0].name if delivered else None))
 
     def _refuse_what_is_wrong(self) -> None:
-        for found in self.findings:
-            if found.level is Level.ERROR:
-                raise Refused(found)
+        if self.findings.first_error is not None:
+            raise Refused(self.findings.first_error)
 
     # The delivered files.
 
     def _deliver(self, file: Delivered) -> Held:
-        raw = os.fsencode(file.name)
+        raw = os.fsencode(file.name) if file.raw_name is None else file.raw_name
         name = name_of(raw)
         if raw != name.encode():
             self._raw_names[name] = raw
+            self.findings.append(finding("NAME_ENCODING", name, octets=raw.hex()))
         status = file.source.lstat()
         if not stat.S_ISREG(status.st_mode):
             raise Refused(finding("LINK_OR_DEVICE", name, detail="the delivered file is not a plain file"))
@@ -158,10 +155,7 @@ class _Opening:
         with held.source.open("rb") as stream:
             while block := stream.read(BUFFER):
                 sha512.update(block)
-        raw = self._raw_names.get(held.name)
-        if raw is not None:
-            self.findings.append(finding("NAME_ENCODING", held.name))
-        self._keep(Member(held.name, raw, "", held.source, held.bytes, sha512.hexdigest()))
+        self._keep(Member(held.name, self._raw_names.get(held.name), "", held.source, held.bytes, sha512.hexdigest()))
 
     # Archives.
 
@@ -174,8 +168,7 @@ class _Opening:
             else:
                 reader = TarArchive(source, archive, self._quota, packed=form is Form.GZIP)
             entries = reader.survey()
-            names, found = judge_listing(entries, archive)
-            self.findings.extend(found)
+            names = judge_listing(entries, archive, self.findings.append)
             self._refuse_what_is_wrong()
             self._opened.append(archive)
             kept: list[Member] = []
@@ -272,17 +265,3 @@ def _is_of_an_article(member: Member) -> bool:
     description = describe(member.source.read_bytes(), member.name)
     broken = any(found.code.startswith("XML_") for found in description.findings)
     return broken or description.format.kind in (dialects.Kind.READ, dialects.Kind.UNREAD)
-
-
-def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """At most so many findings of one code, and how many more there were: a receipt has to be readable."""
-    kept: list[Finding] = []
-    counts: Counter[str] = Counter()
-    for found in findings:
-        counts[found.code] += 1
-        if counts[found.code] <= _MOST_FINDINGS:
-            kept.append(found)
-    for code, count in counts.items():
-        if count > _MOST_FINDINGS:
-            kept.append(finding(code, level=None, detail=f"{count - _MOST_FINDINGS} more of this kind"))
-    yield from kept

@@ -17,10 +17,14 @@ _METADATA = (".xml", ".nxml", ".xml.meta", ".sgm", ".sgml")
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One file as it was delivered: the publisher's name for it, and where its bytes are now."""
+    """One file as it was delivered: the publisher's name for it, and where its bytes are now.
+
+    ``raw_name`` are the octets of the name where they are not its UTF-8 and ``name`` does not hold them itself.
+    """
 
     name: str
     source: Path
+    raw_name: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

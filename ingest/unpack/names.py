@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from ingest.findings import finding
@@ -19,10 +19,8 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
 _FORBIDDEN_ELSEWHERE = frozenset('<>:"|?*')
 _UNSEEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Cs", "Cn"))
-_LONGEST_PART = 255
 _LONGEST_PATH = 4095
 _DEEPEST = 256
-_SHOWN = 200
 
 _JUNK_NAMES = frozenset((".DS_Store", "Thumbs.db", "desktop.ini", ".localized"))
 
@@ -70,40 +68,42 @@ def name_of(raw: bytes) -> str:
     return raw.decode(code_page_of([raw])) if text is None else text
 
 
-def judge_listing(entries: Sequence[Entry], archive: str) -> tuple[list[str], list[Finding]]:
-    """The plain name of every entry of one archive, and everything that is wrong with the listing, all at once.
+def judge_listing(entries: Sequence[Entry], archive: str, tell: Callable[[Finding], None]) -> list[str]:
+    """The plain name of every entry of one archive; everything that is wrong with the listing is told, all at once.
 
     A name is what the archive says it is in Unicode, else UTF-8; all the others are read in one code page.
     """
     texts = [_utf8(entry.raw) if entry.text is None else entry.text for entry in entries]
     page = code_page_of(entry.raw for entry, text in zip(entries, texts, strict=True) if text is None)
     names: list[str] = []
-    found: list[Finding] = []
     files: set[str] = set()
     folders: set[str] = set()
     for entry, known in zip(entries, texts, strict=True):
         text = entry.raw.decode(page) if known is None else known
         name = plain(text)
         names.append(name)
-        shown = text.replace("\x00", "\ufffd")
+        shown = text.replace("\x00", "\ufffd")[:_LONGEST_PATH]
+        # A name that cannot be shown as it is comes back all the same.
+        octets = entry.raw.hex() if shown.encode() != entry.raw and len(entry.raw) <= _LONGEST_PATH else None
         empty = None if name or entry.kind is Kind.DIRECTORY else "the name is empty"
         if reason := leaving(text) or empty:
-            found.append(finding("PATH_TRAVERSAL", shown, detail=f"{reason} ({archive})"))
+            tell(finding("PATH_TRAVERSAL", shown, detail=f"{reason} ({archive})", octets=octets))
         elif reason := beyond_any_system(name):
-            found.append(finding("NAME_NOT_PORTABLE", shown[:_SHOWN], level=Level.ERROR, detail=reason))
+            tell(finding("NAME_NOT_PORTABLE", shown, level=Level.ERROR, detail=reason, octets=octets))
         elif entry.kind is Kind.FORBIDDEN:
-            found.append(finding("LINK_OR_DEVICE", shown, detail=f"it is {entry.forbidden} ({archive})"))
+            tell(finding("LINK_OR_DEVICE", shown, detail=f"it is {entry.forbidden} ({archive})", octets=octets))
         elif entry.kind is Kind.DIRECTORY:
             folders.add(name)
         else:
             if name in files:
-                found.append(finding("DUPLICATE_MEMBER", name, detail=archive))
+                tell(finding("DUPLICATE_MEMBER", name, detail=archive))
             elif known is None:
-                found.append(finding("NAME_ENCODING", name, detail=f"read as {page}"))
+                tell(finding("NAME_ENCODING", name, detail=f"read as {page}", octets=entry.raw.hex()))
             files.add(name)
     both = sorted(files & folders)
-    found.extend(finding("DUPLICATE_MEMBER", name, detail="a file and a folder have this name") for name in both)
-    return names, found
+    for name in both:
+        tell(finding("DUPLICATE_MEMBER", name, detail="a file and a folder have this name"))
+    return names
 
 
 def leaving(name: str) -> str | None:
@@ -134,10 +134,8 @@ def plain(name: str) -> str:
 
 
 def why_not_portable(name: str) -> str | None:
-    """What some system could not store in this name; None for most names."""
+    """What some system could not store in this name, however short it is; None for most names."""
     for part in name.split("/"):
-        if len(part.encode("utf-8", "surrogatepass")) > _LONGEST_PART:
-            return f"a part of it is longer than {_LONGEST_PART} bytes"
         if part.endswith((".", " ")) or part.startswith(" "):
             return "a part of it begins or ends with a blank or a dot"
         if any(unicodedata.category(letter) in _UNSEEN for letter in part):
@@ -154,25 +152,23 @@ def caseless(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def judge_all(names: Sequence[str]) -> list[Finding]:
+def judge_all(names: Sequence[str]) -> Iterator[Finding]:
     """Everything to be said of the names of one delivery's members, which are plain and differ from each other.
 
     NAME_COLLISION for the second of two names that differ only in capitals or Unicode form,
     NAME_NOT_PORTABLE, and DUPLICATE_MEMBER for a name that is a file's and a folder's at once.
     """
-    found: list[Finding] = []
     first: dict[str, str] = {}
     for name in names:
         other = first.setdefault(caseless(name), name)
         if other != name:
-            found.append(finding("NAME_COLLISION", name, detail=other))
+            yield finding("NAME_COLLISION", name, detail=other)
         if reason := why_not_portable(name):
-            found.append(finding("NAME_NOT_PORTABLE", name, detail=reason))
+            yield finding("NAME_NOT_PORTABLE", name, detail=reason)
     # With '/' as the smallest letter a file stands right before what lies in the folder of the same name: no
     # list of all folders is needed, which a name of 30,000 parts would make quadratic.
     order = sorted(name.replace("/", "\0") for name in names)
     for here, after in pairwise(order):
         if after.startswith(here + "\0"):
             path = here.replace("\0", "/")
-            found.append(finding("DUPLICATE_MEMBER", path, detail="a file and a folder have this name"))
-    return found
+            yield finding("DUPLICATE_MEMBER", path, detail="a file and a folder have this name")

@@ -60,6 +60,11 @@ def unsafe_path(path: str) -> str | None:
     return None
 
 
+def payload_name_fault(name: str) -> str | None:
+    """:func:`unsafe_path` of a publisher's file under ``data/``."""
+    return unsafe_path(PAYLOAD + name) if name else "it is empty"
+
+
 def percent_encoded(path: str) -> str:
     """``path`` as a manifest writes it: LF, CR and ``%`` percent-encoded, and only those (RFC 8493 2.1.3)."""
     if "%" not in path and "\n" not in path and "\r" not in path:

@@ -273,27 +273,39 @@ class KeptCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """One payload file: its path in the bag, which is the publisher's name for it, and its digest in hexadecimal."""
+
+    path: str
+    bytes: int
+    sha512: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeptBag:
     """One version of an article as it is kept now."""
 
     seal: str
     bytes: int
+    files: tuple[KeptFile, ...]
     copies: tuple[KeptCopy, ...]
 
 
 def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], KeptBag]:
-    """The bags of these ``(article id, version)``, with their copies; one query for each five hundred."""
+    """The bags of these ``(article id, version)``, with their files and copies; two queries for each five hundred."""
     found: dict[tuple[str, int], KeptBag] = {}
     for part in _parts(wanted):
+        ours = tuple_(Aip.article_id, Aip.version).in_(part)
+        files: dict[int, list[KeptFile]] = {}
+        listed = select(File.aip_id, File.path, File.bytes, File.sha512).join(Aip, Aip.id == File.aip_id).where(ours)
+        for aip_id, path, octets, sha512 in session.execute(listed.order_by(File.aip_id, File.position)):
+            files.setdefault(aip_id, []).append(KeptFile(path, octets, sha512.hex()))
         rows = session.execute(
-            select(Aip, Copy)
-            .join(Copy, Copy.aip_id == Aip.id)
-            .where(tuple_(Aip.article_id, Aip.version).in_(part))
-            .order_by(Aip.id, Copy.store)
+            select(Aip, Copy).join(Copy, Copy.aip_id == Aip.id).where(ours).order_by(Aip.id, Copy.store)
         )
         for aip, copy in rows:
             key = (aip.article_id, aip.version)
-            known = found.get(key) or KeptBag(aip.seal, aip.bytes, ())
+            known = found.get(key) or KeptBag(aip.seal, aip.bytes, tuple(files.get(aip.id, ())), ())
             one = KeptCopy(copy.store, copies.shown_state(copy), copy.verified_at)
             found[key] = replace(known, copies=(*known.copies, one))
     return found

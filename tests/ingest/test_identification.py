@@ -120,9 +120,9 @@ def test_a_file_over_which_the_examiner_dies_spoils_no_other(tmp_path: Path, mon
     files = [(written(tmp_path, PDF, str(number)), "a.pdf") for number in range(3)]
     asked, real = [], identification._siegfried.ask
 
-    def dying(question: list[tuple[str, str]]) -> dict[str, Any] | None:
-        asked.append(len(question))
-        return None if str(files[1][0]) in [path for path, _ in question] else real(question)
+    def dying(question: dict[str, Any]) -> dict[str, Any] | None:
+        asked.append(len(question["files"]))
+        return None if str(files[1][0]) in [path for path, _ in question["files"]] else real(question)
 
     monkeypatch.setattr(identification._siegfried, "ask", dying)
     found = identify_many(files)
@@ -168,9 +168,10 @@ def test_a_long_file_that_is_shown_in_part_is_what_it_is_when_shown_whole(tmp_pa
     files.append(written(tmp_path, b"GIF89a" + bytes(100_000) + b"\x00;", "a.gif"))
     files.append(written(tmp_path, Picture(tuple(chance.randbytes(500) for _ in range(300))).png(), "a.png"))
     script = (
-        "import json, sys; import format_probe as probe; asked = json.load(sys.stdin); part = probe.answer(asked);"
+        "import json, sys; import format_probe as probe; asked = json.load(sys.stdin);"
+        "part = probe.answer(asked, None);"
         "shown = [probe._decisive(path) is not None for path, _ in asked]; probe._decisive = lambda _: None;"
-        "json.dump([shown, part, probe.answer(asked)], sys.stdout)"
+        "json.dump([shown, part, probe.answer(asked, None)], sys.stdout)"
     )
     asked = json.dumps([(str(file), file.suffix) for file in files])
     done = subprocess.run(

@@ -276,7 +276,7 @@ def test_names_that_some_systems_cannot_tell_apart_are_kept_and_told(opening: Op
 
 
 def test_names_that_some_systems_cannot_store_are_kept_and_told(opening: Opening) -> None:
-    files = {"trailing.": b"1", "a\u2028b": b"2", "CON.xml": b"3", "n" * 256: b"4", "a?b": b"5"}
+    files = {"trailing.": b"1", "a\u2028b": b"2", "CON.xml": b"3", "a?b": b"5"}
     unpacked = opening({"d.zip": zip_of(files)})
     assert contents(unpacked) == files
     assert sorted(map(str, about(unpacked, "NAME_NOT_PORTABLE"))) == sorted(files)
