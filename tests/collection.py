@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 
+from ingest.dialects import Described, describe
 from repository.vocabulary import ArticleRecord
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
@@ -59,6 +61,25 @@ def expected_value(column: str, value: str, got: str) -> str:
         text = value.removeprefix("text:").strip()
         return got if text and folded(got).startswith(folded(text)) else text
     return value
+
+
+def assert_as_indexed(row: dict[str, str], record: ArticleRecord, choices: Mapping[tuple[str, str], str]) -> None:
+    """Every column as the index has it, or as ``choices`` (file and column) says where we differ on purpose."""
+    for column, got in as_row(record).items():
+        expected = expected_value(column, row[column], got)
+        key = (row["file"], column)
+        if key in choices:
+            assert folded(expected) != folded(choices[key]), f"{key} is no difference any more"
+            expected = choices[key]
+        assert folded(got) == folded(expected), column
+
+
+def the_one_article(data: bytes, name: str) -> Described:
+    """What is read of a file that holds one article, and about which there is nothing to say."""
+    description = describe(data, name)
+    assert description.findings == ()
+    (one,) = description.articles
+    return one
 
 
 def index_rows(*folders: str) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from collection import SAMPLES, as_row, expected_value, folded, index_rows
+from collection import SAMPLES, assert_as_indexed, index_rows, the_one_article
 
 from ingest.dialects import Described, describe
 from ingest.sips import group
@@ -29,18 +29,13 @@ def article(text: str = "", journal: str = "") -> bytes:
 
 
 def read(data: bytes) -> Described:
-    description = describe(data, "x.xml")
-    assert description.findings == ()
-    (one,) = description.articles
-    return one
+    return the_one_article(data, "x.xml")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["file"] for row in ROWS])
 def test_a_real_file_gives_the_values_of_the_index(row: dict[str, str]) -> None:
     one = read((SAMPLES / row["file"]).read_bytes())
-    for column, got in as_row(one.record).items():
-        expected = OUR_CHOICE.get((row["file"], column), expected_value(column, row[column], got))
-        assert folded(got) == folded(expected), column
+    assert_as_indexed(row, one.record, OUR_CHOICE)
     assert one.findings == ()
 
 
