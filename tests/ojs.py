@@ -83,6 +83,7 @@ class Ojs:
     statuses: dict[str, int] = field(default_factory=dict)
     cut_after: int | None = None
     asked: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -127,6 +128,12 @@ def ojs_server(ojs: Ojs) -> Iterator[None]:
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            ojs.heads.append(self.path)
+            self.send_response(301)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def do_GET(self) -> None:
             ojs.asked.append(self.path)

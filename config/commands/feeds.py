@@ -24,6 +24,7 @@ from config.wiring import Archive
 from ingest import inbox
 from ingest.feeds import Feed, FeedFailed, NotAsListed, Offered, completion_problem
 from ingest.feeds.offered import hidden, name_problem
+from ingest.feeds.pln import PlnSource
 from ingest.findings import sentence
 from ingest.rehearsal import Rehearsal, rehearse
 from repository.catalogue import feeds as rows
@@ -112,6 +113,8 @@ def test(asked: Asked, name: str, json_wanted: bool) -> None:
         one = _named(archive, name)
         try:
             with one.open() as source:
+                if isinstance(source, PlnSource):  # what it offers is here already
+                    source.greet()
                 offered = list(islice(source.listing(), _SHOWN))
             problem = None
         except (FeedFailed, StoreUnavailable) as error:

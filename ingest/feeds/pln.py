@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from ingest.feeds.folder import FolderSource, as_offered
 from ingest.feeds.host import BrokeOff, Host
@@ -122,17 +123,25 @@ class PlnSource:
             target.unlink(missing_ok=True)
             raise
 
+    def greet(self) -> None:
+        """Ask whether the journals' server answers, whatever it says. Raises FeedFailed."""
+        with self._server().asked("HEAD", urlsplit(self._place).path):
+            """It answered."""
+
     def remove(self, offered: Offered) -> None:
         """What a journal keeps is its own; the settings say keep."""
 
     def set_aside(self, offered: Offered) -> None:
         """What a journal keeps is its own; the settings say keep."""
 
-    def _get(self, entry: Entry, target: Path) -> None:
+    def _server(self) -> Host:
         if self._host is None:
             self._host = Host(self._feed, self._place, ca_file=self._ca_file).__enter__()
+        return self._host
+
+    def _get(self, entry: Entry, target: Path) -> None:
         most = min(entry.most_bytes, self._max_bytes)
-        with self._host.asked("GET", entry.target) as answer:
+        with self._server().asked("GET", entry.target) as answer:
             if answer.status != 200:
                 led = f" and leads to {answer.headers['Location']!a}" if "Location" in answer.headers else ""
                 raise NotAsPromised(f"{entry.url.geturl()} was answered {answer.status}{led}")

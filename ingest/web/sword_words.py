@@ -19,7 +19,7 @@ from ingest.web.sword_xml import FINDING, OWN_STATE, STATE, Service, State
 from ingest.web.words import remedy, what
 from repository.errors import Doubt, MahfuzError
 from repository.texts import marked
-from repository.vocabulary import utc_now
+from repository.vocabulary import Finding, utc_now
 from repository.web import language
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def deposit_receipt(desk: Desk, journal: str, deposit: str, found: Deposit, stat
 def refused(error: DepositRefused) -> Response:
     """What was wrong with a deposit, and what to do."""
     found = error.finding
-    said = f"{what(found)} {remedy(found)}" if found else language.gettext(error.sentence, **error.values)
+    said = _sentences(found) if found else language.gettext(error.sentence, **error.values)
     return _error(_STATUS[error.fault], error.fault, said)
 
 
@@ -119,11 +119,12 @@ def failed(status: int, fault: Fault, sentence: str, headers: Mapping[str, str] 
     return _error(status, fault, language.gettext(sentence), headers)
 
 
+def _sentences(found: Finding) -> str:
+    return f"{what(found).rstrip('.')}. {remedy(found)}"
+
+
 def _states(found: Deposit) -> list[State]:
-    errors = [
-        State(FINDING, each.code, each.path or "", f"{what(each)} {remedy(each)}")
-        for each in found.errors[:_MOST_FINDINGS]
-    ]
+    errors = [State(FINDING, each.code, each.path or "", _sentences(each)) for each in found.errors[:_MOST_FINDINGS]]
     return [
         State(STATE, found.processing, "Processing State"),
         State(STATE, found.network, "PLN State"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table
+from ojs import JOURNAL, Ojs, ojs_server
+from pydantic import ValidationError
 from sftp_server import PASSWORD, USER, sftp_server
 
 from config.feed_settings import FeedSettings
 from config.settings import load
+from ingest.feeds.pln import Entries
 from repository.catalogue import Catalogue
 from repository.errors import UsageError
 from repository.models import Table
@@ -171,6 +175,69 @@ def test_a_key_of_a_feed_may_come_from_the_environment(tmp_path: Path) -> None:
     assert loaded.settings.feeds[0].access_key == "other"
     shown = {key: value for key, value, _ in loaded.shown()}
     assert set(shown["feeds.a-b.secret_key"]) == {"*"}
+
+
+OF_PLN: dict[str, Any] = {
+    "name": "oabd",
+    "publisher": PUBLISHER,
+    "kind": "pln",
+    "url": "https://dergi.example.org/",
+    "journals": [JOURNAL],
+    "terms": ["Saklanmasını kabul ederim."],
+    "terms_updated": "2026-01-15",
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"url": "ftp://dergi.example.org/"}, "must be like"),
+        ({"url": "https://dergi.example.org:99999/"}, "no address"),
+        ({"journals": []}, "needs journals"),
+        ({"journals": ["oabd"]}, "is no UUID"),
+        ({"terms": []}, "needs terms"),
+        ({"terms": [" "]}, "at least 1 character"),
+        ({"terms_updated": None}, "terms_updated"),
+        ({"user": "dergi"}, "give both, or neither"),
+        ({"password": "gizli"}, "give both, or neither"),
+        ({"sidecar": "md5"}, "sidecar means nothing"),
+        ({"quiet_seconds": 3}, "quiet_seconds means nothing"),
+        ({"known_hosts": "x"}, "known_hosts means nothing"),
+        ({"kind": "folder", "url": "file:///srv"}, "journals means nothing"),
+    ],
+)
+def test_a_feed_of_deposits_that_cannot_work_is_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        FeedSettings.model_validate(OF_PLN | values)
+
+
+def test_a_journal_deposits_into_one_feed(tmp_path: Path) -> None:
+    file = tmp_path / "mahfuz.toml"
+    tables = [OF_PLN, OF_PLN | {"name": "other", "journals": [JOURNAL.lower()]}]
+    lines = ("[[feeds]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in one.items()) for one in tables)
+    file.write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(UsageError, match=f"the journal {JOURNAL} is named twice"):
+        load(file, {})
+
+
+def test_a_feed_of_deposits_is_tried_and_rehearsed(tmp_path: Path) -> None:
+    ojs, deposit = Ojs(), "11111111-2222-4333-8444-555555555555"
+    with ojs_server(ojs):
+        values = OF_PLN | {"url": f"{ojs.url}/"}
+        archive = installed(tmp_path)
+        given = [f"--set={key}={json.dumps(values[key])}" for key in ("journals", "terms")]
+        named = [f"--{key}={values[key]}" for key in ("name", "publisher", "kind", "url")]
+        archive.run("feed", "add", *named, *given, "--set=terms_updated=2026-01-15", "--write")
+        archive.run("init")
+        assert archive.run("feed", "test", "oabd")["items"] == []
+        assert ojs.heads == ["/index.php/oabd/"]
+        ojs.write(deposit, [Published("10.5555/prova.1")], tmp_path)
+        Entries(archive.home / "feeds" / "oabd" / "deposits").keep(JOURNAL, deposit, ojs.entries[deposit])
+        tried = archive.run("feed", "test", "oabd")
+        assert [item["name"].rpartition("/")[2] for item in tried["items"]] == [f"{deposit}.xml", f"{deposit}.zip"]
+        rehearsed = archive.run("feed", "dry-run", "oabd")
+        assert [(one["doi"], one["outcome"]) for one in rehearsed["articles"]] == [("10.5555/prova.1", "new")]
+    assert "refused" in archive.run("feed", "test", "oabd", status=3)["error"].casefold()
 
 
 @pytest.mark.parametrize(

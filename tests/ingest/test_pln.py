@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -562,6 +563,19 @@ def test_a_package_is_sent_kept_and_told_of(house: House, tmp_path: Path) -> Non
     assert house.number_of(Delivery) == 1
 
 
+def test_a_package_may_come_in_chunks_under_a_turkish_name(house: House, tmp_path: Path) -> None:
+    content = delivery(tmp_path / "sayi.zip", issue(1)).read_bytes()
+    given = sent(content, Content_Disposition="attachment; filename*=UTF-8''say%C4%B1%203.zip")
+    connection = HTTPConnection("127.0.0.1", int(house.base.rpartition(":")[2]), timeout=60)
+    parts = (content[at : at + 300] for at in range(0, len(content), 300))
+    headers = {name.replace("_", "-"): value for name, value in given.items()}
+    connection.request("POST", f"{API}/col-iri/{JOURNAL}", parts, headers, encode_chunked=True)
+    assert connection.getresponse().status == 201
+    connection.close()
+    (receipt,) = house.receive()
+    assert (receipt.state, receipt.file_names) == (DeliveryState.ACCEPTED, ("sayı 3.zip",))
+
+
 def test_a_package_without_its_password_is_not_read(house: House, tmp_path: Path) -> None:
     content = delivery(tmp_path / "sayi.zip", issue(1)).read_bytes()
     for wrong in ("dergi:yanlis", "x:açık parola", "dergi:", "dergi"):
@@ -625,3 +639,22 @@ def test_a_collection_without_a_user_takes_no_packages(tmp_path: Path, ojs: Ojs)
         service = browser.get(f"{API}/sd-iri", headers={"On-Behalf-Of": JOURNAL, "Journal-Url": ojs.url})
         assert "application/zip" not in service.text
     assert house.entries() == []
+
+
+def test_an_issue_that_is_only_packed_anew_is_no_new_version(house: House, ojs: Ojs, tmp_path: Path) -> None:
+    """A manager resets the deposit, or the plugin does so when it is upgraded."""
+    deposit = deposit_id()
+    ojs.write(deposit, issue(), tmp_path)
+    ojs.transfer(house.base, deposit)
+    house.receive()
+    anew = BytesIO()
+    with zipfile.ZipFile(BytesIO(ojs.packages[deposit])) as before, zipfile.ZipFile(anew, "w") as written:
+        for name in before.namelist():
+            written.writestr(zipfile.ZipInfo(name, (2025, 1, 2, 3, 4, 6)), before.read(name))
+    assert anew.getvalue() != ojs.packages[deposit]
+    ojs.packages[deposit] = anew.getvalue()
+    ojs.entries[deposit] = entry(deposit, anew.getvalue(), f"http://127.0.0.1:{ojs.port}{ojs.path(deposit)}")
+    ojs.transfer(house.base, deposit)
+    (receipt,) = house.receive()
+    assert [(line.outcome, line.version) for line in receipt.articles] == [("unchanged", 1)] * 2
+    assert ojs.state(house.base, deposit).states == ("deposited", "agreement")
