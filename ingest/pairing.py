@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from ingest.claims import METADATA_SUFFIX, Claim, File, articles_among, folders, loose, nfc
@@ -36,24 +36,19 @@ class Paired:
 
 
 def pair(
-    readable: Sequence[Claim],
-    doubtful: Sequence[Claim],
-    members: Sequence[Member],
-    papers: Sequence[Member],
-    of_all: Collection[str] = (),
+    readable: Sequence[Claim], doubtful: Sequence[Claim], members: Sequence[Member], papers: Sequence[Member]
 ) -> Paired:
     """Every article with its PDFs and other files out of ``members``.
 
     ``doubtful`` are XML files that cannot be read: each is an article of its own, or a supplement of one that
-    is surer. ``papers`` (manifests, tables of contents) go to the only article there is, or to the one they lie with,
-    those named in ``of_all`` to every article.
+    is surer. ``papers`` (manifests, tables of contents) go to the only article there is, or to the one they lie with.
     """
     claims = articles_among(readable, doubtful, members)
     metadata = {claim.metadata.name for claim in claims}
     pairing = _Pairing(claims, [File(member) for member in members if member.name not in metadata])
     pairing.pair_pdfs()
     pairing.claim_the_rest()
-    pairing.claim_papers([File(member) for member in papers], of_all)
+    pairing.claim_papers([File(member) for member in papers])
     owned = metadata.union(*(claim.files for claim in claims)) if claims else set()
     every = {member.name for member in (*members, *papers)}
     return Paired(tuple(sorted(claims, key=lambda claim: claim.metadata.name)), frozenset(every - owned))
@@ -253,13 +248,9 @@ class _Pairing:
 
         self._give_all(by_subtree)
 
-    def claim_papers(self, papers: Sequence[File], of_all: Collection[str]) -> None:
+    def claim_papers(self, papers: Sequence[File]) -> None:
         """Manifests and tables of contents out of an archive go to the only article, or to the one beside them."""
         for paper in papers:
-            if paper.member.name in of_all:
-                for each in self._claims:
-                    each.files[paper.member.name] = paper.member
-                continue
             claim = self._claims[0] if len(self._claims) == 1 else self._by_folder(paper, beside=True)
             if claim is not None and paper.member.archive:
                 claim.files[paper.member.name] = paper.member

@@ -16,6 +16,7 @@ from repository.bags import Bag, PayloadSource, write_bag
 from repository.vocabulary import ArticleRecord, Finding, PayloadFile, bag_name
 
 PREMIS = "metadata/premis.xml"
+LETTERS = "metadata/delivery/"
 BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
 
 
@@ -67,6 +68,8 @@ def seal(
         tag_files={
             "metadata/article.json": _article_json(sip.record),
             PREMIS: document,
+            # Not among the payload: with another letter the same files are still the same version.
+            **{f"{LETTERS}{letter.name}": letter.source.read_bytes() for letter in sip.letters},
         },
         payload=[PayloadSource(m.name, m.source, m.bytes, m.sha512) for m in sip.members],
     )

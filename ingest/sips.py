@@ -37,6 +37,8 @@ class Sip:
     members: tuple[Member, ...]
     pdfs: tuple[Member, ...]
     findings: tuple[Finding, ...]
+    letters: tuple[Member, ...] = ()
+    """What came with the delivery, speaks of every article in it, and is no file of any."""
 
     @property
     def record(self) -> ArticleRecord | None:
@@ -64,9 +66,9 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
     ``describe(bytes, name)`` says what an XML file is. An XML that cannot be read is a Sip without a record,
     unless it is a supplement of an article that can. Manifests and tables of contents join the one article of a
     delivery that has only one, and what they say of an article completes its record; what speaks of every article
-    (the Atom entry of a deposit) joins each of them. What stays unclaimed is
-    UNPAIRED_FILE, or METADATA_MISSING when nothing in the delivery describes an article, or SET_INCOMPLETE when
-    there is nothing but accompanying files.
+    (the Atom entry of a deposit) is a letter to each of them. What stays unclaimed and is no letter is UNPAIRED_FILE,
+    or METADATA_MISSING when nothing in the delivery describes an article, or SET_INCOMPLETE when there is nothing but
+    accompanying files.
     """
     described = {
         member.name: _described(member, describe) for member in unpacked.members if member.is_named_as_metadata
@@ -100,17 +102,20 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
         [claim for member in doubtful for claim in _claims(member, described[member.name], sides, only=only)],
         [member for member in unpacked.members if member.name not in papers],
         [member for member in unpacked.members if member.name in papers],
-        {
-            member.name
-            for member in unpacked.members
-            if member.name in papers and any(side.path is None for side in _sides(described.get(member.name)))
-        },
+    )
+    letters = tuple(
+        member
+        for member in unpacked.members
+        if member.name in papers & paired.unclaimed
+        and any(side.path is None for side in _sides(described.get(member.name)))
     )
     left = tuple(member for member in unpacked.members if member.name in paired.unclaimed)
     findings = list(sides.findings(articles=len(paired.claims)))
     if delivery_verdict(findings) is None:
-        findings += _about(left, papers, unpacked, described, articles=len(paired.claims))
-    return Grouping(tuple(_sips(paired.claims)), left, tuple(findings))
+        findings += _about(
+            [each for each in left if each not in letters], papers, unpacked, described, articles=len(paired.claims)
+        )
+    return Grouping(tuple(_sips(paired.claims, letters)), left, tuple(findings))
 
 
 def _sides(description: Description | None) -> tuple[Side, ...]:
@@ -157,7 +162,7 @@ def _doi(described: Described) -> str:
     return machine_lower(described.record.doi or "")
 
 
-def _sips(claims: Sequence[Claim]) -> Iterator[Sip]:
+def _sips(claims: Sequence[Claim], letters: tuple[Member, ...]) -> Iterator[Sip]:
     counts: Counter[str] = Counter()
     for claim in claims:
         name = claim.metadata.name
@@ -172,6 +177,7 @@ def _sips(claims: Sequence[Claim]) -> Iterator[Sip]:
             (claim.metadata, *claim.pdfs, *rest),
             tuple(claim.pdfs),
             tuple(claim.findings),
+            letters,
         )
 
 
