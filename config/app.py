@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_SENT = 256 << 10
-"""Bytes that a request may carry: forms, OAI-PMH arguments, entries of deposits. A package sent whole has its own."""
+"""Bytes that a request may carry: forms, OAI-PMH arguments, entries of deposits. A package or a list has its own."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

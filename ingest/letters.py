@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
 from string import Template
 
+from repository import spreadsheet
+from repository.bags.paths import shown
 from repository.catalogue.completeness import Cell, Line
 
 COLUMNS = ("doi", "year", "volume", "issue", "page", "title", "source")
 _MOST_ISSUES = 40
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
+_SUBJECTS = {
+    "tr": Template("$journal ($issn): arşivimizde eksik olan içerik"),
+    "en": Template("$journal ($issn): content missing from our archive"),
+}
 _LETTERS = {
     "tr": Template(
         """$archive
 $email
 $day
 
-Konu: $journal ($issn): arşivimizde eksik olan içerik
+Konu: $subject
 
 Sayın $publisher yetkilisi,
 
@@ -42,7 +48,7 @@ $archive
 $email
 $day
 
-Subject: $journal ($issn): content missing from our archive
+Subject: $subject
 
 Dear colleagues at $publisher,
 
@@ -93,6 +99,7 @@ def letter(claim: Claim, language: str) -> str:
     if len(wanting) > _MOST_ISSUES:
         told.append("  " + more.substitute(more=len(wanting) - _MOST_ISSUES))
     return _LETTERS[language].substitute(
+        subject=_SUBJECTS[language].substitute(journal=claim.journal, issn=claim.issn),
         archive=claim.archive,
         email=claim.email,
         publisher=claim.publisher,
@@ -105,7 +112,7 @@ def letter(claim: Claim, language: str) -> str:
     )
 
 
-def missing_rows(lines: Iterable[Line]) -> Iterable[tuple[object, ...]]:
+def missing_rows(lines: Iterable[Line]) -> Iterator[tuple[object, ...]]:
     """A row of :data:`COLUMNS` for each expectation that is not held."""
     for line in lines:
         if not line.held:
@@ -114,11 +121,20 @@ def missing_rows(lines: Iterable[Line]) -> Iterable[tuple[object, ...]]:
 
 
 def missing_csv(lines: Iterable[Line]) -> str:
-    """The list that goes with the letter; no cell of it runs in a spreadsheet (ASVS 5, 1.2.10)."""
-    page = io.StringIO()
-    writer = csv.writer(page)
-    writer.writerow(COLUMNS)
-    for row in missing_rows(lines):
-        cells = ("" if value is None else str(value) for value in row)
-        writer.writerow("'" + cell if cell.startswith(_FORMULA) else cell for cell in cells)
-    return page.getvalue()
+    """The list that goes with the letter; no cell of it runs in a spreadsheet."""
+    return "".join(spreadsheet.parts(COLUMNS, missing_rows(lines)))
+
+
+def message(claim: Claim, language: str, listed: str) -> EmailMessage:
+    """The letter as a mail that waits to be addressed, with its list as an attachment: any mail program opens it."""
+    text = letter(claim, language)
+    found = EmailMessage()
+    found["From"] = Address(claim.archive, addr_spec=claim.email)
+    found["Subject"] = shown(_SUBJECTS[language].substitute(journal=claim.journal, issn=claim.issn))
+    found["Date"] = format_datetime(datetime.combine(claim.day, time(12), UTC))
+    found["X-Unsent"] = "1"  # Outlook opens such a message as a draft
+    found.set_content(text, cte="quoted-printable")
+    # With a byte order mark: a spreadsheet takes the list for UTF-8 only then.
+    octets = listed.encode("utf-8-sig")
+    found.add_attachment(octets, maintype="text", subtype="csv", filename=f"missing-{claim.issn}.csv")
+    return found

@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from ingest import receipts
+from ingest import completeness, receipts
 from ingest.checks import ArticleContext, check_article, check_names
 from ingest.dialects import describe
 from ingest.findings import delivery_verdict, finding, refuses_article
@@ -28,7 +28,7 @@ from ingest.inbox import Arrived
 from ingest.quarantine import MOST_DEATHS, waived
 from ingest.receipts import Receipt
 from ingest.sealing import files_of_adopted, seal
-from ingest.sips import Sip, group
+from ingest.sips import Grouping, Sip, group
 from ingest.unpack import Delivered, Limits, unpack
 from ingest.virus import Clamd, checked_for_viruses
 from repository.bags import payload_digest
@@ -92,6 +92,16 @@ class _Checked:
     @property
     def refused(self) -> bool:
         return refuses_article(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A delivery looked through: its articles by their files, and checked; no grouping when it is unusable."""
+
+    found: list[Finding]
+    arrived: Arrived
+    grouping: Grouping | None = None
+    checked: Sequence[_Checked] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,38 +186,51 @@ def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
 def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine], bool]:
     """What was found of the delivery, a line for each article, and whether nothing of it can be used at all."""
     try:
-        found, arrived, checked = _looked_through(door, arrived, staging)
+        opened = _looked_through(door, arrived, staging)
     except (MahfuzError, OSError):
         raise
     except Exception as error:
         log.exception("the program fell over a delivery", delivery=arrived.delivery_id)
         return [finding("PROGRAM_FAULT", detail=type(error).__name__)], [], True
-    if checked is None:
-        return found, [], True
-    return found, _kept(door, arrived, checked, staging), False
+    if opened.grouping is None:
+        return opened.found, [], True
+    lines = _kept(door, opened.arrived, opened.checked, staging)
+    _note_contents(door, arrived, opened.grouping)
+    return opened.found, lines, False
 
 
-def _looked_through(
-    door: Door, arrived: Arrived, staging: Path
-) -> tuple[list[Finding], Arrived, list[_Checked] | None]:
-    """The delivery unpacked, scanned, divided into articles and checked; None for articles when it is unusable."""
+def _note_contents(door: Door, arrived: Arrived, grouping: Grouping) -> None:
+    """What the delivery's own tables of contents say should exist. No fault in one keeps an article out."""
+    if not grouping.contents:
+        return
+    try:
+        with door.catalogue.writing() as session:
+            completeness.take_note(session, arrived.delivery_id, grouping.contents, grouping.sips)
+    except (MahfuzError, OSError):
+        raise
+    except Exception:
+        log.exception("the program fell over a table of contents", delivery=arrived.delivery_id)
+
+
+def _looked_through(door: Door, arrived: Arrived, staging: Path) -> _Opened:
+    """The delivery unpacked, scanned, divided into articles and checked."""
     raw_names = arrived.raw_names or (None,) * len(arrived.files)
     files = list(map(Delivered, arrived.file_names, arrived.files, raw_names))
     unpacked = unpack(files, staging, door.limits)
     found = list(unpacked.findings)
     if delivery_verdict(found):
-        return found, arrived, None
+        return _Opened(found, arrived)
     if door.virus_scanner is not None:
         scanned = checked_for_viruses(door.virus_scanner, unpacked.members)
         found += scanned.findings
         if delivery_verdict(found):
-            return found, arrived, None
+            return _Opened(found, arrived)
         arrived = replace(arrived, virus_check=scanned.note)
     grouping = group(unpacked, describe)
     found += grouping.findings
     if delivery_verdict(found):
-        return found, arrived, None
-    return found, arrived, _checked(door, arrived, grouping.sips)
+        return _Opened(found, arrived)
+    return _Opened(found, arrived, grouping, _checked(door, arrived, grouping.sips))
 
 
 def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[_Checked]:

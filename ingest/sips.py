@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.claims import Claim
-from ingest.dialects import Described, Description, Format, Kind, Side
+from ingest.dialects import Described, Description, Format, Kind, Side, TableOfContents
 from ingest.findings import delivery_verdict, finding
 from ingest.pairing import pair
 from ingest.sides import Said, Sides
@@ -58,6 +58,8 @@ class Grouping:
     sips: tuple[Sip, ...]
     unclaimed: tuple[Member, ...]
     findings: tuple[Finding, ...]
+    contents: tuple[tuple[str, TableOfContents], ...] = ()
+    """The tables of contents, each with the name of its file."""
 
 
 def group(unpacked: Unpacked, describe: Describe) -> Grouping:
@@ -115,7 +117,9 @@ def group(unpacked: Unpacked, describe: Describe) -> Grouping:
         findings += _about(
             [each for each in left if each not in letters], papers, unpacked, described, articles=len(paired.claims)
         )
-    return Grouping(tuple(_sips(paired.claims, letters)), left, tuple(findings))
+    contents = ((name, each.contents) for name, each in described.items())
+    tables = tuple((name, table) for name, table in contents if table is not None and table.records)
+    return Grouping(tuple(_sips(paired.claims, letters)), left, tuple(findings), tables)
 
 
 def _sides(description: Description | None) -> tuple[Side, ...]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
@@ -157,6 +158,12 @@ class Expectation(Table):
     title_id: Mapped[int] = mapped_column(ForeignKey("title.id"))
     source: Mapped[str] = mapped_column(Text)
     """The list that says so, by the name of its file."""
+    delivery_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"), index=True)
+    """The delivery with which the list came; None for one that staff loaded."""
+    key: Mapped[str] = mapped_column(Bytewise)
+    """The same for the same thing in two lists, so that it is counted once (catalogue.completeness)."""
+    goes_on: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """From this year, or this volume, up to now."""
     doi: Mapped[str | None] = mapped_column(Text)
     """Small ASCII letters, as in :class:`Article`."""
     year: Mapped[int | None] = mapped_column(Integer)
@@ -166,7 +173,7 @@ class Expectation(Table):
     name: Mapped[str | None] = mapped_column(Text)
     """The article's title, as the list gives it."""
 
-    __table_args__ = (Index(None, "title_id", "id"),)
+    __table_args__ = (Index(None, "title_id", "id"), Index(None, "title_id", "key", "id"))
 
 
 class Delivery(Table):

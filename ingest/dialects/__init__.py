@@ -14,6 +14,8 @@ from ingest.dialects import (
     crossref,
     elsevier,
     elsevier_dataset,
+    elsevier_issue,
+    issue_xml,
     jats,
     meca,
     oai_dc,
@@ -24,19 +26,20 @@ from ingest.dialects import (
     springer,
     wiley,
 )
-from ingest.dialects.description import MOST_ARTICLES, Described, Description, Side
+from ingest.dialects.description import MOST_ARTICLES, Described, Description, Side, TableOfContents
 from ingest.dialects.embedded import read_with_embedded
 from ingest.dialects.formats import Format, Kind, recognise, recognise_bytes
-from ingest.dialects.xml import Limits
+from ingest.dialects.xml import Limits, local
 from ingest.findings import finding
 from repository.vocabulary import ArticleRecord, Finding
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "describe", "place_of"]
+__all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "TableOfContents", "describe", "place_of"]
 
 Reader = Callable[[etree._Element, str], tuple[Described, ...]]
 SideReader = Callable[[etree._Element, str], tuple[Side, ...]]
+ContentsReader = Callable[[etree._Element, str], TableOfContents]
 
 READERS: Mapping[str, Reader] = {
     "JATS/NLM": jats.read,
@@ -71,6 +74,20 @@ SIDE_READERS: Mapping[str, SideReader] = {
     "a Crossref query result": crossref.read_others,
 }
 """The same for what a file says of articles beside it, or of the delivery."""
+
+CONTENTS_READERS: Mapping[str, ContentsReader] = {
+    "Elsevier CAP dataset.xml": elsevier_dataset.contents,
+    "Elsevier issue.xml": elsevier_issue.contents,
+    "an Atypon table of contents": issue_xml.contents,
+    "a table of contents (toc-xml)": issue_xml.contents,
+    "a Taylor & Francis issue manifest": issue_xml.contents,
+    "an MDPI table of contents": issue_xml.contents,
+    "a table of contents": issue_xml.contents,
+}
+"""The same for wrappers that say what a publisher has published."""
+
+_ISSUES_OF_ARTICLES = frozenset(("OJS 3 native XML", "OJS 2 native XML"))
+"""Formats whose root may be a whole issue: its articles are its table of contents."""
 
 _PLACES: Mapping[str, Callable[[str], ArticleRecord | None]] = {
     "an Elsevier article (journal article DTD 4 or 5)": elsevier_dataset.record_of_place,
@@ -118,8 +135,12 @@ def _described(data: bytes, path: str, limits: Limits | None) -> Description:
             return Description(
                 seen, (), (finding("FORMAT_NOT_RECOGNISED", path, parsed.root.sourceline, format=nothing),)
             )
-        return Description(seen, articles, sides=sides)
-    return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),), sides)
+        whole = seen.family in _ISSUES_OF_ARTICLES and local(parsed.root) in ("issue", "issues")
+        contents = TableOfContents(tuple(each.record for each in articles), whole=True) if whole else None
+        return Description(seen, articles, sides=sides, contents=contents)
+    table = CONTENTS_READERS.get(seen.family)
+    contents = table(parsed.root, path) if table else None
+    return Description(seen, (), (_not_read(seen, path, parsed.root.sourceline),), sides, contents)
 
 
 def _not_read(seen: Format, path: str, line: int | None) -> Finding:

@@ -49,6 +49,18 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class TableOfContents:
+    """What a publisher's own list says exists, whether it came with the delivery or not.
+
+    ``records`` say of each article what the list does. ``whole``: it lists everything in the issues that it names,
+    so that it takes the place of an earlier one; else only what was sent with it.
+    """
+
+    records: tuple[ArticleRecord, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """One file: ``articles`` is empty when it could not be read or describes none, and ``findings`` say why."""
 
@@ -56,3 +68,4 @@ class Description:
     articles: tuple[Described, ...] = ()
     findings: tuple[Finding, ...] = ()
     sides: tuple[Side, ...] = ()
+    contents: TableOfContents | None = None

@@ -6,7 +6,7 @@ import re
 
 from lxml import etree
 
-from ingest.dialects.description import Side
+from ingest.dialects.description import Side, TableOfContents
 from ingest.dialects.elsevier import date_of, issn, words
 from ingest.dialects.xml import child, children, local
 from ingest.findings import finding
@@ -43,6 +43,12 @@ def read(root: etree._Element, path: str) -> tuple[Side, ...]:
     return tuple(found)
 
 
+def contents(root: etree._Element, path: str) -> TableOfContents:
+    """Every item of the list as a table of what should exist: not of whole issues, only of what was sent."""
+    records = (side.record for side in read(root, path))
+    return TableOfContents(tuple(record for record in records if record.doi), whole=False)
+
+
 def record_of_place(path: str) -> ArticleRecord | None:
     """What the place of a ``main.xml`` tells, ``<ISSN>/v<volume>i<issue>s<supplement>/<PII>/``; None elsewhere."""
     place = _PLACE.search(path)
@@ -62,8 +68,8 @@ def _record(item: etree._Element, issue: etree._Element | None) -> ArticleRecord
     return ArticleRecord(
         journal_title=words(child(issue, "collection-title")),
         issn_unspecified=issn(words(child(ids, "jid-aid", "issn")) or words(child(issue, "issn"))),
-        volume=_span(numbers, "vol"),
-        issue=_span(numbers, "iss"),
+        volume=span(numbers, "vol"),
+        issue=span(numbers, "iss"),
         doi=bare_doi(doi) if doi else None,
         published={"online": date} if date else {},
         other_ids={
@@ -73,8 +79,8 @@ def _record(item: etree._Element, issue: etree._Element | None) -> ArticleRecord
     )
 
 
-def _span(numbers: etree._Element | None, what: str) -> str | None:
-    """``4``, or ``4-5`` for a double issue."""
+def span(numbers: etree._Element | None, what: str) -> str | None:
+    """Volume (``vol``) or issue (``iss``): ``4``, or ``4-5`` for a double issue."""
     first, last = words(child(numbers, f"{what}-first")), words(child(numbers, f"{what}-last"))
     return f"{first}-{last}" if first and last and last != first else first
 

@@ -22,9 +22,6 @@ _GREEK_4 = (
     "b.Upsi 𝚼 b.phis 𝛗 b.Phi 𝚽 b.phiv 𝛟 b.chi 𝛘 b.psi 𝛙 b.Psi 𝚿 b.omega 𝛚 b.Omega 𝛀"
 )
 
-# What astronomers set above the decimal point (16.°5), by the names of AASTeX: in journals of IOP and of the AAS.
-_ASTRONOMY = "farcm .′ farcs .″ fd .ᵈ fdg .° fh .ʰ fm .ᵐ fp .ᵖ fs .ˢ"
-
 
 def _pairs(table: str) -> dict[str, str]:
     words = table.split()
@@ -39,7 +36,6 @@ CHARACTERS: dict[str, str] = {
     **_pairs(_GREEK_1),
     **_pairs(_GREEK_2),
     **_pairs(_GREEK_4),
-    **_pairs(_ASTRONOMY),
 }
 """Entity name to its character or characters."""
 

@@ -62,7 +62,6 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("pmc-articleset", _holds("front"), "a PMC article set (JATS/NLM)", Kind.READ),
     ("OAI-PMH", _holds("front"), "an OAI-PMH response with JATS/NLM articles", Kind.READ),
     ("OAI-PMH", _holds("dc"), "an OAI-PMH response with Dublin Core (oai_dc)", Kind.READ),
-    ("OAI-PMH", _holds("crossref"), "Crossref unixref XML", Kind.READ),
     ("OAI-PMH", _always, "an OAI-PMH response without JATS", Kind.UNREAD),
     ("article", _has("item-info"), _ELSEVIER, Kind.READ),
     ("simple-article", _always, _ELSEVIER, Kind.READ),
@@ -93,7 +92,6 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("article", _has("article_url", "fulltext_pdf"), "a Copernicus article", Kind.READ),
     ("art", _has("ui", "ji", "fm"), "a BioMed Central article (before 2016)", Kind.READ),
     ("article", _has("pubfm"), "a Nature Publishing Group article (before 2013)", Kind.UNREAD),
-    ("article", _has("art-admin"), "a Royal Society of Chemistry article", Kind.UNREAD),
     ("article", _has("header"), "a Cambridge header (SGML turned XML)", Kind.UNREAD),
     ("unarticle", _always, "a Taylor & Francis article (old DTD)", Kind.UNREAD),
     ("tfdoc", _always, "a Taylor & Francis article (old DTD)", Kind.UNREAD),
@@ -108,7 +106,6 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("modsCollection", _always, "MODS", Kind.UNREAD),
     ("record", _has("leader", "controlfield", "datafield"), "MARCXML", Kind.UNREAD),
     ("collection", _holds("datafield"), "MARCXML", Kind.UNREAD),
-    ("record", _holds("crossref"), "Crossref unixref XML", Kind.READ),
     ("record", _holds("dc"), "Dublin Core (oai_dc)", Kind.READ),
     ("dc", _always, "Dublin Core (oai_dc)", Kind.READ),
     ("records", _has("record"), "DOAJ XML", Kind.UNREAD),
@@ -116,6 +113,8 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("ONIXmessage", _always, "ONIX for Books (short tags)", Kind.OTHER),
     ("submission", _always, "the manifest of an Atypon Literatum submission", Kind.WRAPPER),
     ("issue-xml", _always, "an Atypon table of contents", Kind.WRAPPER),
+    ("toc-xml", _always, "a table of contents (toc-xml)", Kind.WRAPPER),
+    ("issue-manifest", _always, "a Taylor & Francis issue manifest", Kind.WRAPPER),
     ("GO", _always, "the go.xml of an Aries Editorial Manager export", Kind.WRAPPER),
     ("manifest", _namespace("manuscriptexchange.org"), "a MECA manifest", Kind.WRAPPER),
     ("transfer", _namespace("manuscriptexchange.org"), "a MECA transfer description", Kind.WRAPPER),
@@ -123,7 +122,6 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("manifest", _always, "a manifest", Kind.WRAPPER),
     ("toc", _always, "a table of contents", Kind.WRAPPER),
     ("entry", _namespace("w3.org/2005/Atom"), "an Atom entry (SWORD deposit)", Kind.WRAPPER),
-    ("resource", _namespace("datacite.org"), "DataCite metadata", Kind.UNREAD),
     ("feed", _namespace("w3.org/2005/Atom"), "an Atom feed", Kind.OTHER),
     ("mets", _always, "a METS document", Kind.WRAPPER),
     ("premis", _always, "a PREMIS document", Kind.WRAPPER),
@@ -148,7 +146,7 @@ def recognise(root: etree._Element, public_id: str | None = None, name: str = ""
     """
     base = name.rpartition("/")[2]
     if base.startswith("__ToC_"):
-        return Format("an MDPI table of contents", Kind.WRAPPER)
+        return Format("an MDPI table of contents", Kind.WRAPPER, "an MDPI table of contents")
     tag = local(root)
     for element, test, label, kind in _ROOTS:
         if tag == element and test(root):

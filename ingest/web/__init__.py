@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ingest import attestation, quarantine, receipts
-from ingest.web import completeness, proof
+from ingest.web import completeness, lists, proof
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
 from repository.access.web.guard import Route, Who, lay, member
@@ -161,7 +161,12 @@ def blueprint(desk: Desk) -> Blueprint:
             Route("/staff/deliveries/decide", decide, Who.STAFF, ("POST",)),
             Route("/staff/completeness", completeness.titles_expected, Who.STAFF),
             Route("/staff/completeness/<issn:issn>", completeness.title, Who.STAFF),
+            Route("/staff/completeness/load", lists.form, Who.STAFF, endpoint="load_form"),
+            Route("/staff/completeness/load", lists.load, Who.STAFF, ("POST",), most_sent=lists.MOST_UPLOADED),
+            Route("/staff/completeness/<issn:issn>/lines", completeness.lines, Who.STAFF),
+            Route("/staff/completeness/<issn:issn>/forget", completeness.forget, Who.STAFF, ("POST",)),
             Route("/staff/completeness/<issn:issn>/letter/<language>", completeness.claim_letter, Who.STAFF),
+            Route("/staff/completeness/<issn:issn>/letter/<language>.eml", completeness.claim_mail, Who.STAFF),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
             Route("/receipts/<word>", proof.page),

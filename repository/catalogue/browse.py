@@ -119,6 +119,16 @@ def title_line(session: Session, title: Title) -> TitleLine:
     return _title_lines(session, Title.id == title.id, limit=1)[0]
 
 
+def title_lines(session: Session, identifiers: Sequence[int]) -> list[TitleLine]:
+    """These journals as lists show them, in the order of the Turkish alphabet."""
+    return _title_lines(session, Title.id.in_(identifiers), limit=len(identifiers))
+
+
+def publisher_names(session: Session, *, limit: int) -> Sequence[str]:
+    """The names of the publishers that the archive knows, in the order in which they came."""
+    return session.execute(select(Publisher.name).order_by(Publisher.id).limit(limit)).scalars().all()
+
+
 def how_many_titles(session: Session) -> int:
     """How many journals the archive knows (the one table of nouns that is small enough to be counted)."""
     return session.execute(select(func.count()).select_from(Title)).scalar_one()

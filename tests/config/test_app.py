@@ -41,7 +41,8 @@ STAFF = {
     "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/copies",
     "/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", "/staff/ingest",
     "/staff/deliveries", "/staff/deliveries/decide", "/staff/completeness", "/staff/completeness/<issn:issn>",
-    "/staff/completeness/<issn:issn>/letter/<language>",
+    "/staff/completeness/<issn:issn>/letter/<language>", "/staff/completeness/<issn:issn>/letter/<language>.eml",
+    "/staff/completeness/load", "/staff/completeness/<issn:issn>/lines", "/staff/completeness/<issn:issn>/forget",
     "/deliveries/<hex32:identifier>", "/deliveries/<hex32:identifier>.json",
 }  # fmt: skip
 VALUES: dict[str, Any] = {

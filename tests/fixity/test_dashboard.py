@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 
 from repository.catalogue import copies, rounds, watch
 from repository.models import Copy
+from repository.spreadsheet import cell
 from repository.vocabulary import AuditOutcome, Author, CopyState
-from repository.web.tables import cell
 
 LONG_AGO = pages.NOW - timedelta(days=120)
 

@@ -34,6 +34,8 @@ class Route:
     who: Who = Who.EVERYONE
     methods: Sequence[str] = ("GET",)
     endpoint: str | None = None
+    most_sent: int | None = None
+    """Bytes that a request may carry, where they are more than those of an ordinary form."""
 
 
 def lay(blueprint: Blueprint, room: object, routes: Sequence[Route]) -> Blueprint:
@@ -41,6 +43,7 @@ def lay(blueprint: Blueprint, room: object, routes: Sequence[Route]) -> Blueprin
     for route in routes:
         view = update_wrapper(partial(route.view, room), route.view)
         view.who = route.who  # type: ignore[attr-defined]
+        view.most_sent = route.most_sent  # type: ignore[attr-defined]
         blueprint.add_url_rule(route.rule, route.endpoint or route.view.__name__, view, methods=list(route.methods))
     return blueprint
 
@@ -89,8 +92,13 @@ def open_door(app: Flask, door: Door, open_blueprints: Sequence[str] = ()) -> No
     def _guard() -> ResponseReturnValue | None:
         if request.endpoint is None or request.blueprint in open_blueprints:
             return None
-        who = getattr(current_app.view_functions[request.endpoint], "who", Who.STAFF)
-        return None if who is Who.EVERYONE else _admit()
+        view = current_app.view_functions[request.endpoint]
+        refused = None if getattr(view, "who", Who.STAFF) is Who.EVERYONE else _admit()
+        # Only now, and before the token of the form is looked for in it: nobody else makes us read so much.
+        most: int | None = getattr(view, "most_sent", None)
+        if refused is None and most is not None:
+            request.max_content_length = most
+        return refused
 
 
 def _admit() -> ResponseReturnValue | None:
