@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -82,6 +82,8 @@ class Ojs:
     redirects: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
     cut_after: int | None = None
+    while_giving: Callable[[], None] | None = None
+    """Called once, between the asking for a package and the answer."""
     asked: list[str] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
 
@@ -142,6 +144,9 @@ def ojs_server(ojs: Ojs) -> Iterator[None]:
             status = ojs.statuses.get(deposit, 200 if self.path == ojs.path(deposit) and content else 404)
             if deposit in ojs.redirects:
                 status, content = 302, b""
+            meanwhile, ojs.while_giving = ojs.while_giving, None
+            if meanwhile is not None:
+                meanwhile()
             self.send_response(status)
             if deposit in ojs.redirects:
                 self.send_header("Location", ojs.redirects[deposit])

@@ -125,10 +125,11 @@ def _sentences(found: Finding) -> str:
 
 def _states(found: Deposit) -> list[State]:
     errors = [State(FINDING, each.code, each.path or "", _sentences(each)) for each in found.errors[:_MOST_FINDINGS]]
+    said = _described(found)
     return [
-        State(STATE, found.processing, "Processing State"),
-        State(STATE, found.network, "PLN State"),
-        State(OWN_STATE, found.own, "Archive State", _described(found)),
+        State(STATE, found.processing, "Processing State", said),
+        State(STATE, found.network, "PLN State", said),
+        State(OWN_STATE, found.own, "Archive State", said),
         *errors,
     ]
 

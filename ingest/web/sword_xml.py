@@ -46,7 +46,8 @@ class State:
     scheme: str
     term: str
     label: str
-    text: str = ""
+    text: str
+    """Never empty: clients of SWORD read it without asking whether it is there."""
 
 
 def service(said: Service) -> bytes:

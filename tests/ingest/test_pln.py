@@ -199,6 +199,7 @@ def test_a_deposit_is_announced_fetched_kept_and_agreed(house: House, ojs: Ojs, 
     state = f"{house.base}{API}/cont-iri/{JOURNAL}/{deposit}/state"
     assert answer.headers["Location"] == state
     assert answer.states == ("depositedByJournal", "")
+    assert all(node.firstChild is not None for node in answer.elements("category")[:3]), "each state is said in words"
     assert ojs.asked == [], "nothing is fetched while OJS waits for the answer"
 
     (receipt,) = house.receive()
@@ -350,7 +351,8 @@ def test_one_bad_deposit_stops_no_other_and_is_given_up_at_last(house: House, oj
     house.receive()
     house.receive()
     assert ojs.asked.count(ojs.path(bad)) == 3, "and after max_wait_days no more"
-    assert ojs.state(house.base, bad).states[0] == "harvest-error"
+    answer = ojs.state(house.base, bad)
+    assert (answer.states[0], "artık denenmiyor" in answer.own[1]) == ("harvest-error", True)
 
     ojs.write(bad, issue(1), tmp_path)  # OJS packs and sends it again
     method, _ = ojs.transfer(house.base, bad)
@@ -386,6 +388,43 @@ def test_a_connection_cut_in_the_middle_is_no_package(house: House, ojs: Ojs, tm
     assert ojs.state(house.base, deposit).states == ("harvest-error", "")
     (receipt,) = house.receive()
     assert receipt.state is DeliveryState.ACCEPTED
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_a_journal_that_does_not_give_it_out_is_asked_again(
+    house: House, ojs: Ojs, tmp_path: Path, status: int
+) -> None:
+    deposit = deposit_id()
+    ojs.write(deposit, issue(1), tmp_path)
+    ojs.transfer(house.base, deposit)
+    ojs.statuses[deposit] = status
+    assert house.receive() == []
+    assert f"answered {status}" in ojs.state(house.base, deposit).own[1]
+    del ojs.statuses[deposit]
+    (receipt,) = house.receive()
+    assert receipt.state is DeliveryState.ACCEPTED
+
+
+def test_an_entry_that_comes_while_its_package_is_fetched_is_the_next_version(
+    house: House, ojs: Ojs, tmp_path: Path
+) -> None:
+    deposit = deposit_id()
+    ojs.write(deposit, issue(1), tmp_path)
+    ojs.transfer(house.base, deposit)
+    before = ojs.packages[deposit]
+
+    def sent_again() -> None:
+        ojs.write(deposit, [Published("10.5555/pln.1", title="Düzeltilmiş başlık")], tmp_path)
+        assert ojs.transfer(house.base, deposit)[0] == "PUT"
+
+    ojs.while_giving = sent_again
+    (first,) = house.receive()
+    assert ojs.while_giving is None, "it came meanwhile"
+    assert ojs.packages[deposit] != before
+    assert ojs.state(house.base, deposit).states == ("depositedByJournal", "")
+    (second,) = house.receive()
+    assert [line.version for receipt in (first, second) for line in receipt.articles] == [1, 2]
+    assert ojs.state(house.base, deposit).states == ("deposited", "agreement")
 
 
 def test_a_redirect_is_followed_nowhere(house: House, ojs: Ojs, tmp_path: Path) -> None:
