@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ class Examiner:
     one JSON object a line. Threads may ask at once, and wait for each other. After a fork each process has its own.
     """
 
-    def __init__(self, script: str, *arguments: str, seconds: float = 60.0) -> None:
+    def __init__(
+        self, script: str, *arguments: str, seconds: float = 60.0, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.seconds = seconds
         self._command = [sys.executable, "-I", str(Path(__file__).with_name(script)), *arguments]
+        self._environment = dict(environment or {})  # and nothing of ours: there may be secrets in it
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
@@ -80,6 +84,7 @@ class Examiner:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=self._environment,
             )
         return self._process
 

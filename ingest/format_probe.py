@@ -9,7 +9,6 @@ It imports nothing of ours.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import tempfile
@@ -30,7 +29,6 @@ _SHOWN = 512
 def main() -> None:
     """Answer until the input ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.putenv("GOGC", "50")  # of the runtime that comes with Siegfried: it would take twice the memory
     for line in sys.stdin:
         asked = json.loads(line)
         sys.stdout.write(json.dumps(answer(asked["files"], asked["scratch"])) + "\n")
@@ -40,7 +38,7 @@ def main() -> None:
 def answer(asked: Sequence[tuple[str, str]], scratch: str | None) -> dict[str, Any]:
     """What Siegfried says of the files, in their order; what it is shown of them lies in ``scratch`` meanwhile."""
     try:
-        import pygfried  # noqa: PLC0415 (starts the Go runtime, with the environment that main has set)
+        import pygfried  # noqa: PLC0415 (starts the Go runtime)
 
         with tempfile.TemporaryDirectory(prefix="names-", dir=scratch) as folder:
             shown = [_shown(Path(folder, f"{at}{ending}"), path) for at, (path, ending) in enumerate(asked)]

@@ -15,7 +15,8 @@ from repository.turkish import machine_lower
 _UNKNOWN = "UNKNOWN"
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 
-_siegfried = Examiner("format_probe.py")
+_siegfried = Examiner("format_probe.py", environment={"GOGC": "50", "GOMEMLIMIT": "100MiB"})
+"""The runtime that comes with Siegfried needs 65 MB for the signatures, and would take twice as much and more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,17 @@ def test_one_whose_words_are_no_answer_says_none(examiner: Examiner, file: str) 
     assert examiner.ask(file) is not None
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="the environment of another process is told by Linux only")
+def test_it_sees_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    monkeypatch.setenv("MAHFUZ_STORES__MAIN__SECRET_KEY", "a secret")
+    examiner = Examiner("pdf_probe.py", str(1 << 30), environment={"GOGC": "50"})
+    assert examiner.ask(file) is not None
+    seen = Path(f"/proc/{process_of(examiner)}/environ").read_bytes()
+    examiner.close()
+    assert b"GOGC=50" in seen
+    assert b"a secret" not in seen
+
+
 def test_a_forked_process_has_its_own_and_leaves_ours_alone(examiner: Examiner, file: str) -> None:
     assert examiner.ask(file) is not None
     ours = process_of(examiner)
