@@ -83,7 +83,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _expect_room(folder: Path, scale: report.Scale, most: Sequence[int]) -> None:
     """The S3 server frees nothing while it runs: both sides' bags of all rounds, and three more sets beside them."""
-    needed = max(scale.articles * (2 * scale.rounds + 4), 4 * max(most, default=0)) * scale.size
+    needed = max(scale.articles * (3 * scale.rounds + 4), 4 * max(most, default=0)) * scale.size
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SystemExit(

@@ -30,11 +30,12 @@ def bench(folder: Path, server: Server, *, articles: int, size: int, per_deliver
     deliveries.mkdir()
     run(python("bench.generate", str(deliveries), str(articles), str(size), str(per_delivery)))
     files = sorted(map(str, deliveries.glob("*.zip")))
-    naive, ours = [], []
+    naive, checked, ours = [], [], []
     for number in range(rounds):
         if number:
             shutil.rmtree(folder / f"ours-{number - 1}")
-        naive.append(_naive(folder, server, deliveries, number))
+        naive.append(_naive(folder, server, deliveries, f"naive-{number}"))
+        checked.append(_naive(folder, server, deliveries, f"checked-{number}", "checked"))
         home = folder / f"ours-{number}"
         home.mkdir()
         stores = (server.store("main", f"ours-{number}"), f'name = "second"\nurl = "file://{home}/second"')
@@ -43,10 +44,11 @@ def bench(folder: Path, server: Server, *, articles: int, size: int, per_deliver
         ours.append(run(mahfuz(settings, "ingest", *files, "--publisher", PUBLISHER, "--json")))
         _expect_all_accepted(ours[-1], articles)
     shutil.rmtree(deliveries)
-    before, after = median(seconds_of(naive)), median(seconds_of(ours))
-    ratio = f"{before / after:.2f} × naive"
+    before, same, after = (median(seconds_of(runs)) for runs in (naive, checked, ours))
+    ratio = f"{before / after:.2f} × naive, {same / after:.2f} × naive with checks"
     lines = [
         Line("naive script", seconds_of(naive), f"{articles / before:.1f} articles/s", "", peak_of(naive)),
+        Line("naive with checks", seconds_of(checked), f"{articles / same:.1f} articles/s", "", peak_of(checked)),
         Line("mahfuz ingest", seconds_of(ours), f"{articles / after:.1f} articles/s", ratio, peak_of(ours)),
     ]
     return Ingested(lines, settings, home / "second")
@@ -72,10 +74,10 @@ def memory(folder: Path, server: Server, *, counts: Sequence[int], size: int, pe
     return lines
 
 
-def _naive(folder: Path, server: Server, deliveries: Path, number: int) -> Run:
-    work = folder / f"naive-{number}"
+def _naive(folder: Path, server: Server, deliveries: Path, name: str, *more: str) -> Run:
+    work = folder / name
     work.mkdir()
-    words = (str(deliveries), str(work), f"naive-{number}", str(work / "second"))
+    words = (str(deliveries), str(work), name, str(work / "second"), *more)
     done = run(python("bench.naive", *words), BENCH_S3=json.dumps(asdict(server)))
     shutil.rmtree(work)
     return done
