@@ -36,6 +36,8 @@ class FeedSettings(BaseModel):
     url: str
     schedule: str = "900"
     """Seconds between two looks, or five fields as cron has them, in the archive's time zone."""
+    profile: str | None = None
+    """The name of the delivery profile of what comes here; otherwise the publisher's own, or the default."""
     cadence_days: int | None = Field(default=None, ge=1)
     quiet_seconds: int = Field(default=60, ge=0)
     pattern: str = Field(default="*", min_length=1)

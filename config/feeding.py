@@ -44,6 +44,7 @@ def feed_of(one: FeedSettings, settings: Settings) -> Feed:
         open=lambda: _source(one, settings),
         next_after=one.next_after(settings.archive.time_zone),
         quiet_seconds=one.quiet_seconds if one.kind != "pln" else 0,
+        profile=one.profile,
         cadence_days=one.cadence_days,
         pattern=one.pattern,
         ignore=tuple(one.ignore),

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from config.feed_settings import FeedSettings
 from config.mail_settings import MailSettings
+from config.profile_settings import ProfileSettings
+from ingest.profiles import DEFAULT
 from repository.errors import UsageError
 from repository.turkish import machine_lower
 
@@ -32,6 +34,11 @@ _EXAMPLES = {
         '[[feeds]]\nname = "ornek"\npublisher = "Örnek Yayınevi"\nkind = "sftp"\n'
         'url = "sftp://sftp.example.org/outgoing"\nuser = "archive"\nkey_file = "/etc/mahfuz/ornek.key"\n'
         'known_hosts = "sftp.example.org ssh-ed25519 AAAA…"'
+    ),
+    "profiles": (
+        '[[profiles]]\nname = "ornek"\npublisher = "Örnek Yayınevi"\ndialects = ["jats"]\n'
+        'pdf = ["same-name", "pattern"]\npdf_pattern = "../pdf/{stem}_tr.pdf"\nignore = ["*/kapak/*"]\n\n'
+        '[[profiles.fallback]]\njournal_title = "Örnek Dergisi"\nissn_electronic = "9999-0016"'
     ),
     "database.url": 'url = "postgresql+psycopg://mahfuz@db.example.org/mahfuz"',
     "archive.base_url": 'base_url = "https://mahfuz.example.org"',
@@ -186,6 +193,7 @@ class Settings(Section):
     stores: list[StoreSettings] = []
     """Empty: the embedded default of two stores (config.wiring)."""
     feeds: list[FeedSettings] = []
+    profiles: list[ProfileSettings] = []
     policy: PolicySettings
     ingest: IngestSettings
     oai: OaiSettings
@@ -212,6 +220,20 @@ class Settings(Section):
         journals = [journal for feed in self.feeds for journal in feed.journals]
         if twice := next((one for one in journals if journals.count(one) > 1), None):
             raise ValueError(f"feeds: the journal {twice} is named twice")
+        return self
+
+    @model_validator(mode="after")
+    def _profiles_differ(self) -> Self:
+        names = [profile.name for profile in self.profiles]
+        if len(set(names)) != len(names):
+            raise ValueError("profiles: two profiles have the same name")
+        publishers = [" ".join(one.publisher.split()) for one in self.profiles if one.publisher]
+        if twice := next((one for one in publishers if publishers.count(one) > 1), None):
+            raise ValueError(f"profiles: two profiles are of the publisher {twice!r}; let its feeds name theirs")
+        for feed in self.feeds:
+            if feed.profile is not None and feed.profile not in (*names, DEFAULT.name):
+                known = ", ".join(names) or "none"
+                raise ValueError(f"feeds.{feed.name}.profile: no profile is named {feed.profile!r}; there are: {known}")
         return self
 
     @property
@@ -280,7 +302,7 @@ def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, list[str],
 
 
 def _value(path: list[str], text: str) -> Any:
-    if path in (["stores"], ["feeds"]) or text[:1] in {"[", "{"}:
+    if path in (["stores"], ["feeds"], ["profiles"]) or text[:1] in {"[", "{"}:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -289,7 +311,7 @@ def _value(path: list[str], text: str) -> Any:
 
 
 def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> None:
-    """Set one key; a store or a feed is addressed by its name: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
+    """Set one key; a store, a feed or a profile is addressed by its name: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
     place: Any = merged
     for part in path[:-1]:
         if isinstance(place, list):
@@ -299,7 +321,9 @@ def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> 
         if not isinstance(place, dict | list):
             raise UsageError(f"{variable}: there is no such place in the settings; see `mahfuz config show`")
     if not isinstance(place, dict):
-        raise UsageError(f"{variable}: name a store or feed and a key, for example MAHFUZ_STORES__ANKARA__SECRET_KEY")
+        raise UsageError(
+            f"{variable}: name a store, a feed or a profile and a key, for example MAHFUZ_STORES__ANKARA__SECRET_KEY"
+        )
     place[path[-1]] = value
 
 

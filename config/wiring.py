@@ -22,6 +22,7 @@ from fixity.watch import Watch
 from ingest.digests import Addressee, Post
 from ingest.feeds import Feed
 from ingest.pipeline import Door
+from ingest.profiles import Profiles
 from ingest.rebuild import Rebuilding
 from ingest.unpack import Limits
 from ingest.virus import Clamd
@@ -93,6 +94,7 @@ class Archive:
             ),
             parallel=limits.parallel,
             processes=min(limits.parallel, os.cpu_count() or 1),
+            profiles=Profiles(tuple(one.value() for one in self.settings.profiles)),
             virus_scanner=Clamd(limits.clamd) if limits.clamd else None,
         )
 

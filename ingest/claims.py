@@ -16,7 +16,7 @@ from repository.turkish import machine_lower
 from repository.vocabulary import Finding
 
 _ONE_I = str.maketrans({"İ": "i", "I": "i", "ı": "i"})
-METADATA_SUFFIX = re.compile(r"(?i)(?:\.wml2?)?(?:\.xml\.meta|\.n?xml|\.sgml?)$")
+_METADATA_SUFFIX = re.compile(r"(?i)(?:\.wml2?)?(?:\.xml\.meta|\.n?xml|\.sgml?)$")
 
 
 def nfc(text: str) -> str:
@@ -27,6 +27,11 @@ def nfc(text: str) -> str:
 def loose(text: str) -> str:
     """Equal for names that differ in capitals, English or Turkish, or in Unicode form."""
     return nfc(nfc(text).translate(_ONE_I).casefold())
+
+
+def without_ending(name: str) -> str:
+    """The name of a metadata file without what tells that it is one; of another name, without its last ending."""
+    return _METADATA_SUFFIX.sub("", name) if _METADATA_SUFFIX.search(name) else posixpath.splitext(name)[0]
 
 
 def folders(folder: str) -> Iterator[str]:
@@ -84,7 +89,7 @@ class Claim:
     @cached_property
     def stem(self) -> str:
         """The base name of its metadata file without what follows the name, in NFC."""
-        return METADATA_SUFFIX.sub("", nfc(self.metadata.name.rpartition("/")[2]))
+        return without_ending(nfc(self.metadata.name.rpartition("/")[2]))
 
     @property
     def line(self) -> int | None:

@@ -105,7 +105,8 @@ def take_package(
     folder = Path(tempfile.mkdtemp(dir=parts))
     try:
         octets = _written(collection, sent, folder / name)
-        arrived = inbox.accept(catalogue, home, [folder / name], collection.feed.publisher, lambda: at)
+        whose = collection.feed
+        arrived = inbox.accept(catalogue, home, [folder / name], whose.publisher, lambda: at, whose.profile)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     deposit = str(UUID(hex=arrived.delivery_id)).upper()

@@ -83,9 +83,13 @@ CODES: dict[str, Rule] = {
         "The archive unpacks to more bytes than the limit allows", "Divide the delivery into several archives."
     ),
     "NESTED_ARCHIVE": _warn(
-        "This archive lies inside another one and was opened",
-        "Send the articles without the outer archive if you can.",
+        "This archive lies inside another one",
+        "Send articles without an outer archive if you can; supplements may stay packed.",
         _WHOLE,
+    ),
+    "NESTED_REFUSED": _hold(
+        "This archive lies inside another one, which the profile {name} of the publisher does not allow",
+        "Send what is in it without the outer archive.",
     ),
     "NESTED_TOO_DEEP": _warn(
         "This archive lies too deep inside others; it is kept as a file and was not opened",
@@ -153,6 +157,10 @@ CODES: dict[str, Rule] = {
     "MANIFEST_FILE_MISSING": _refuse(
         "The manifest lists this file and it was not delivered", "Send the delivery again with every listed file."
     ),
+    "MANIFEST_MISSING": _hold(
+        "The manifest {name}, which every delivery of this publisher has, did not come",
+        "Send the delivery again with its manifest.",
+    ),
     "MANIFEST_UNREADABLE": _hold(
         "The manifest cannot be read, so that nothing can be compared with it", "Send the delivery again."
     ),
@@ -166,6 +174,24 @@ CODES: dict[str, Rule] = {
         _WHOLE,
     ),
     "NOT_METADATA": _note("This is {format}; it describes no article and is passed over", _NOTHING, _WHOLE),
+    # The publisher's own profile.
+    "PROFILE_USED": _note("The delivery was read as the profile {name} says", _NOTHING, _WHOLE),
+    "PROFILE_UNKNOWN": _hold(
+        "The delivery came with the profile {name}, which the settings do not have",
+        "Nothing for the publisher to do: the archive's staff mend the settings and take the delivery up again.",
+    ),
+    "PASSED_OVER": _note(
+        "{number} files fit the pattern {pattern}, which the profile of the publisher passes over; the first is named",
+        _NOTHING,
+        _WHOLE,
+    ),
+    "FROM_PROFILE": _note(
+        "The XML does not give {field}; {value} was taken from the profile {name} of the publisher",
+        "Write it into the XML.",
+    ),
+    "PDF_OF_ISSUE": _note(
+        "This PDF holds the whole issue, and so this article and others", "Send a PDF of each article if you can."
+    ),
     # The XML as XML.
     "XML_NOT_WELL_FORMED": _error("The XML is not well formed", "Mend the XML at this line and send it again."),
     "XML_ENCODING": _error(

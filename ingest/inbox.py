@@ -46,6 +46,8 @@ class Arrived:
     file_names: tuple[str, ...]
     raw_names: tuple[bytes | None, ...] = ()
     """The octets of each name that is not UTF-8; empty where all are."""
+    profile: str | None = None
+    """The delivery profile that its feed or its command named; None: its publisher's own, or the default."""
     virus_check: str | None = None
     """What the virus scanner said of its members, once it was asked; None when there is no scanner."""
 
@@ -68,9 +70,16 @@ def set_of(name: str) -> str:
 
 
 def accept(
-    catalogue: Catalogue, home: Path, files: Sequence[Path], publisher: str, clock: Callable[[], datetime]
+    catalogue: Catalogue,
+    home: Path,
+    files: Sequence[Path],
+    publisher: str,
+    clock: Callable[[], datetime],
+    profile: str | None = None,
 ) -> Arrived:
     """Keep the bytes of one delivery in ``home/deliveries`` and enter it in the catalogue.
+
+    ``profile`` is kept beside them; for bytes that are here already it takes the place of the one before.
 
     Afterwards the publisher's own files may vanish. Raises UsageError for a file that cannot be
     read; whatever went wrong before the catalogue was told leaves only a temporary folder, which
@@ -92,10 +101,23 @@ def accept(
         name = " ".join(publisher.split())
         folder = root / deliveries.delivery_id(name, sha256)
         if not (folder / _ABOUT).is_file():
-            _write_about(staging / _ABOUT, name, names, _raw_names(files, names), sha256, octets, clock())
+            raw_names = _raw_names(files, names)
+            about = {
+                "publisher": name,
+                "files": list(names),
+                "sha256": sha256,
+                "bytes": octets,
+                "accepted_on": as_utc_text(clock()),
+                **({"raw_names": raw_names} if raw_names else {}),
+                **({"profile": profile} if profile else {}),
+            }
+            write_text(staging / _ABOUT, _as_text(about))
             sync_folder(staging)
             staging.rename(folder)
             sync_folder(root)
+        elif profile is not None:
+            about = _about(folder)
+            write_text(folder / _ABOUT, _as_text({**about, "profile": profile}))
         return _entered(catalogue, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -143,6 +165,7 @@ def _entered(catalogue: Catalogue, folder: Path) -> Arrived:
 
 
 def _about(folder: Path) -> dict[str, Any]:
+    """What the bytes cannot say of themselves, kept beside them."""
     about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     return about
 
@@ -156,34 +179,19 @@ def _arrived(root: Path, publisher: str, delivery: Delivery, about: Mapping[str,
         files=tuple(root / delivery.id / str(position) for position in range(len(delivery.file_names))),
         file_names=tuple(delivery.file_names),
         raw_names=tuple(None if octets is None else bytes.fromhex(octets) for octets in about.get("raw_names", ())),
+        profile=about.get("profile"),
     )
 
 
 def _raw_names(files: Sequence[Path], names: Sequence[str]) -> list[str | None]:
+    """The octets of each name that is not UTF-8, in hexadecimal; empty where all are."""
     raw = [os.fsencode(file.name) for file in files]
     given = [None if octets == name.encode() else octets.hex() for octets, name in zip(raw, names, strict=True)]
     return given if any(given) else []
 
 
-def _write_about(
-    target: Path,
-    publisher: str,
-    names: Sequence[str],
-    raw_names: Sequence[str | None],
-    sha256: str,
-    octets: int,
-    accepted_on: datetime,
-) -> None:
-    """What the bytes cannot say of themselves, kept beside them; ``raw_names`` in hexadecimal."""
-    about = {
-        "publisher": publisher,
-        "files": list(names),
-        "sha256": sha256,
-        "bytes": octets,
-        "accepted_on": as_utc_text(accepted_on),
-        **({"raw_names": list(raw_names)} if raw_names else {}),
-    }
-    write_text(target, json.dumps(about, ensure_ascii=False, indent=1))
+def _as_text(about: Mapping[str, Any]) -> str:
+    return json.dumps(about, ensure_ascii=False, indent=1)
 
 
 def _kept(source: Path, target: Path) -> tuple[str, int]:

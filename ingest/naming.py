@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from urllib.parse import unquote
 
 from ingest.claims import Claim, File, folders, loose
+from ingest.patterns import wild
 from ingest.reach import Reach
 
 _TOO_COMMON = 500
@@ -29,6 +32,7 @@ class Names:
             self._by_base[loose(file.base)].append(file)
             self._by_stem[loose(file.stem)].append(file)
             self._at[loose(file.folder)].append(file)
+        self._pdf_paths = sorted({loose(file.member.name) for file in files if file.is_pdf})
         # Who writes which base name of a PDF, and where that would lead.
         self._writers: dict[str, list[tuple[Claim, str]]] = defaultdict(list)
         for claim in claims:
@@ -50,6 +54,17 @@ class Names:
         found = [file for file in self._meant(claim, name, pdf=True) if file.is_pdf]
         exact = [file for file in found if file.base == posixpath.basename(unquote(name))]
         return exact if len(exact) == 1 else found
+
+    def along(self, claim: Claim, way: str) -> list[File]:
+        """The PDFs on a way from the article's folder, in which ``*`` stands for a part of a name."""
+        path = _resolved(claim, way)
+        fitting = wild(path)
+        if fitting is None:
+            return [file for file in self._by_path.get(path, []) if file.is_pdf]
+        begin, form = fitting
+        at = bisect_left(self._pdf_paths, begin)
+        names = takewhile(lambda name: name.startswith(begin), islice(self._pdf_paths, at, None))
+        return [file for name in names if form.fullmatch(name) for file in self._by_path[name] if file.is_pdf]
 
     def others(self, claim: Claim, name: str) -> list[File]:
         """The figures, supplements and media that it means: one name may stand for a picture in several formats."""

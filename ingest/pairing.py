@@ -1,4 +1,4 @@
-"""XML and PDF of one article brought together, then its figures and supplements.
+"""XML and PDF of one article brought together.
 
 The rules are those by which publishers' deliveries are read elsewhere (LOCKSS source plug-ins, PMC, SciELO).
 Every rule looks at names only, the surer rule first, and a rule that could mean two files means none: a wrong
@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from ingest.claims import METADATA_SUFFIX, Claim, File, articles_among, folders, loose, nfc
+from ingest.claims import Claim, File, articles_among, loose, nfc, without_ending
+from ingest.companions import Companions
 from ingest.findings import finding
 from ingest.naming import Names
 from ingest.pagination import by_pages_or_title
+from ingest.patterns import filled
+from ingest.profiles import DEFAULT, PdfRule, Profile
 from ingest.reach import Reach, doi_key
 from ingest.unpack import Member
 from repository.turkish import machine_lower
-from repository.vocabulary import Level
 
 _LANGUAGE = re.compile(r"[-_][a-z]{2}")
 _XML_FOLDERS = frozenset(("xml", "xmls", "nxml", "markup", "fulltext"))
@@ -36,26 +38,33 @@ class Paired:
 
 
 def pair(
-    readable: Sequence[Claim], doubtful: Sequence[Claim], members: Sequence[Member], papers: Sequence[Member]
+    readable: Sequence[Claim],
+    doubtful: Sequence[Claim],
+    members: Sequence[Member],
+    papers: Sequence[Member],
+    profile: Profile = DEFAULT,
 ) -> Paired:
     """Every article with its PDFs and other files out of ``members``.
 
     ``doubtful`` are XML files that cannot be read: each is an article of its own, or a supplement of one that
     is surer. ``papers`` (manifests, tables of contents) go to the only article there is, or to the one they lie with.
+    ``profile`` says by which rules a PDF is found.
     """
     claims = articles_among(readable, doubtful, members)
     metadata = {claim.metadata.name for claim in claims}
-    pairing = _Pairing(claims, [File(member) for member in members if member.name not in metadata])
+    pairing = _Pairing(claims, [File(member) for member in members if member.name not in metadata], profile)
     pairing.pair_pdfs()
-    pairing.claim_the_rest()
-    pairing.claim_papers([File(member) for member in papers])
+    companions = pairing.companions()
+    companions.claim_the_rest()
+    companions.claim_papers([File(member) for member in papers])
     owned = metadata.union(*(claim.files for claim in claims)) if claims else set()
     every = {member.name for member in (*members, *papers)}
     return Paired(tuple(sorted(claims, key=lambda claim: claim.metadata.name)), frozenset(every - owned))
 
 
 class _Pairing:
-    def __init__(self, claims: list[Claim], files: list[File]) -> None:
+    def __init__(self, claims: list[Claim], files: list[File], profile: Profile) -> None:
+        self._profile = profile
         self._claims = claims
         self._files = files
         self._owned: set[str] = set()
@@ -71,17 +80,13 @@ class _Pairing:
         for claim in claims:
             self._in_folder.setdefault(claim.folder, []).append(claim)
         self._by_place = {(claim.folder, claim.stem): claim for claim in claims}
-        stems = Counter(claim.stem for claim in claims)
-        self._by_stem_only = {claim.stem: claim for claim in claims if stems[claim.stem] == 1}
 
-    # PDFs.
+    def companions(self) -> Companions:
+        """Everything else, now that the PDFs have their articles."""
+        return Companions(self._claims, self._files, self._owned, self._names, self._reach)
 
     def pair_pdfs(self) -> None:
         """Each article's own PDFs, rule after rule over all the articles, so that no guess takes a sure one away."""
-        for key in (str, nfc, loose):
-            self._pair_same_base(key)
-        self._try(self._named_by_doi)
-        self._pair_named()
         supplements = {
             file.member.name
             for claim in self._claims
@@ -89,31 +94,47 @@ class _Pairing:
             if machine_lower(name).endswith(".pdf")
             for file in self._names.others(claim, name)
         }
-        self._try(self._only_in_folder, supplements)
-        self._try(self._same_base_elsewhere)
-        self._try(self._only_in_parallel, supplements)
-        self._try(self._named_by_suffix)
-        self._pair_by_pages(supplements)
-        self._give_translations()
+        usual: tuple[tuple[PdfRule, Callable[[], None]], ...] = (
+            (PdfRule.SAME_NAME, self._pair_same_base),
+            (PdfRule.DOI, lambda: self._try(self._named_by_doi)),
+            (PdfRule.XML, lambda: self._pair_named(listed=False)),
+            (PdfRule.MANIFEST, lambda: self._pair_named(listed=True)),
+            (PdfRule.ONLY_ONE, lambda: self._try(self._only_in_folder, supplements)),
+            (PdfRule.SAME_NAME, lambda: self._try(self._same_base_elsewhere)),
+            (PdfRule.ONLY_ONE, lambda: self._try(self._only_in_parallel, supplements)),
+            (PdfRule.DOI, lambda: self._try(self._named_by_suffix)),
+            (PdfRule.PAGES, lambda: self._pair_by_pages(supplements)),
+            (PdfRule.SAME_NAME, self._give_translations),
+            (PdfRule.PATTERN, lambda: self._try(self._by_pattern, written=True)),
+            (PdfRule.WHOLE_ISSUE, self._pair_issue),
+        )
+        order = self._profile.pdf
+        steps = sorted(usual, key=lambda step: order.index(step[0]) if step[0] in order else -1) if order else usual
+        for rule, step in steps:
+            if self._profile.believes(rule):
+                step()
         for claim, files in self._unclear.items():
             if not claim.pdfs and (left := self._free_pdfs(files)):
                 names = ", ".join(sorted(file.member.name for file in left))
                 claim.findings.append(finding("PDF_AMBIGUOUS", claim.metadata.name, claim.line, names=names))
 
-    def _try(self, rule: Callable[[Claim], list[File]], besides: Container[str] = ()) -> None:
+    def _try(self, rule: Callable[[Claim], list[File]], besides: Container[str] = (), *, written: bool = False) -> None:
         """Give every article without a PDF what the rule finds for it, if that is one; several are remembered."""
         for claim in self._claims:
             found = [] if claim.pdfs else self._free_pdfs(rule(claim))
-            found = [file for file in found if file.member.name not in besides and self._reach.allows(claim, file)]
+            found = [file for file in found if file.member.name not in besides]
+            found = [file for file in found if self._reach.allows(claim, file, written=written)]
             if len(found) == 1:
                 self._give_pdf(claim, found[0])
             elif found:
                 self._unclear.setdefault(claim, found)
 
-    def _pair_named(self) -> None:
-        """The PDFs that the XML names, be there one already or not."""
+    def _pair_named(self, *, listed: bool) -> None:
+        """The PDFs that the XML names, or a list of the delivery, be there one already or not."""
         for claim in self._claims:
             for name in claim.described.pdf_names if claim.described else ():
+                if (name in claim.listed) is not listed:
+                    continue
                 found = self._names.pdfs(claim, name)
                 if len(found) > 1:
                     self._unclear.setdefault(claim, found)
@@ -159,13 +180,17 @@ class _Pairing:
     def _free_pdfs(self, files: Iterable[File]) -> list[File]:
         return [file for file in files if file.is_pdf and file.member.name not in self._owned]
 
-    def _pair_same_base(self, key: Callable[[str], str]) -> None:
+    def _pair_same_base(self) -> None:
         """Same folder, same base name; differences of Unicode form or capitals are told."""
+        for key in (str, nfc, loose):
+            self._pair_same_path(key)
+
+    def _pair_same_path(self, key: Callable[[str], str]) -> None:
         pdfs: dict[str, list[File]] = defaultdict(list)
         for file in self._free_pdfs(self._files):
             pdfs[key(posixpath.splitext(file.member.name)[0])].append(file)
         for claim in self._claims:
-            stem = key(METADATA_SUFFIX.sub("", claim.metadata.name))
+            stem = key(without_ending(claim.metadata.name))
             found = pdfs.get(stem, []) if claim.alone and not claim.pdfs else []
             if len(found) == 1:
                 self._give_pdf(claim, found[0])
@@ -217,75 +242,28 @@ class _Pairing:
         suffix = loose(claim.described.record.doi or "").partition("/")[2] if claim.described else ""
         return self._names.with_stem(suffix) if suffix else []
 
+    def _by_pattern(self, claim: Claim) -> list[File]:
+        """Where the publisher's profile says that it is."""
+        assert self._profile.pdf_pattern is not None
+        way = filled(self._profile.pdf_pattern, claim)
+        return self._names.along(claim, way) if way is not None else []
+
+    def _pair_issue(self) -> None:
+        """The PDF with the base name of an XML of several articles, for each of them that has no other."""
+        pdfs = {loose(posixpath.splitext(file.member.name)[0]): file for file in self._files if file.is_pdf}
+        for claim in self._claims:
+            file = pdfs.get(loose(without_ending(claim.metadata.name)))
+            if file is not None and not claim.alone and not claim.pdfs:
+                claim.pdfs.append(file.member)
+                self._give(claim, file)
+                claim.findings.append(finding("PDF_OF_ISSUE", file.member.name))
+
     def _give_translations(self) -> None:
         """SciELO's ``-en.pdf`` beside the article's own."""
         for file in self._free_pdfs(self._files):
             claim = self._by_place.get((file.folder, file.stem[:-3]))
             if claim is not None and claim.alone and _LANGUAGE.fullmatch(file.stem[-3:]):
                 self._give_pdf(claim, file)
-
-    # Figures, supplements and whatever else lies with an article.
-
-    def claim_the_rest(self) -> None:
-        """Files named in the XML, files whose names begin like it, files in a folder that is one article's own."""
-        main = {pdf.name for claim in self._claims for pdf in claim.pdfs}
-        for claim in self._claims:
-            for name in claim.described.file_names if claim.described else ():
-                for file in self._names.others(claim, name):
-                    if file.member.name not in main:
-                        self._give(claim, file)
-        self._give_all(self._by_prefix)
-        self._give_all(self._by_folder)
-        orphans = Counter(folder for file in self._free_pdfs(self._files) for folder in folders(file.folder))
-        inside = Counter(folder for claim in self._claims for folder in folders(claim.folder))
-        owner = {folder: claim for claim in self._claims for folder in folders(claim.folder)}
-
-        def by_subtree(file: File) -> Claim | None:
-            # A PDF that nobody claims may be an article whose XML is missing; then its figures are not ours either.
-            around = next((folder for folder in folders(file.folder) if inside[folder]), None)
-            found = owner[around] if around is not None and inside[around] == 1 and not orphans[around] else None
-            return found if found is not None and self._reach.allows(found, file) else None
-
-        self._give_all(by_subtree)
-
-    def claim_papers(self, papers: Sequence[File]) -> None:
-        """Manifests and tables of contents out of an archive go to the only article, or to the one beside them."""
-        for paper in papers:
-            claim = self._claims[0] if len(self._claims) == 1 else self._by_folder(paper, beside=True)
-            if claim is not None and paper.member.archive:
-                claim.files[paper.member.name] = paper.member
-
-    def _give_all(self, owner: Callable[[File], Claim | None]) -> None:
-        for file in self._files:
-            claim = owner(file) if file.member.name not in self._owned else None
-            if claim is not None:
-                self._give(claim, file)
-
-    def _by_prefix(self, file: File) -> Claim | None:
-        """The article with the longest base name that this one begins with: beside it, or the only such anywhere."""
-        beside = file.folder in self._in_folder
-        for length in range(len(file.base), 0, -1):
-            found = (
-                self._by_place.get((file.folder, file.base[:length]))
-                if beside
-                else self._by_stem_only.get(file.base[:length])
-            )
-            if found is not None and found.alone and found.owns_by_prefix(file.base):
-                return found if self._reach.allows(found, file) else None
-        return None
-
-    def _by_folder(self, file: File, *, beside: bool = False) -> Claim | None:
-        """The article that alone has its XML in this folder, or in the nearest one around it that has any."""
-        near = next((folder for folder in folders(file.folder) if folder in self._in_folder), None)
-        if near is None or len(self._in_folder[near]) != 1 or (beside and near != file.folder):
-            return None
-        claim = self._in_folder[near][0]
-        if not self._reach.allows(claim, file):
-            return None
-        if file.is_pdf and claim.pdfs:
-            detail = f"it is kept with {claim.metadata.name}, beside which it lies"
-            claim.findings.append(finding("METADATA_MISSING", file.member.name, level=Level.WARNING, detail=detail))
-        return claim
 
 
 def _is_named(file: File, doi: str) -> bool:

@@ -25,6 +25,7 @@ from ingest.checks import ArticleContext, check_article, check_names
 from ingest.dialects import describe
 from ingest.findings import delivery_verdict, finding, refuses_article
 from ingest.inbox import Arrived
+from ingest.profiles import Profiles, told
 from ingest.quarantine import MOST_DEATHS, waived
 from ingest.receipts import Receipt
 from ingest.sealing import files_of_adopted, seal
@@ -74,6 +75,7 @@ class Door:
     """So many articles of one delivery at once."""
     processes: int = 1
     """So many deliveries of one command at once, see :mod:`ingest.workers`."""
+    profiles: Profiles = Profiles()  # noqa: RUF009 (frozen)
     virus_scanner: Clamd | None = None
     """What every unpacked member is shown to before it is looked at; None: nothing is scanned."""
     progress: Callable[[int, int], None] = lambda _done, _of: None
@@ -214,10 +216,13 @@ def _note_contents(door: Door, arrived: Arrived, grouping: Grouping) -> None:
 
 def _looked_through(door: Door, arrived: Arrived, staging: Path) -> _Opened:
     """The delivery unpacked, scanned, divided into articles and checked."""
+    profile = door.profiles.of(arrived.publisher, arrived.profile)
+    if profile is None:
+        return _Opened([finding("PROFILE_UNKNOWN", name=arrived.profile)], arrived)
     raw_names = arrived.raw_names or (None,) * len(arrived.files)
     files = list(map(Delivered, arrived.file_names, arrived.files, raw_names))
-    unpacked = unpack(files, staging, door.limits)
-    found = list(unpacked.findings)
+    unpacked = unpack(files, staging, door.limits, profile)
+    found = [*told(profile), *unpacked.findings]
     if delivery_verdict(found):
         return _Opened(found, arrived)
     if door.virus_scanner is not None:
@@ -226,7 +231,7 @@ def _looked_through(door: Door, arrived: Arrived, staging: Path) -> _Opened:
         if delivery_verdict(found):
             return _Opened(found, arrived)
         arrived = replace(arrived, virus_check=scanned.note)
-    grouping = group(unpacked, describe)
+    grouping = group(unpacked, describe, profile)
     found += grouping.findings
     if delivery_verdict(found):
         return _Opened(found, arrived)

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ingest.profiles import name_in
 from repository.catalogue import deliveries, holdings
 from repository.catalogue.deliveries import ArticleLine
 from repository.storage.durable import write_text
@@ -56,6 +57,7 @@ class Receipt:
             "accepted_on": as_utc_text(self.accepted_on),
             "finished_at": as_utc_text(self.finished_at) if self.finished_at else None,
             "state": self.shown_state,
+            "profile": name_in(self.findings),
             "findings": [finding.as_json() for finding in self.findings],
             "articles": [self._line(line) for line in self.articles],
         }

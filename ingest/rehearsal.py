@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.dialects import describe
-from ingest.findings import delivery_verdict
+from ingest.findings import delivery_verdict, finding
 from ingest.inbox import Arrived
 from ingest.pipeline import Door, judged
+from ingest.profiles import told
 from ingest.sips import group
 from ingest.unpack import Delivered, unpack
 from ingest.virus import checked_for_viruses
@@ -43,8 +44,10 @@ class Rehearsal:
     articles: tuple[Foreseen, ...]
 
 
-def rehearse(door: Door, files: Sequence[Path], publisher: str) -> Rehearsal:
+def rehearse(door: Door, files: Sequence[Path], publisher: str, profile: str | None = None) -> Rehearsal:
     """Unpack, group and check these files of one delivery as ingest would; nothing is written but a passing folder.
+
+    ``profile`` is the name of the one that its feed would name.
 
     Raises DatabaseUnavailable, OSError for a file that cannot be read, and Doubt when a virus scanner is set and
     does not answer.
@@ -59,14 +62,17 @@ def rehearse(door: Door, files: Sequence[Path], publisher: str) -> Rehearsal:
         files=tuple(files),
         file_names=tuple(file.name for file in files),
     )
+    used = door.profiles.of(publisher, profile)
+    if used is None:
+        return Rehearsal(DeliveryState.QUARANTINED, (finding("PROFILE_UNKNOWN", name=profile),), ())
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=_passing(door.home)) as folder:
-        unpacked = unpack([Delivered(file.name, file) for file in files], Path(folder), door.limits)
-        found = list(unpacked.findings)
+        unpacked = unpack([Delivered(file.name, file) for file in files], Path(folder), door.limits, used)
+        found = [*told(used), *unpacked.findings]
         if (verdict := delivery_verdict(found)) is not None:
             return Rehearsal(verdict, tuple(found), ())
         if door.virus_scanner is not None:
             found += checked_for_viruses(door.virus_scanner, unpacked.members).findings
-        grouping = group(unpacked, describe)
+        grouping = group(unpacked, describe, used)
         found += grouping.findings
         if (verdict := delivery_verdict(found)) is not None:
             return Rehearsal(verdict, tuple(found), ())

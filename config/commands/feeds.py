@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
+from config.commands.ingesting import known_profile
 from config.feed_settings import FeedSettings
 from config.settings import FILE_VARIABLE, load
 from config.wiring import Archive
@@ -26,6 +27,7 @@ from ingest.feeds import Feed, FeedFailed, NotAsListed, Offered, completion_prob
 from ingest.feeds.offered import hidden, name_problem
 from ingest.feeds.pln import PlnSource
 from ingest.findings import sentence
+from ingest.profiles import name_in
 from ingest.rehearsal import Rehearsal, rehearse
 from repository.catalogue import feeds as rows
 from repository.errors import StoreUnavailable, UsageError
@@ -84,6 +86,7 @@ def add(
         FeedSettings.model_validate(values)
     except ValidationError as error:
         raise UsageError("\n".join(_problem(one) for one in error.errors())) from error
+    known_profile(asked, values.get("profile"))
     if any(one.name == name for one in asked.settings().feeds):
         raise UsageError(f"a feed is named {name!r} already")
     block = "\n".join(["[[feeds]]", *(f"{key} = {_toml(value)}" for key, value in values.items())]) + "\n"
@@ -149,25 +152,29 @@ def test(asked: Asked, name: str, json_wanted: bool) -> None:
 @feed.command("dry-run")
 @click.argument("words", nargs=-1, metavar="[NAME] [FILE]...")
 @click.option("--publisher", help="Rehearse local files as this publisher's, without a feed.")
+@click.option("--profile", help="Try this delivery profile, in the place of the feed's or the publisher's own.")
 @as_json
 @click.pass_obj
-def dry_run(asked: Asked, words: tuple[str, ...], publisher: str | None, json_wanted: bool) -> None:
+def dry_run(
+    asked: Asked, words: tuple[str, ...], publisher: str | None, profile: str | None, json_wanted: bool
+) -> None:
     """What would become of one package. NAME alone takes the feed's next complete one; nothing is kept.
 
     FILE is one that the feed NAME offers, with what belongs to it; with --publisher it is a file of this machine.
     """
     if not words:
         raise UsageError("name a feed, or give --publisher and a file")
+    known_profile(asked, profile)
     with asked.archive(with_stores=False) as archive:
         if publisher is not None:
             files = [Path(word) for word in words]
             for file in files:
                 if not file.is_file():
                     raise UsageError(f"{file} is no file")
-            found = rehearse(archive.door(), files, publisher)
+            found = rehearse(archive.door(), files, publisher, profile)
             names = [file.name for file in files]
         else:
-            names, found = _of_feed(archive, _named(archive, words[0]), words[1:])
+            names, found = _of_feed(archive, _named(archive, words[0]), words[1:], profile)
     data = {"files": names, **_as_json(found)}
 
     def say(console: Console) -> None:
@@ -222,7 +229,7 @@ def _named(archive: Archive, name: str) -> Feed:
     return known[name]
 
 
-def _of_feed(archive: Archive, one: Feed, wanted: Sequence[str]) -> tuple[list[str], Rehearsal]:
+def _of_feed(archive: Archive, one: Feed, wanted: Sequence[str], profile: str | None) -> tuple[list[str], Rehearsal]:
     """One package of the feed, fetched into a passing folder. Raises UsageError when there is none."""
     home = archive.home / "staging"
     home.mkdir(exist_ok=True)
@@ -251,7 +258,9 @@ def _of_feed(archive: Archive, one: Feed, wanted: Sequence[str]) -> tuple[list[s
             except NotAsListed as error:
                 raise FeedFailed(one.name, f"{member.name}: {error}") from error
             files.append(file)
-        return [member.name for member in chosen], rehearse(archive.door(), files, one.publisher)
+        return [member.name for member in chosen], rehearse(
+            archive.door(), files, one.publisher, profile or one.profile
+        )
 
 
 def _as_json(found: Rehearsal) -> dict[str, Any]:
@@ -262,6 +271,7 @@ def _as_json(found: Rehearsal) -> dict[str, Any]:
 
     return {
         "state": found.state,
+        "profile": name_in(found.findings),
         "findings": [each.as_json() for each in found.findings],
         "articles": [
             {

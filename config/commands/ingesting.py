@@ -23,6 +23,7 @@ from ingest import inbox, pipeline, workers
 from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
 from ingest.pipeline import Door
+from ingest.profiles import DEFAULT
 from ingest.rebuild import rebuild as rebuilt_from_bags
 from ingest.receipts import Receipt
 from repository.catalogue import titles as title_rows
@@ -39,19 +40,29 @@ _ABANDONED = timedelta(days=1)
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--publisher", required=True, help="Who delivers, by the name under which the archive knows them.")
+@click.option("--profile", help="How it is delivered, by the name of a profile; otherwise the publisher's own.")
 @as_json
 @click.pass_obj
-def ingest(asked: Asked, files: tuple[Path, ...], publisher: str, json_wanted: bool) -> None:
+def ingest(asked: Asked, files: tuple[Path, ...], publisher: str, profile: str | None, json_wanted: bool) -> None:
     """Take these deliveries now: zip, tar or tar.gz files. An archive and its .md5 or go.xml are one delivery."""
+    known_profile(asked, profile)
     with asked.archive() as archive, progress("articles") as bar:
         door = replace(archive.door(), progress=bar)
-        done = workers.each(door, [partial(_taken_in, members, publisher) for members in inbox.sets_of(files)])
+        works = [partial(_taken_in, members, publisher, profile) for members in inbox.sets_of(files)]
+        done = workers.each(door, works)
         wait_until_visible(done)
     _answer_receipts(json_wanted, done)
 
 
-def _taken_in(files: Sequence[Path], publisher: str, door: Door) -> Receipt:
-    return pipeline.ingest(door, inbox.accept(door.catalogue, door.home, files, publisher, door.clock))
+def _taken_in(files: Sequence[Path], publisher: str, profile: str | None, door: Door) -> Receipt:
+    return pipeline.ingest(door, inbox.accept(door.catalogue, door.home, files, publisher, door.clock, profile))
+
+
+def known_profile(asked: Asked, name: str | None) -> None:
+    """Raises UsageError for the name of a profile that the settings do not have."""
+    names = [profile.name for profile in asked.settings().profiles]
+    if name is not None and name not in (*names, DEFAULT.name):
+        raise UsageError(f"no profile is named {name!r}; there are: {', '.join((*names, DEFAULT.name))}")
 
 
 @click.command()

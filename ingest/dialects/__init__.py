@@ -35,11 +35,27 @@ from repository.vocabulary import ArticleRecord, Finding
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Described", "Description", "Format", "Kind", "Limits", "Side", "TableOfContents", "describe", "place_of"]
+__all__ = [
+    "DIALECTS",
+    "Described",
+    "Description",
+    "Format",
+    "Kind",
+    "Limits",
+    "Side",
+    "TableOfContents",
+    "describe",
+    "place_of",
+]
 
 Reader = Callable[[etree._Element, str], tuple[Described, ...]]
 SideReader = Callable[[etree._Element, str], tuple[Side, ...]]
 ContentsReader = Callable[[etree._Element, str], TableOfContents]
+
+
+def _module(reader: Reader) -> str:
+    return str(reader.__module__).rpartition(".")[2]
+
 
 READERS: Mapping[str, Reader] = {
     "JATS/NLM": jats.read,
@@ -64,6 +80,12 @@ READERS: Mapping[str, Reader] = {
     "a MEDLINE export": pubmed.read,
 }
 """Family of :mod:`ingest.dialects.formats` to ``read(root, path)``, which gives every article of the file in order."""
+
+DIALECTS: Mapping[str, frozenset[str]] = {
+    name: frozenset(family for family, reader in READERS.items() if _module(reader) == name)
+    for name in sorted(map(_module, READERS.values()))
+}
+"""The dialects by the names of their modules, as a delivery profile calls them, with the families each reads."""
 
 SIDE_READERS: Mapping[str, SideReader] = {
     "an Atom entry (SWORD deposit)": pkp_pln.read,

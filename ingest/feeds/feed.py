@@ -31,6 +31,8 @@ class Feed:
     """Connects. Raises FeedFailed, UsageError."""
     next_after: Callable[[datetime], datetime]
     quiet_seconds: int
+    profile: str | None = None
+    """The delivery profile of what comes here; None: the publisher's own, or the default."""
     cadence_days: int | None = None
     pattern: str = "*"
     ignore: Sequence[str] = ()

@@ -137,7 +137,7 @@ def _complete(
             with catalogue.writing() as session:
                 feeds.troubled(session, feed.name, names, error.reason)
             raise
-        arrived = inbox.accept(catalogue, home, files, feed.publisher, clock)
+        arrived = inbox.accept(catalogue, home, files, feed.publisher, clock, feed.profile)
         with catalogue.writing() as session:
             feeds.brought(session, feed.name, names, arrived.delivery_id)
             feeds.arrived(session, feed.name, clock())

@@ -18,6 +18,7 @@ from ingest import dialects
 from ingest.dialects import describe
 from ingest.dialects.embedded import files_within
 from ingest.findings import finding
+from ingest.profiles import DEFAULT, Nested, Profile
 from ingest.unpack.archives import (
     BUFFER,
     HEAD,
@@ -42,11 +43,17 @@ from ingest.unpack.names import is_junk, judge_all, judge_listing, name_of
 from ingest.unpack.tars import TarArchive
 from ingest.unpack.told import Told
 from ingest.unpack.zips import ZipArchive
+from repository.vocabulary import Level
 
 __all__ = ["LARGEST_METADATA", "Aside", "Delivered", "Limits", "Member", "SetAside", "Unpacked", "name_of", "unpack"]
 
+_OPENED = "it was opened"
+_CLOSED = "it is kept closed, as a file of the article that it came with"
 
-def unpack(files: Sequence[Path | Delivered], staging: Path, limits: Limits | None = None) -> Unpacked:
+
+def unpack(
+    files: Sequence[Path | Delivered], staging: Path, limits: Limits | None = None, profile: Profile = DEFAULT
+) -> Unpacked:
     """Open the delivery that consists of these files, writing only into a new folder inside ``staging``.
 
     A file is given as Delivered when its bytes are kept under another name than the publisher's.
@@ -54,10 +61,11 @@ def unpack(files: Sequence[Path | Delivered], staging: Path, limits: Limits | No
     Afterwards every file of every archive among ``files`` lies in that folder under a number, with its size and
     SHA-512 counted while it was written, and every list of digests in the delivery has been held against the
     bytes. The caller removes ``staging``. Files that are no archives are members where they lie. An archive in
-    an archive is opened, one level deep, if no article's XML stands beside it: else it is a supplement.
+    an archive is opened, one level deep, if no article's XML stands beside it: else it is a supplement; unless
+    ``profile`` says otherwise. It also says which of the files are lists of digests.
     Raises OSError when ``staging`` cannot be written or a file cannot be read, and for nothing that is in the files.
     """
-    opening = _Opening(Path(tempfile.mkdtemp(prefix="opened-", dir=staging)), limits or Limits())
+    opening = _Opening(Path(tempfile.mkdtemp(prefix="opened-", dir=staging)), limits or Limits(), profile)
     named = [file if isinstance(file, Delivered) else Delivered(file.name, file) for file in files]
     try:
         opening.take_all(sorted(named, key=lambda file: file.name))
@@ -70,8 +78,9 @@ def unpack(files: Sequence[Path | Delivered], staging: Path, limits: Limits | No
 class _Opening:
     """One delivery while it is being opened."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, profile: Profile) -> None:
         self.findings = Told()
+        self._profile = profile
         self._folder = folder
         self._limits = limits
         self._quota = Quota(limits, delivered=0)
@@ -106,7 +115,7 @@ class _Opening:
             self._open_inner(member, form)
         self._refuse_what_is_wrong()
         files = [Held(member.name, member.source, member.bytes) for member in self._members.values()]
-        compared = compare([*files, *self._inner], delivered)
+        compared = compare([*files, *self._inner], delivered, self._profile.manifest)
         self._lists = compared.lists
         if delivered and self._lists == {held.name for held in delivered}:
             raise Refused(finding("SET_INCOMPLETE", delivered[0].name, detail="the files that it lists are not here"))
@@ -237,7 +246,10 @@ class _Opening:
     # Archives inside archives.
 
     def _inner_archives(self, members: Iterable[Member]) -> list[tuple[Member, Form]]:
-        """The archives among these members that are to be opened: all of them, or none if an article is beside them."""
+        """The archives among these members that are to be opened: all of them, or none if an article is beside them.
+
+        Those that stay closed are told too: an article may be in one where nobody looks for it.
+        """
         packed = [member for member in members if member.archive]
         named = [(member, form_of(head_of(member.source))) for member in packed if named_as_archive(member.name)]
         found = [
@@ -245,13 +257,22 @@ class _Opening:
             for member, form in named
             if form is not None and not self._is_gzip_of_one_file(member.source, member.name, form)
         ]
-        return [] if found and any(_is_of_an_article(member) for member in packed) else found
+        rule = self._profile.nested
+        if not found or rule is Nested.OPEN:
+            return found
+        if rule is Nested.REFUSE:
+            raise Refused(finding("NESTED_REFUSED", found[0][0].name, name=self._profile.name))
+        if rule is Nested.AUTO and not any(_is_of_an_article(member) for member in packed):
+            return found
+        for member, _ in found:
+            self.findings.append(finding("NESTED_ARCHIVE", member.name, level=Level.INFO, detail=_CLOSED))
+        return []
 
     def _open_inner(self, member: Member, form: Form) -> None:
         del self._members[member.name]
         self._inner.append(Held(member.name, member.source, member.bytes))
         archive = f"{member.archive}{INNER}{member.name}"
-        self.findings.append(finding("NESTED_ARCHIVE", member.name))
+        self.findings.append(finding("NESTED_ARCHIVE", member.name, detail=_OPENED))
         for deeper, _ in self._inner_archives(self._open(member.source, archive, form, member.name + INNER)):
             self.findings.append(finding("NESTED_TOO_DEEP", deeper.name))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ingest.dialects.xml import read_xml
 from ingest.findings import finding
+from ingest.profiles import DEFAULT, ManifestRule
 from ingest.unpack.archives import BUFFER, INNER
 from ingest.unpack.names import caseless, code_page_of, is_junk
 from repository.turkish import machine_lower
@@ -68,23 +69,26 @@ class Compared:
     findings: tuple[Finding, ...]
 
 
-def compare(members: Sequence[Held], delivered: Sequence[Held]) -> Compared:
+def compare(members: Sequence[Held], delivered: Sequence[Held], rule: ManifestRule = DEFAULT.manifest) -> Compared:
     """Every list among ``members`` held against the bytes that came; archives that were opened are members here.
 
     ``delivered`` are the files of the delivery as they arrived, archives among them. CHECKSUM_MISMATCH and
     MANIFEST_FILE_MISSING stand for a broken promise, UNLISTED_FILE for what was not promised,
-    MANIFEST_UNREADABLE for a file that is named as a list and is none.
+    MANIFEST_UNREADABLE for a file that is named as a list and is none, or one by another algorithm than ``rule``
+    asks for; MANIFEST_MISSING where the list that it names did not come.
     """
-    comparison = _Comparison(members, delivered)
+    comparison = _Comparison(members, delivered, rule)
     for member in members:
         comparison.take(member)
+    comparison.check_presence()
     comparison.check_digests()
     comparison.check_unlisted()
     return Compared(frozenset(comparison.lists), tuple(comparison.findings))
 
 
 class _Comparison:
-    def __init__(self, members: Sequence[Held], delivered: Sequence[Held]) -> None:
+    def __init__(self, members: Sequence[Held], delivered: Sequence[Held], rule: ManifestRule) -> None:
+        self._rule = rule
         self.findings: list[Finding] = []
         self.lists: set[str] = set()
         self._members = _Index(members)
@@ -104,6 +108,9 @@ class _Comparison:
         folder, _, base = member.name.rpartition("/")
         folder += "/" if folder else ""
         small = machine_lower(base)
+        if self._rule.names(member.name):
+            self._take_list(member, folder, None, None, sure=True)
+            return
         bag_list = _BAG_LIST.fullmatch(small)
         if bag_list and folder in self._bags:
             self._take_bag_list(member, folder, bag_list[2], payload=not bag_list[1])
@@ -127,6 +134,8 @@ class _Comparison:
         found = [(line, line.target or stem or member.name) for line in listed]
         if not sure and not any(self._find(member, folder, line, target) for line, target in found):
             return  # the digests of somebody's data set, none of which is here
+        if not self._is_believed(member, listed[0].algorithm):
+            return
         self.lists.add(member.name)
         for line, target in found:
             self._promise(member, folder, line, target)
@@ -137,11 +146,27 @@ class _Comparison:
         elif not alone:
             self._scopes.add(folder)
 
+    def _is_believed(self, member: Held, algorithm: str) -> bool:
+        wanted = self._rule.algorithm
+        if wanted is None or algorithm == wanted:
+            return True
+        detail = f"its digests are {algorithm}, and the publisher's are to be {wanted}"
+        self.findings.append(finding("MANIFEST_UNREADABLE", member.name, detail=detail))
+        self.lists.add(member.name)
+        return False
+
+    def check_presence(self) -> None:
+        """The list that the publisher sends with every delivery has come."""
+        if self._rule.file is not None and not any(self._rule.names(name) for name in self.lists):
+            self.findings.append(finding("MANIFEST_MISSING", name=self._rule.file))
+
     def _take_bag_list(self, member: Held, folder: str, algorithm: str, *, payload: bool) -> None:
         self.lists.add(member.name)
         if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
             detail = f"the algorithm {algorithm} is not known"
             self.findings.append(finding("MANIFEST_UNREADABLE", member.name, detail=detail))
+            return
+        if payload and not self._is_believed(member, algorithm):
             return
         if payload:
             self._scopes.add(folder + "data/")

@@ -349,7 +349,10 @@ def test_an_archive_beside_an_article_is_its_supplement_and_stays_closed(opening
     files = {**ARTICLE, "a-data.zip": zip_of({"t.csv": b"1"}), "assets/deep.tar": tar_of({"t": b"1"})}
     unpacked = opening({"d.zip": zip_of(files)})
     assert contents(unpacked) == files
-    assert unpacked.findings == ()
+    assert [(found.code, found.level, found.path) for found in unpacked.findings] == [
+        ("NESTED_ARCHIVE", "info", "a-data.zip"),
+        ("NESTED_ARCHIVE", "info", "assets/deep.tar"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["issue-7.xml", "manifest.xml"])
