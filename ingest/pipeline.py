@@ -28,6 +28,7 @@ from ingest.inbox import Arrived
 from ingest.profiles import Profiles, told
 from ingest.quarantine import MOST_DEATHS, waived
 from ingest.receipts import Receipt
+from ingest.retelling import Retelling
 from ingest.sealing import files_of_adopted, seal
 from ingest.sips import Grouping, Sip, group
 from ingest.unpack import Delivered, Limits, unpack
@@ -296,6 +297,7 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
     lines = [_refused(one) for one in checked if one.refused]
     good = [one for one in checked if not one.refused]
     door.progress(len(lines), len(checked))
+    retelling = Retelling(door.stores)
     # Two pools: a task of the first waits for tasks of the second, never for one of its own.
     with (
         ThreadPoolExecutor(door.parallel, "bag") as bags,
@@ -308,7 +310,7 @@ def _kept(door: Door, arrived: Arrived, checked: Sequence[_Checked], staging: Pa
         try:
             while True:
                 for one in queue:
-                    running.add(bags.submit(_preserved_or_not, door, arrived, one, staging, copies))
+                    running.add(bags.submit(_preserved_or_not, door, arrived, one, staging, copies, retelling))
                     if len(running) >= door.parallel * 2:
                         break
                 if running:
@@ -350,11 +352,11 @@ def _with_open_links(
 
 
 def _preserved_or_not(
-    door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor
+    door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor, retelling: Retelling
 ) -> ArticleLine | _Preserved:
     """:func:`_preserved`; a fault of our own that one article brings to light is told of that article alone."""
     try:
-        return _preserved(door, arrived, one, staging, pool)
+        return _preserved(door, arrived, one, staging, pool, retelling)
     except (MahfuzError, OSError):
         raise
     except Exception as error:
@@ -363,7 +365,9 @@ def _preserved_or_not(
         return _refused(replace(one, findings=(*one.findings, fault)))
 
 
-def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor) -> ArticleLine | _Preserved:
+def _preserved(
+    door: Door, arrived: Arrived, one: _Checked, staging: Path, pool: Executor, retelling: Retelling
+) -> ArticleLine | _Preserved:
     """One article sealed, stored and read back, to be registered; or its line, when it is held already or refused."""
     assert one.identity is not None
     assert one.sip.record is not None
@@ -376,8 +380,18 @@ def _preserved(door: Door, arrived: Arrived, one: _Checked, staging: Path, pool:
             same = next((each for each in held if each.payload_digest == digest), None)
             ours = same is not None and same.delivery_id == arrived.delivery_id
             told = changes.datestamp_of(session, one.identity, same.version) if same is not None and ours else None
+            retold = same is None and held and one.sip.shared
+            known = holdings.described_and_filed(session, one.identity, held[0].version) if retold else None
         if same is not None and (ours or same is held[0]):
             return _line(one, same.version, ours=ours, datestamp=told)
+        if known is not None and retelling.is_the_same(one.sip, one.identity, held[0].version, known):
+            return _line(
+                one,
+                held[0].version,
+                ours=False,
+                datestamp=None,
+                detail="the file is new only in what it says of others",
+            )
         version = held[0].version + 1 if held else 1
         path = staging / f"{one.identity}-v{version}.tar"
         try:
@@ -521,11 +535,13 @@ def _refused(one: _Checked) -> ArticleLine:
     )
 
 
-def _line(one: _Checked, version: int, *, ours: bool, datestamp: datetime | None) -> ArticleLine:
+def _line(
+    one: _Checked, version: int, *, ours: bool, datestamp: datetime | None, detail: str | None = None
+) -> ArticleLine:
     """The receipt's line of an article that is kept; ``ours`` when this delivery brought the version."""
     found = list(one.findings)
     if not ours:
-        found.append(finding("DUPLICATE_NO_CHANGE", path=one.sip.name))
+        found.append(finding("DUPLICATE_NO_CHANGE", path=one.sip.name, detail=detail))
     elif version > 1:
         found.append(finding("NEW_VERSION", path=one.sip.name))
     return replace(

@@ -40,6 +40,8 @@ class Sip:
     findings: tuple[Finding, ...]
     letters: tuple[Member, ...] = ()
     """What came with the delivery, speaks of every article in it, and is no file of any."""
+    shared: bool = False
+    """Whether its metadata file tells of other articles too."""
 
     @property
     def record(self) -> ArticleRecord | None:
@@ -219,6 +221,7 @@ def _sips(claims: Sequence[Claim], letters: tuple[Member, ...]) -> Iterator[Sip]
             tuple(claim.pdfs),
             tuple(claim.findings),
             letters,
+            not claim.alone,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from servers import S3Server
 from whole_archive import WholeArchive
 
 from ingest.receipts import Receipt
 from repository.bags import verify_stream
 from repository.storage import Store
+from repository.storage.s3 import S3Store
 from repository.vocabulary import ArticleOutcome, DeliveryState, bag_key
 
 TITLE = "Anadolu yaylalarında toprak neminin mevsimlere göre değişimi"
@@ -241,3 +244,73 @@ def test_a_notice_and_its_target_in_one_delivery_leave_no_open_link(archive: Who
     assert receipt.state is DeliveryState.ACCEPTED
     assert all("RELATED_NOT_HELD" not in found for found in codes(receipt))
     archive.comes_back()
+
+
+def ojs_issue(*titles: str, citation: str = "Kaynak 1", header: str = "") -> dict[str, bytes]:
+    """An issue as OJS exports it, one article a title, with its PDFs inside."""
+    articles = "".join(
+        f"""<article locale="tr_TR"><submission_file id="{place}" genre="Makale"><name locale="tr_TR">{place}.pdf</name>
+<file id="{place}" extension="pdf">
+<embed encoding="base64">{base64.b64encode(pdf_of(str(place))).decode()}</embed></file></submission_file>
+<publication version="1" status="3">
+<id type="doi">10.5555/ojs.{place}</id>
+<title locale="tr_TR">{title}</title>
+<citations><citation>{citation if place == 1 else "Kaynak 0"}</citation></citations>
+<article_galley><name>PDF</name><submission_file_ref id="{place}"/></article_galley>
+</publication>
+</article>
+"""
+        for place, title in enumerate(titles)
+    )
+    issue = f"""<issue xmlns="http://pkp.sfu.ca">{header}
+<issue_identification><volume>1</volume><number>2</number><year>2024</year></issue_identification>
+<articles>
+{articles}</articles></issue>"""
+    entry = """<entry xmlns="http://www.w3.org/2005/Atom" xmlns:pkp="http://pkp.sfu.ca/SWORD"><title>Örnek Dergi</title>
+<pkp:issn>9999-0016</pkp:issn></entry>"""
+    return {"data/issue.xml": issue.encode(), "entry.xml": entry.encode()}
+
+
+UNCHANGED, ACCEPTED = ArticleOutcome.UNCHANGED, ArticleOutcome.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("again", "outcomes"),
+    [
+        (ojs_issue("Bir", "İki", "Üç", header="<!-- exported anew -->"), [UNCHANGED, UNCHANGED, UNCHANGED]),
+        (ojs_issue("Bir", "Mendilli iki", "Üç"), [UNCHANGED, ACCEPTED, UNCHANGED]),
+        # What is not read counts as well.
+        (ojs_issue("Bir", "İki", "Üç", citation="Başka kaynak"), [UNCHANGED, ACCEPTED, UNCHANGED]),
+        (ojs_issue("Bir", "İki", "Üç", "Dört"), [UNCHANGED, UNCHANGED, UNCHANGED, ACCEPTED]),
+    ],
+    ids=["header", "title", "citation", "one more"],
+)
+def test_an_issue_in_one_file_sent_again_changes_only_what_was_changed(
+    archive: WholeArchive, again: dict[str, bytes], outcomes: list[ArticleOutcome]
+) -> None:
+    first = archive.deliver(ojs_issue("Bir", "İki", "Üç"))
+    assert first.state is DeliveryState.ACCEPTED
+    receipt = archive.deliver(again)
+    assert [line.outcome for line in receipt.articles] == outcomes
+    for line in receipt.articles:
+        held = archive.told(str(line.article_id))["versions"]
+        assert len(held) == line.version
+    same = next(line for line in receipt.articles if line.outcome is UNCHANGED)
+    assert same.findings[-1].code == "DUPLICATE_NO_CHANGE"
+    archive.comes_back()
+
+
+def test_what_no_store_gives_is_no_reason_to_call_an_article_unchanged(
+    archive: WholeArchive, s3_server: S3Server
+) -> None:
+    first = archive.deliver(ojs_issue("Bir", "İki"))
+    keys = [bag_key(str(line.article_id), 1) for line in first.articles]
+    for path in archive.folder.rglob("v1.tar"):
+        path.unlink()
+    for store in archive.door.stores:
+        if isinstance(store, S3Store):
+            for key in keys:
+                s3_server.client().delete_object(Bucket=store.bucket, Key=store.prefix + key)
+        assert all(store.head(key) is None for key in keys)
+    receipt = archive.deliver(ojs_issue("Bir", "İki", header="<!-- exported anew -->"))
+    assert [line.version for line in receipt.articles] == [2, 2]

@@ -117,6 +117,20 @@ def latest_pdfs(session: Session, article_id: str) -> tuple[int, list[str]] | No
     return (pdfs[0].version, [row.path for row in pdfs if row.version == pdfs[0].version]) if pdfs else None
 
 
+def described_and_filed(
+    session: Session, article_id: str, version: int
+) -> tuple[ArticleRecord, list[PayloadFile]] | None:
+    """The description and the files of this version, while it is the latest one; else None."""
+    article, aip = session.get(Article, article_id), aip_version(session, article_id, version)
+    if article is None or aip is None or article.version != version:
+        return None
+    files = [
+        PayloadFile(file.path, file.offset, file.bytes, file.sha512.hex(), file.format)
+        for file in files_of(session, aip.id)
+    ]
+    return ArticleRecord.from_json(article.record), files
+
+
 def aip_version(session: Session, article_id: str, version: int) -> Aip | None:
     """One version of an article, or None."""
     return session.execute(select(Aip).where(Aip.article_id == article_id, Aip.version == version)).scalar_one_or_none()
