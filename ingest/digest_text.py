@@ -39,8 +39,8 @@ SUBJECT = marked("{archive}: your deliveries of {day}")
 GREETING = marked("To {publisher}")
 OPENING = marked("This is what became of your deliveries to {archive}.")
 DAY = marked("Day: {day}")
-DELIVERIES = marked("Deliveries: {counts}")
-ARTICLES = marked("Articles: {counts}")
+DELIVERIES = marked("Deliveries: {number} ({counts})")
+ARTICLES = marked("Articles: {number} ({counts})")
 RECEIPT = marked("Receipt: {address}")
 NOT_ACCEPTED = marked("Not accepted:")
 WHERE = marked("Where: {place}")
@@ -94,8 +94,8 @@ class Writer:
             _line(self.say(OPENING).format(archive=self.archive)),
             "",
             self.say(DAY).format(day=self.days(since, until)),
-            self.say(DELIVERIES).format(counts=self._counts(states, STATES)),
-            self.say(ARTICLES).format(counts=self._counts(outcomes, OUTCOMES)),
+            self.say(DELIVERIES).format(number=states.total(), counts=self._counts(states, STATES)),
+            self.say(ARTICLES).format(number=outcomes.total(), counts=self._counts(outcomes, OUTCOMES)),
         ]
         foot = [
             "",

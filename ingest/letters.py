@@ -66,8 +66,8 @@ $archive
     ),
 }
 _WORDS = {
-    "tr": ("Cilt $volume", "Sayı $issue", "$year", "$missing eksik", "… ve $more sayı daha"),
-    "en": ("Vol. $volume", "No. $issue", "$year", "$missing missing", "… and $more more issues"),
+    "tr": ("Cilt $volume", "Sayı $issue", "$year", "$missing eksik", "hiçbir içerik yok", "… ve $more sayı daha"),
+    "en": ("Vol. $volume", "No. $issue", "$year", "$missing missing", "nothing of it", "… and $more more issues"),
 }
 
 
@@ -86,16 +86,17 @@ class Claim:
 
 def letter(claim: Claim, language: str) -> str:
     """The letter as plain text. ``language`` is ``tr`` or ``en``."""
-    volume, issue, year, missing, more = (Template(text) for text in _WORDS[language])
+    volume, issue, year, missing, nothing, more = (Template(text) for text in _WORDS[language])
     wanting = [cell for cell in claim.cells if cell.missing]
     told = []
     for cell in wanting[:_MOST_ISSUES]:
         place = [
             volume.substitute(volume=cell.volume) if cell.volume else "",
-            issue.substitute(issue=cell.issue) if cell.issue else "",
+            (issue.substitute(issue=cell.issue) if cell.issue[0].isdigit() else cell.issue) if cell.issue else "",
             year.substitute(year=cell.year) if cell.year else "",
         ]
-        told.append(f"  - {', '.join(filter(None, place)) or '–'}: {missing.substitute(missing=cell.missing)}")
+        number = nothing.template if cell.loose == cell.expected else missing.substitute(missing=cell.missing)
+        told.append(f"  - {', '.join(filter(None, place)) or '–'}: {number}")
     if len(wanting) > _MOST_ISSUES:
         told.append("  " + more.substitute(more=len(wanting) - _MOST_ISSUES))
     return _LETTERS[language].substitute(
@@ -127,7 +128,7 @@ def missing_csv(lines: Iterable[Line]) -> str:
 
 def message(claim: Claim, language: str, listed: str) -> EmailMessage:
     """The letter as a mail that waits to be addressed, with its list as an attachment: any mail program opens it."""
-    text = letter(claim, language)
+    _, _, text = letter(claim, language).split("\n\n", 2)  # the sender and the subject stand in the header
     found = EmailMessage()
     found["From"] = Address(claim.archive, addr_spec=claim.email)
     found["Subject"] = shown(_SUBJECTS[language].substitute(journal=claim.journal, issn=claim.issn))

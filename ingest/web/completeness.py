@@ -54,7 +54,8 @@ def title(desk: Desk, issn: str) -> ResponseReturnValue:
         lists = completeness.sources(rows, found)
         missing, _ = _lines(rows, found, "missing", None, 0, FIRST_MISSING)
     volumes = [(row, list(group)) for row, group in groupby(cells, key=lambda cell: cell.place[:2])]
-    left = [volume for volume in volumes if after is None or volume[0] < after]
+    begun = next((place for place, (row, _) in enumerate(volumes, start=1) if row == after), 0)
+    left = volumes[begun:]
     shown, following = paging.page_of(left[: ROWS + 1], ROWS, lambda volume: volume[0])
     return render_template(
         "ingest/completeness.html",
@@ -62,7 +63,7 @@ def title(desk: Desk, issn: str) -> ResponseReturnValue:
         issn=issn,
         volumes=[(_heading(group), group) for _, group in shown],
         following=following,
-        begun=after is not None,
+        begun=begun > 0,
         held=sum(cell.held for cell in cells),
         expected=sum(cell.expected for cell in cells),
         gaps=sum(cell.missing for cell in cells),

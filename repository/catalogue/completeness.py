@@ -67,6 +67,8 @@ class Cell:
     place: Place
     expected: int = 0
     missing: int = 0
+    loose: int = 0
+    """Of the expected lines, those for which anything of the issue, volume or year is enough."""
     issues: list[tuple[int, int]] = field(default_factory=list)
 
     @property
@@ -141,7 +143,7 @@ def lines_of(session: Session, titles: Sequence[Title], today: date, after: tupl
 
 
 def grid(session: Session, title: Title, today: date) -> list[Cell]:
-    """Every issue that is held or expected, the newest volume first; costs as much as the title is large."""
+    """Every issue that is held or expected, the newest volume or year first; costs as much as the title is large."""
     held = holding.of_titles(session, [title.id])[title.id]
     cells: dict[Place, Cell] = {}
     for place, identifiers in held.by_place.items():
@@ -154,7 +156,8 @@ def grid(session: Session, title: Title, today: date) -> list[Cell]:
         cell.year = cell.year or wanted.year
         cell.expected += 1
         cell.missing += not line.held
-    return [cells[place] for place in sorted(cells, reverse=True)]
+        cell.loose += not (wanted.doi or wanted.page or wanted.name)
+    return _in_rows(cells)
 
 
 def summaries(session: Session, titles: Sequence[Title], today: date) -> dict[int, Summary]:
@@ -230,6 +233,16 @@ def _lines(
         if len(rows) < _A_PAGE:
             return
         after = (rows[-1][0].title_id, rows[-1][0].id)
+
+
+def _in_rows(cells: dict[Place, Cell]) -> list[Cell]:
+    """The cells of a volume, or of a year without volumes, together; by year where every row has one."""
+    rows: dict[tuple[str, str], list[Cell]] = {}
+    for place in sorted(cells, reverse=True):
+        rows.setdefault(place[:2], []).append(cells[place])
+    years = {row: max((cell.year or 0 for cell in rows[row]), default=0) for row in rows}
+    order = sorted(rows, key=lambda row: (years[row], row) if all(years.values()) else (0, row), reverse=True)
+    return [cell for row in order for cell in rows[row]]
 
 
 def _judged(held: Holding, row: Expectation, article: str | None, issue: int | None, today: date) -> Iterator[Line]:

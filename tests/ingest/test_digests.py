@@ -133,8 +133,8 @@ def test_a_publisher_is_told_of_a_day_once(office: Office) -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail.get_content_type() == "text/plain"
     text = mail.get_content().replace("\r\n", "\n")
-    assert "Deliveries: accepted 1, partly accepted 1" in text
-    assert "Articles: preserved 2, not accepted 1" in text
+    assert "Deliveries: 2 (accepted 1, partly accepted 1)" in text
+    assert "Articles: 3 (preserved 2, not accepted 1)" in text
     for identifier in (good, bad):
         assert f"https://arsiv.example.org/receipts/{attestation.token(b'k' * 32, identifier)}" in text
     assert "Where: makale/2.xml, line 3" in text
@@ -341,7 +341,7 @@ def test_the_letter_speaks_turkish(office: Office) -> None:
     mail = office.server.received[0].letter
     assert mail["Subject"] == "Ulusal Arşiv: 10 Mart 2026 teslimatlarınız"
     text = mail.get_content()
-    for said in ("Teslimatlar: kısmen kabul edildi 1", "Ne yapmalı: ", "satır 3"):
+    for said in ("Teslimatlar: 1 (kısmen kabul edildi 1)", "Ne yapmalı: ", "satır 3"):
         assert said in text
     assert "What" not in text
 
