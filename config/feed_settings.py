@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from ingest.feeds.content import Rule
 from ingest.feeds.pln_entry import split_address, uuid_in
 from repository.errors import UsageError
 
@@ -20,6 +21,7 @@ _URLS = {
     "s3": (r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/.*)?", "s3://bucket/prefix"),
     "sftp": (r"sftp://[^\s/?#@:]+(:[0-9]{1,5})?(/[^\s]*)?", "sftp://sftp.example.org/outgoing"),
     "https": (r"https://[^\s/?#@]+/[^\s?#]*", "https://feeds.example.org/archive/"),
+    "oai": (r"https?://[^\s/?#@]+/[^\s#]*", "https://dergi.example.org/index.php/dergi/oai"),
     "pln": (r"https?://[^\s/?#@]+/[^\s?#]*", "https://dergi.example.org/"),
 }
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -32,7 +34,7 @@ class FeedSettings(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")
     publisher: str = Field(min_length=1, max_length=200)
-    kind: Literal["folder", "s3", "sftp", "https", "pln"]
+    kind: Literal["folder", "s3", "sftp", "https", "oai", "pln"]
     url: str
     schedule: str = "900"
     """Seconds between two looks, or five fields as cron has them, in the archive's time zone."""
@@ -58,6 +60,15 @@ class FeedSettings(BaseModel):
     """A line of a known_hosts file, or the path of one."""
     ca_file: Path | None = None
     """The certificate authority of an https server that no public one vouches for."""
+    metadata_prefix: str = Field(default="oai_dc", pattern=r"^[A-Za-z0-9\-_.!~*'()]+$")
+    """In which format a feed of the kind oai asks for its records (OAI-PMH 2.0 section 2.2)."""
+    set_spec: str | None = Field(default=None, pattern=r"^[A-Za-z0-9\-_.!~*'():]+$")
+    overlap_hours: int = Field(default=48, ge=0)
+    """How far a harvest reaches back before the last one."""
+    content_hosts: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]] = []
+    """Servers beside that of ``url`` from which the files of a record may be fetched."""
+    content_links: list[str] = []
+    """Rules ``pattern => replacement`` that say which links of a record are files; without one, each is tried."""
     journals: list[str] = []
     """The UUIDs of the journals of a feed of the kind pln, as the PKP PN plugin of OJS shows them."""
     terms: list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = []
@@ -70,6 +81,13 @@ class FeedSettings(BaseModel):
         text = str(schedule)
         _timetable(text, UTC)
         return text
+
+    @field_validator("content_links")
+    @classmethod
+    def _rules(cls, content_links: list[str]) -> list[str]:
+        for text in content_links:
+            Rule.read(text)
+        return content_links
 
     @field_validator("journals")
     @classmethod
@@ -99,8 +117,10 @@ class FeedSettings(BaseModel):
                 )
             if not self.user or not (self.password or self.password_file or self.key_file):
                 raise ValueError("an sftp feed needs user, and password, password_file or key_file")
-        if self.kind == "https" and self.after != "keep":
-            raise ValueError('an https feed cannot take anything away at the publisher: after = "keep"')
+        if self.kind in {"https", "oai"} and self.after != "keep":
+            raise ValueError(f'an {self.kind} feed cannot take anything away at the publisher: after = "keep"')
+        if self.kind == "oai" and (wrong := sorted(self.model_fields_set & {"quiet_seconds", "sidecar"})):
+            raise ValueError(f"{wrong[0]} means nothing to a feed of the kind oai: each record is whole")
         if self.kind == "pln":
             self._whole_of_pln()
         return self
@@ -125,6 +145,10 @@ class FeedSettings(BaseModel):
             "s3": {"endpoint_url", "region", "access_key", "secret_key", "secret_key_file"},
             "sftp": {"user", "password", "password_file", "key_file", "known_hosts"},
             "https": {"user", "password", "password_file", "ca_file"},
+            "oai": {
+                *("user", "password", "password_file", "ca_file"),
+                *("metadata_prefix", "set_spec", "overlap_hours", "content_hosts", "content_links"),
+            },
             "pln": {"user", "password", "password_file", "ca_file", "journals", "terms", "terms_updated"},
             "folder": set[str](),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,8 +11,11 @@ from config.feed_settings import FeedSettings
 from config.settings import Settings
 from ingest.deposits import Collection
 from ingest.feeds import Feed, Source
+from ingest.feeds.asking import Asking
+from ingest.feeds.content import Rule
 from ingest.feeds.folder import FolderSource
 from ingest.feeds.https import HttpsSource
+from ingest.feeds.oai import Harvest, OaiSource
 from ingest.feeds.pln import PlnSource
 from ingest.feeds.s3 import S3Source
 from repository.errors import UsageError
@@ -43,7 +47,7 @@ def feed_of(one: FeedSettings, settings: Settings) -> Feed:
         place=one.url,
         open=lambda: _source(one, settings),
         next_after=one.next_after(settings.archive.time_zone),
-        quiet_seconds=one.quiet_seconds if one.kind != "pln" else 0,
+        quiet_seconds=one.quiet_seconds if one.kind not in {"oai", "pln"} else 0,
         profile=one.profile,
         cadence_days=one.cadence_days,
         pattern=one.pattern,
@@ -107,6 +111,8 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
             secret_key=one.secret() or "",
         )
         return nullcontext(S3Source(bucket))
+    if one.kind == "oai":
+        return _repository(one, settings)
     if one.kind == "pln":
         most = settings.ingest.max_delivery_bytes
         return PlnSource(one.name, one.url, _entries(one, settings), max_bytes=most, ca_file=one.ca_file)
@@ -124,6 +130,19 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
         account = Account(host, port, folder, one.user or "", keys, one.secret(), one.key_file)
         return SftpSource(one.name, account)
     return HttpsSource(one.name, one.url, user=one.user, password=one.secret(), ca_file=one.ca_file)
+
+
+def _repository(one: FeedSettings, settings: Settings) -> OaiSource:
+    harvest = Harvest(
+        one.url,
+        one.metadata_prefix,
+        one.set_spec,
+        overlap=timedelta(hours=one.overlap_hours),
+        rules=tuple(Rule.read(text) for text in one.content_links),
+        max_bytes=settings.ingest.max_delivery_bytes,
+    )
+    asking = Asking(one.name, one.url, one.content_hosts, user=one.user, password=one.secret(), ca_file=one.ca_file)
+    return OaiSource(one.name, harvest, asking, settings.archive.home / "feeds" / one.name / "harvest.json")
 
 
 def _is_text(name: str) -> bool:

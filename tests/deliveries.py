@@ -20,6 +20,7 @@ class Published:
     doi: str
     title: str = "Arşiv bilimine giriş"
     issn: str = "9999-0016"
+    licence: str = ""
     without_pdf: bool = False
     broken_xml: bool = False
 
@@ -46,9 +47,13 @@ class Published:
 <contrib-group><contrib contrib-type="author"><name><surname>Işık</surname><given-names>Çağrı</given-names></name>
 </contrib></contrib-group>
 <pub-date date-type="pub" publication-format="print"><year>2024</year></pub-date>
-<volume>12</volume><issue>3</issue><fpage>7</fpage><lpage>9</lpage></article-meta></front></article>
+<volume>12</volume><issue>3</issue><fpage>7</fpage><lpage>9</lpage>{self._permissions}</article-meta></front></article>
 """
         return (text[:-30] if self.broken_xml else text).encode()
+
+    @property
+    def _permissions(self) -> str:
+        return f'<permissions><license xlink:href="{escape(self.licence)}"/></permissions>' if self.licence else ""
 
     def pdf(self, target: Path) -> bytes:
         """Its PDF: one empty page."""

@@ -58,6 +58,9 @@ def listed(asked: Asked, json_wanted: bool) -> None:
                     console.print(f"  {key.replace('_', ' ')}: {line[key]}", markup=False)
             for item in line["not_fetched"]:
                 console.print(f"  not fetched: {item['name']}: {item['problem']}", markup=False)
+            for item in line["deleted_at_source"]:
+                kept = f"kept of it is the delivery {item['delivery']}" if item["delivery"] else "it was never brought"
+                console.print(f"  deleted at the source: {item['name']}: {kept}", markup=False)
         if not lines:
             console.print("no feeds; `mahfuz feed add` writes one")
 
@@ -68,9 +71,11 @@ def listed(asked: Asked, json_wanted: bool) -> None:
 @feed.command()
 @click.option("--name", prompt=True, help="Small letters, digits and hyphens.")
 @click.option("--publisher", prompt=True)
-@click.option("--kind", prompt=True, type=click.Choice(["folder", "s3", "sftp", "https", "pln"]))
+@click.option("--kind", prompt=True, type=click.Choice(["folder", "s3", "sftp", "https", "oai", "pln"]))
 @click.option(
-    "--url", prompt=True, help="file:///folder, s3://bucket/prefix, sftp://host/folder or https://host/folder/"
+    "--url",
+    prompt=True,
+    help="file:///folder, s3://bucket/prefix, sftp://host/folder, https://host/folder/ or https://host/oai",
 )
 @click.option("--set", "more", multiple=True, metavar="KEY=VALUE", help="Any other key of a feed; see docs/feeds.md.")
 @click.option("--write", is_flag=True, help="Append it to the settings file; otherwise it is only shown.")
@@ -196,6 +201,7 @@ def _line(archive: Archive, one: Feed, now: datetime) -> dict[str, Any]:
     with archive.catalogue.reading() as session:
         row = rows.state_of(session, one.name)
         problems = rows.problems(session, one.name)
+        withdrawn = rows.withdrawn(session, one.name)
     last = (row.last_arrival_at or row.since) if row else None
     late = last is not None and one.late(last, now)
     failing = row is not None and row.last_error is not None
@@ -219,6 +225,7 @@ def _line(archive: Archive, one: Feed, now: datetime) -> dict[str, Any]:
         "error": row.last_error if row else None,
         "error_since": moment(row.error_since) if row else None,
         "not_fetched": [{"name": item.name, "problem": item.problem} for item in problems],
+        "deleted_at_source": [{"name": item.name, "delivery": item.delivery_id} for item in withdrawn],
     }
 
 

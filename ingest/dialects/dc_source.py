@@ -6,6 +6,11 @@ import re
 from dataclasses import dataclass, fields
 
 _VALUE = r"[\s.:]*([^\s;:,()]+(?:\s?[-/\u2013]\s?\d+)?)"
+_COMMAS = re.compile(
+    r"(?P<title>[^;:]*[^\W\d][^;:]*?)[,\s]+(?P<volume>\d{1,4})\s*\((?!(?:1[4-9]|20)\d\d\))(?P<issue>[^()\s]{1,12})\)"
+    r"(?:,\s*(?P<first>[A-Za-z]{0,2}\d+)(?:\s*[-\u2010-\u2015\u2212]\s*(?P<last>[A-Za-z]{0,2}\d+))?)?\.?"
+)
+"""``Örnek Dergi, 12(3), 45-67``, with nothing else before or after."""
 _VOLUME = re.compile(
     rf"(?<!\w)(?:volumen|volume|vol|cilt|jahrgang|bd|band|[vVcC](?=[.:]))(?!\w){_VALUE}", re.IGNORECASE
 )
@@ -45,6 +50,8 @@ def citation_of(text: str) -> Citation:
     numbered = tail if semicolon else text
     if semicolon and _VOLUME.match(head.strip()):
         head, numbered = "", text
+    if (given := _COMMAS.fullmatch(text.strip())) and not (_VOLUME.search(text) or _ISSUE.search(text)):
+        return Citation(given["title"], given["volume"], given["issue"], None, given["first"], given["last"])
     if not semicolon and not (_VOLUME.search(text) or _ISSUE.search(text) or _PAGES.search(text)):
         # A source of one part is the title of the journal, unless it is an address.
         return Citation(journal_title=None if "://" in text else text)

@@ -18,7 +18,7 @@ from repository.vocabulary import ArticleRecord, Author, bare_doi
 
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*|info:doi/)?(10\.\d{4,9}(?:\.\d+)*/\S+)", re.IGNORECASE)
 _ALTERNATIVE = re.compile(r"info:eu-repo/semantics/altIdentifier/doi/(10\.\d{4,9}(?:\.\d+)*/\S+)", re.IGNORECASE)
-_ISSN = re.compile(r"(?:e-?|p-?)?(?:issn)?\s*[:=]?\s*(\d{4})[-\u2010-\u2015\u2212](\d{3}[\dXx])", re.IGNORECASE)
+_ISSN = re.compile(r"(?:urn:|e-?|p-?)?(?:issn)?\s*[:=]?\s*(\d{4})[-\u2010-\u2015\u2212](\d{3}[\dXx])", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?!\d)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LICENCE = re.compile(r"https?://\S{0,200}?(?:creativecommons\.org|licen[cs]e|publicdomain)\S*", re.IGNORECASE)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, append, hidden
+from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, append, hidden
 
 
-class FolderSource:
+class FolderSource(Source):
     """The files in ``folder``, with ``deep`` those of its folders too; links are never followed."""
 
     own_clock = True

@@ -13,14 +13,14 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from lxml import etree, html
 
 from ingest.feeds.host import Host
-from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, append, hidden
+from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, append, hidden
 
 _INDEX_BYTES = 16 << 20
 _MOST_FILES = 100_000
 _DEEPEST = 8
 
 
-class HttpsSource:
+class HttpsSource(Source):
     """The files that the index at ``url`` links to below itself; redirects are followed nowhere.
 
     The index is HTML with links, or JSON: a list of names or of objects with ``name``, as nginx gives it.

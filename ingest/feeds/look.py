@@ -60,6 +60,7 @@ def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], date
         try:
             with feed.open() as source:
                 troubles += _remembered(feed, source, catalogue, clock())
+                source.remembered()
                 yield from _complete(feed, source, catalogue, home, clock, troubles)
         except FeedFailed as error:
             troubles.insert(0, error.reason)
@@ -90,7 +91,9 @@ def _remembered(feed: Feed, source: Source, catalogue: Catalogue, now: datetime)
             elif feed.wants(offered.name) and not hidden(offered.name):
                 above, _, last = offered.name.rpartition("/")
                 key = f"{above}/{inbox.set_of(last)}"
-                listed[offered.name] = Listed(offered.name, key, offered.version, offered.bytes, offered.modified)
+                listed[offered.name] = Listed(
+                    offered.name, key, offered.version, offered.bytes, offered.modified, offered.withdrawn
+                )
         if listed:
             with catalogue.writing() as session:
                 feeds.remember(session, feed.name, list(listed.values()), now)

@@ -41,6 +41,8 @@ class Offered:
     bytes: int | None
     modified: datetime | None
     version: str
+    withdrawn: bool = False
+    """The source says that it is no longer to be had there. What the archive keeps of it stays."""
 
 
 class Source(Protocol):
@@ -52,6 +54,10 @@ class Source(Protocol):
     def listing(self) -> Iterator[Offered]:
         """Every file there, in any order, as the listing comes."""
         ...
+
+    def remembered(self) -> None:
+        """The whole listing is in the catalogue: what it said need not be asked for again."""
+        return
 
     def fetch(self, offered: Offered, target: Path) -> None:
         """Write the file to ``target``, going on where an earlier try left it. Raises NotAsListed, NotAsPromised."""

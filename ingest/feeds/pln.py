@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ingest.feeds.folder import FolderSource, as_offered
 from ingest.feeds.host import BrokeOff, Host
-from ingest.feeds.offered import NotAsListed, NotAsPromised, Offered, append
+from ingest.feeds.offered import NotAsListed, NotAsPromised, Offered, Source, append
 from ingest.feeds.pln_entry import DepositRefused, Entry, is_below, read_entry
 from repository.storage.durable import sync_folder
 
@@ -68,7 +68,7 @@ def package_name(journal: str, deposit: str) -> str:
     return f"{journal}/{deposit}{_PACKAGE}"
 
 
-class PlnSource:
+class PlnSource(Source):
     """Every deposit received for the feed; packages come from below ``place`` alone, at most ``max_bytes`` of each."""
 
     own_clock = True

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.feeds.offered import NotAsListed, Offered, append
+from ingest.feeds.offered import NotAsListed, Offered, Source, append
 from repository.storage.s3 import ForeignBucket, OtherObject
 
 
-class S3Source:
+class S3Source(Source):
     """The objects of a bucket; their entity tags are their versions, so none is ever read while it changes."""
 
     own_clock = False

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import paramiko
 
-from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, append, hidden
+from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, append, hidden
 
 _SECONDS = 30.0
 _DEEPEST = 16
@@ -37,7 +37,7 @@ class Account:
     key_file: Path | None = None
 
 
-class SftpSource:
+class SftpSource(Source):
     """The files below one folder of an SFTP server; links there are not followed."""
 
     own_clock = False

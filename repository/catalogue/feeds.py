@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from repository.catalogue import Catalogue
 from repository.models import Feed, FeedItem
 
-SEEN, FETCHED, FAILED = "seen", "fetched", "failed"
+SEEN, FETCHED, FAILED, WITHDRAWN = "seen", "fetched", "failed", "withdrawn"
 _PAGE = 500
 
 
@@ -26,6 +26,8 @@ class Listed:
     version: str
     bytes: int | None
     modified: datetime | None
+    withdrawn: bool = False
+    """No longer to be had at the source; the delivery that it once became stays as it is."""
 
 
 def state_of(session: Session, feed: str) -> Feed | None:
@@ -39,11 +41,13 @@ def remember(session: Session, feed: str, listed: Sequence[Listed], at: datetime
     A name that is new, or in another version than before, makes every file of its delivery new again.
     """
     names = [one.name for one in listed]
-    known = dict(
-        session.execute(
-            select(FeedItem.name, FeedItem.version).where(FeedItem.feed == feed, FeedItem.name.in_(names))
-        ).all()
-    )
+    found = session.execute(
+        select(FeedItem.name, FeedItem.version, FeedItem.delivery_id).where(
+            FeedItem.feed == feed, FeedItem.name.in_(names)
+        )
+    ).all()
+    known = {row.name: row.version for row in found}
+    became = {row.name: row.delivery_id for row in found}
     rows = [
         {
             "feed": feed,
@@ -52,7 +56,8 @@ def remember(session: Session, feed: str, listed: Sequence[Listed], at: datetime
             "version": one.version,
             "bytes": one.bytes,
             "modified": one.modified,
-            "state": SEEN,
+            "state": WITHDRAWN if one.withdrawn else SEEN,
+            "delivery_id": became.get(one.name) if one.withdrawn else None,
             "first_seen": at,
         }
         for one in listed
@@ -62,7 +67,11 @@ def remember(session: Session, feed: str, listed: Sequence[Listed], at: datetime
         return
     session.execute(
         update(FeedItem)
-        .where(FeedItem.feed == feed, FeedItem.set_key.in_({row["set_key"] for row in rows}))
+        .where(
+            FeedItem.feed == feed,
+            FeedItem.set_key.in_({row["set_key"] for row in rows}),
+            FeedItem.state != WITHDRAWN,
+        )
         .values(state=SEEN, problem=None)
         .execution_options(synchronize_session=False)
     )
@@ -127,6 +136,18 @@ def problems(session: Session, feed: str, limit: int = 20) -> list[FeedItem]:
         session.scalars(
             select(FeedItem)
             .where(FeedItem.feed == feed, FeedItem.state == FAILED)
+            .order_by(FeedItem.set_key, FeedItem.name)
+            .limit(limit)
+        )
+    )
+
+
+def withdrawn(session: Session, feed: str, limit: int = 20) -> list[FeedItem]:
+    """The first files that the source says are no longer to be had, with the delivery that each once became."""
+    return list(
+        session.scalars(
+            select(FeedItem)
+            .where(FeedItem.feed == feed, FeedItem.state == WITHDRAWN)
             .order_by(FeedItem.set_key, FeedItem.name)
             .limit(limit)
         )

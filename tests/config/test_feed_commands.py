@@ -11,6 +11,7 @@ import pytest
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table
 from ojs import JOURNAL, Ojs, ojs_server
+from open_archive import open_archive
 from pydantic import ValidationError
 from sftp_server import PASSWORD, USER, sftp_server
 
@@ -131,6 +132,35 @@ def test_a_feed_is_tried_and_what_is_wrong_is_said(tmp_path: Path, outgoing: Pat
         assert PASSWORD not in out + err
 
 
+def test_a_repository_is_added_tried_rehearsed_and_harvested(tmp_path: Path) -> None:
+    with open_archive(tmp_path / "other") as other:
+        folder = other.archive.home / "inbox" / PUBLISHER
+        folder.mkdir(parents=True)
+        delivery(
+            folder / "issue.zip", [Published("10.5555/hasat.1", licence="https://creativecommons.org/licenses/by/4.0/")]
+        )
+        assert [receipt.state for receipt in other.receive()] == ["accepted"]
+        archive = installed(tmp_path)
+        words = ["feed", "add", "--name", "ornek", "--publisher", PUBLISHER, "--kind", "oai"]
+        words += ["--url", f"{other.base}/oai", "--set", "metadata_prefix=oai_dc"]
+        bad = archive.tell(*words, "--set", 'content_links=["("]')
+        assert (bad[0], "is no rule" in bad[2]) == (2, True)
+        archive.run(*words, "--write")
+        (item,) = archive.run("feed", "test", "ornek")["items"]
+        assert item["wanted"]
+        archive.run("init")
+        before = (rows(archive), files(archive.home))
+        foreseen = archive.run("feed", "dry-run", "ornek")
+        assert foreseen["files"] == [item["name"]]
+        assert [(one["doi"], one["outcome"]) for one in foreseen["articles"]] == [("10.5555/hasat.1", "new")]
+        assert {file["path"] for file in foreseen["articles"][0]["files"]} == {"record.xml", "record.pdf"}
+        assert (rows(archive), files(archive.home)) == before, "no row, no object, no delivery"
+        (done,) = archive.run("receive")["deliveries"]
+        assert [one["id"] for one in done["articles"]] == [one["id"] for one in foreseen["articles"]]
+        (line,) = archive.run("feed", "list")["feeds"]
+        assert (line["state"], line["deleted_at_source"]) == ("ok", [])
+
+
 def test_a_feed_is_added_to_the_settings_file_only_when_it_is_right(tmp_path: Path, outgoing: Path) -> None:
     archive = installed(tmp_path)
     words = ["feed", "add", "--name", "yeni", "--publisher", 'Örnek "Yayınevi"', "--kind", "folder"]
@@ -155,6 +185,11 @@ def test_a_feed_is_added_to_the_settings_file_only_when_it_is_right(tmp_path: Pa
         ({"kind": "https", "url": "http://feeds.example.org/"}, "must be like"),
         ({"kind": "https", "url": "https://feeds.example.org/", "after": "delete"}, "keep"),
         ({"kind": "folder", "url": "file:///srv", "user": "u"}, "means nothing"),
+        ({"kind": "oai", "url": "ftp://dergi.example.org/oai"}, "must be like"),
+        ({"kind": "oai", "url": "https://dergi.example.org/oai", "after": "move"}, "keep"),
+        ({"kind": "oai", "url": "https://dergi.example.org/oai", "sidecar": "md5"}, "each record is whole"),
+        ({"kind": "oai", "url": "https://dergi.example.org/oai", "known_hosts": "x"}, "means nothing"),
+        ({"kind": "https", "url": "https://feeds.example.org/", "set_spec": "x"}, "means nothing"),
         ({"url": "file:///srv", "schedule": "every day"}, "cron"),
         ({"url": "file:///srv", "colour": "red"}, "no such setting"),
     ],

@@ -129,6 +129,8 @@ def test_a_doi_among_the_relations_is_the_articles_only_when_it_says_so() -> Non
             "Journal of Light; Vol 3, No 1-2 (2011); e12-e15",
             Citation("Journal of Light", "3", "1-2", "2011", "e12", "e15"),
         ),
+        ("Örnek Dergi, 12(3), 45-67", Citation("Örnek Dergi", "12", "3", None, "45", "67")),
+        ("Örnek Dergi, 12(3)", Citation("Örnek Dergi", "12", "3", None, None, None)),
         ("Yıl: 2020 Cilt: 3 Sayı: 4", Citation(None, "3", "4", "2020", None, None)),
         ("Örnek Dergi", Citation("Örnek Dergi")),
         ("https://example.org/dergi", Citation()),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from io import BytesIO
@@ -18,19 +16,14 @@ from uuid import uuid4
 
 import pytest
 from deliveries import Published, delivery
-from installation import folder_store_table
 from ojs import API, JOURNAL, Answer, Ojs, ask, entry, ojs_server
+from open_archive import OpenArchive, open_archive
 from sqlalchemy import func, select, update
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from config import feeding, wiring
 from config.app import create_app
-from config.commands.ingesting import receive_once
 from config.settings import load
-from config.wiring import Archive
 from ingest.feeds import bring
-from ingest.receipts import Receipt
-from repository.catalogue import feeds
 from repository.models import Article, Delivery, FeedItem
 from repository.vocabulary import DeliveryState
 
@@ -39,35 +32,15 @@ TERM = "Derginin yöneticisi, içeriğin saklanmasını kabul eder."
 USER, PASSWORD = "dergi", "açık parola"
 
 
-class Quiet(WSGIRequestHandler):
-    """Speaks HTTP/1.1 and keeps no log."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log(self, *_: Any) -> None:
-        """Nothing is said."""
-
-
-@dataclass
-class House:
-    """An archive that is open on a port of this machine."""
-
-    base: str
-    archive: Archive
-
-    def receive(self) -> list[Receipt]:
-        """What `mahfuz receive` does."""
-        return list(receive_once(self.archive, self.archive.door()))
+class House(OpenArchive):
+    """An archive to which OJS deposits."""
 
     def post(self, body: bytes, journal: str = JOURNAL, **headers: str) -> Answer:
         given = {"Content-Type": "text/xml"} | {name.replace("_", "-"): value for name, value in headers.items()}
         return ask("POST", f"{self.base}{API}/col-iri/{journal}", body, given)
 
     def last_error(self) -> str:
-        with self.archive.catalogue.reading() as session:
-            row = feeds.state_of(session, "oabd")
-        assert row is not None
-        return row.last_error or ""
+        return self.told("oabd").last_error or ""
 
     def number_of(self, table: Any) -> int:
         with self.archive.catalogue.reading() as session:
@@ -95,28 +68,9 @@ password = "{PASSWORD}"
 
 @contextmanager
 def opened(tmp_path: Path, place: str, *, more: str = "", settings: str = "", database: str = "") -> Iterator[House]:
-    home = tmp_path / "archive"
-    server = make_server("127.0.0.1", 0, lambda *_: iter(()), threaded=True, request_handler=Quiet)
-    base = f"http://127.0.0.1:{server.server_port}"
-    file = tmp_path / "mahfuz.toml"
-    file.write_text(
-        f'[archive]\nhome = "{home}"\nbase_url = "{base}"\n[database]\nurl = "{database}"\n{settings}\n'
-        + folder_store_table("ankara", home)
-        + folder_store_table("izmir", home)
-        + feed_table(place, more),
-        encoding="utf-8",
-    )
-    with wiring.opened(load(file, {}).settings) as archive:
-        wiring.initialise(archive)
-        server.app = create_app(wiring.rooms(archive))
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield House(base, archive)
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+    tables = feed_table(place, more)
+    with open_archive(tmp_path / "archive", tables, settings=settings, database=database) as found:
+        yield House(found.base, found.archive)
 
 
 @pytest.fixture
@@ -666,7 +620,7 @@ def test_a_package_over_the_limit_is_refused_whatever_it_declares(tmp_path: Path
 def test_a_collection_without_a_user_takes_no_packages(tmp_path: Path, ojs: Ojs) -> None:
     content = delivery(tmp_path / "sayi.zip", issue(1)).read_bytes()
     with opened(tmp_path, f"{ojs.url}/") as house:
-        file = tmp_path / "mahfuz.toml"
+        file = house.archive.home / "mahfuz.toml"
         text = file.read_text(encoding="utf-8")
     without = [line for line in text.splitlines() if not line.startswith(("user", "password"))]
     file.write_text("\n".join(without), encoding="utf-8")
