@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ingest.claims import folders
 from ingest.dialects import TableOfContents
-from ingest.lists import LARGEST_LIST, TOO_LARGE, BadList, Complaint, Listed, doi_of, expected, read_list
+from ingest.lists import LARGEST_LIST, TOO_LARGE, BadList, Complaint, Listed, ReadList, doi_of, expected, read_list
 from ingest.sips import Sip
 from repository.bags.paths import shown
 from repository.catalogue import Catalogue, completeness, deliveries, titles
@@ -22,7 +22,7 @@ from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord
 
 
-def read_file(file: Path, issn: str | None = None) -> list[Listed]:
+def read_file(file: Path, issn: str | None = None) -> ReadList:
     """The lines of a list in a file (:func:`ingest.lists.read_list`). Raises BadList, UsageError."""
     try:
         if file.stat().st_size > LARGEST_LIST:

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from stdnum import issn as issn_numbers
 
@@ -39,7 +39,7 @@ NO_DOI = marked("No DOI is given.")
 NOT_DOI = marked("{given} is not a DOI.")
 NO_ISSN = marked("No ISSN is given. Add a column issn, or name the ISSN for the whole list.")
 NOT_ISSN = marked("{given} is not an ISSN.")
-NOT_VOLUMES = marked("{given} is not a range of volumes.")
+NO_COVERAGE = marked("There are no volumes or years from a first to a last, nor a first that goes on.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,19 @@ class Complaint:
 
 
 class BadList(UsageError):
-    """A list that cannot be loaded: every complaint about it, of which nothing was loaded."""
+    """A list of which nothing can be loaded, with every complaint about it."""
 
-    def __init__(self, name: str, complaints: list[Complaint]) -> None:
-        shown = [f"{name}, {each}" for each in complaints[:MOST_COMPLAINTS]]
-        if len(complaints) > MOST_COMPLAINTS:
-            shown.append(f"and {len(complaints) - MOST_COMPLAINTS} more")
-        super().__init__("\n".join([*shown, "nothing was loaded; mend these lines"]))
+    def __init__(self, name: str, complaints: Sequence[Complaint]) -> None:
+        super().__init__("\n".join([*said_of(name, complaints), "nothing was loaded; mend these lines"]))
         self.complaints = complaints
+
+
+def said_of(name: str, complaints: Sequence[Complaint]) -> list[str]:
+    """The first complaints about a list, a line for each, and how many more there are."""
+    shown = [f"{name}, {each}" for each in complaints[:MOST_COMPLAINTS]]
+    if len(complaints) > MOST_COMPLAINTS:
+        shown.append(f"and {len(complaints) - MOST_COMPLAINTS} more")
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,35 +81,47 @@ class Listed:
     expected: Expected
 
 
+@dataclass(frozen=True, slots=True)
+class ReadList:
+    """What a list says, and what is wrong with the lines of it that say nothing."""
+
+    lines: list[Listed]
+    complaints: list[Complaint]
+
+
 @dataclass(slots=True)
 class _Reading:
+    name: str
     issn: str | None
     wrong: list[Complaint] = field(default_factory=list)
 
     def complain(self, message: str, *, line: int | None = None, item: int | None = None, given: str = "") -> None:
+        """One line says nothing; the others are read."""
         self.wrong.append(Complaint(message, line, item, given[:100]))
 
+    def refuse(self, message: str, line: int | None = None) -> NoReturn:
+        """The list cannot be read to its end, so that nobody knows what it says."""
+        raise BadList(self.name, [*self.wrong, Complaint(message, line)])
 
-def read_list(name: str, data: bytes, issn: str | None = None) -> list[Listed]:
+
+def read_list(name: str, data: bytes, issn: str | None = None) -> ReadList:
     """The lines of a list, whatever of the three kinds it is; ``issn`` for a CSV that does not name its journal.
 
     Crossref: the answer of the REST API's ``/works`` (``message.items``), or its items as an array, or one item a
     line. CSV: a header with ``doi`` and, if known, ``issn, journal, year, volume, issue, page, title``. KBART (NISO
     RP-9): each whole volume between the first and the last that are online, or where these are not both given each
-    year; without a last one, up to now. Raises BadList.
+    year; without a last one, up to now. A line that names no journal or nothing of it is told and passed over.
+    Raises BadList when no line is left, or when the list cannot be read to its end.
     """
-    reading = _Reading(issn)
+    reading = _Reading(name, issn)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        reading.complain(NOT_TEXT, line=data.count(b"\n", 0, error.start) + 1)
-        raise BadList(name, reading.wrong) from error
+        reading.refuse(NOT_TEXT, data.count(b"\n", 0, error.start) + 1)
     found = list(_json(text, reading) if text.lstrip()[:1] in ("{", "[") else _table(text, reading))
-    if not found and not reading.wrong:
-        reading.complain(NO_ROWS)
-    if reading.wrong:
-        raise BadList(name, reading.wrong)
-    return found
+    if not found:
+        raise BadList(name, reading.wrong or [Complaint(NO_ROWS)])
+    return ReadList(found, reading.wrong)
 
 
 def text_of(value: object, most: int) -> str | None:
@@ -146,15 +163,15 @@ def _json(text: str, reading: _Reading) -> Iterator[Listed]:
     try:
         data: Any = json.loads(text)
     except RecursionError:
-        return reading.complain(TOO_DEEP)
+        reading.refuse(TOO_DEEP)
     except json.JSONDecodeError as error:
         by_line = True
         try:
             data = [json.loads(line) if line.strip() else None for line in text.splitlines()]
         except json.JSONDecodeError:
-            return reading.complain(NOT_JSON, line=error.lineno)
+            reading.refuse(NOT_JSON, error.lineno)
         except RecursionError:
-            return reading.complain(TOO_DEEP)
+            reading.refuse(TOO_DEEP)
     message = data.get("message", data) if isinstance(data, dict) else data
     items = message.get("items", [message]) if isinstance(message, dict) else message
     for number, item in enumerate(items if isinstance(items, list) else [], start=1):
@@ -202,9 +219,9 @@ def _table(text: str, reading: _Reading) -> Iterator[Listed]:
     try:
         head = [name.strip().casefold() for name in next(lines, [])]
     except csv.Error:
-        return reading.complain(NOT_CSV, line=1)
+        reading.refuse(NOT_CSV, 1)
     if "publication_title" not in head and "doi" not in head:
-        return reading.complain(NO_HEAD, line=1)
+        reading.refuse(NO_HEAD, 1)
     of_row = _kbart if "publication_title" in head else _dois
     while True:
         line = lines.line_num + 1
@@ -213,10 +230,9 @@ def _table(text: str, reading: _Reading) -> Iterator[Listed]:
         except StopIteration:
             return
         except csv.Error:
-            reading.complain(NOT_CSV, line=line)
-            return
+            reading.refuse(NOT_CSV, line)
         if line > MOST_LINES:
-            return reading.complain(TOO_LARGE)
+            reading.refuse(TOO_LARGE)
         if any(cell.strip() for cell in row):
             yield from of_row(dict(zip(head, row, strict=False)), line, reading)
 
@@ -237,16 +253,17 @@ def _dois(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Liste
 def _kbart(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Listed]:
     given = [told for key in ("online_identifier", "print_identifier") if (told := text_of(cells.get(key), 30))]
     issns = tuple(dict.fromkeys(one for told in given if (one := issn_of(told))))
-    if bad := [told for told in given if issn_of(told) is None]:
-        return reading.complain(NOT_ISSN, line=line, given=bad[0])
     if not issns:
-        return reading.complain(NO_ISSN, line=line)
+        bad = next((told for told in given if any(character.isdigit() for character in told)), "")
+        return reading.complain(NOT_ISSN if bad else NO_ISSN, line=line, given=bad)
     journal = text_of(cells.get("publication_title"), _LONGEST["journal"])
-    for covered in _covered(cells, line, reading):
-        yield Listed(issns, journal, covered)
+    found = [Listed(issns, journal, covered) for covered in _covered(cells)]
+    if not found:
+        reading.complain(NO_COVERAGE, line=line)
+    yield from found
 
 
-def _covered(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Expected]:
+def _covered(cells: dict[str, str]) -> Iterator[Expected]:
     """What one line of KBART covers (6.6.3 to 6.6.8): volumes where both ends are given, else years."""
     first, last = (text_of(cells.get(f"num_{end}_vol_online"), 30) or "" for end in ("first", "last"))
     since, until = (year_of(cells.get(f"date_{end}_issue_online")) for end in ("first", "last"))
@@ -255,7 +272,7 @@ def _covered(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Ex
     if numbers[0] and numbers[1]:
         low, high = int(numbers[0][1]), int(numbers[1][1])
         if not 0 <= high - low < _MOST_VOLUMES:
-            return reading.complain(NOT_VOLUMES, line=line, given=f"{first} – {last}")
+            return
         yield from (Expected(volume=str(volume)) for volume in range(low, high + 1))
         if "present" in last.casefold() and since:
             yield Expected(year=since, goes_on=True)

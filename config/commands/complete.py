@@ -14,6 +14,7 @@ from rich.console import Console
 from config.commands.answers import Asked, answer, as_json
 from ingest import completeness as lists
 from ingest.letters import Claim, letter, message, missing_csv
+from ingest.lists import said_of
 from repository.catalogue import browse
 from repository.catalogue import completeness as rows
 from repository.catalogue import titles as title_rows
@@ -33,16 +34,22 @@ def completeness() -> None:
 @as_json
 @click.pass_obj
 def load(asked: Asked, file: Path, publisher: str, issn: str | None, json_wanted: bool) -> None:
-    """Load a list: Crossref JSON (/works), a CSV with a column doi, or KBART. The same file again replaces it."""
+    """Load a list: Crossref JSON (/works), a CSV with a column doi, or KBART. The same file again replaces it.
+
+    Lines that name no journal or article are told and passed over: exit status 1.
+    """
     listed = lists.read_file(file, issn)
     with asked.archive(with_stores=False) as archive:
-        done = lists.load(archive.catalogue, publisher, file.name, listed)
+        done = lists.load(archive.catalogue, publisher, file.name, listed.lines)
 
     def say(console: Console) -> None:
         for journal, number in done.items():
             console.print(f"{journal}: {number} expected", markup=False)
+        for line in said_of(file.name, listed.complaints):
+            console.print(line, markup=False)
 
-    answer(json_wanted, {"source": file.name, "titles": done}, say)
+    data = {"source": file.name, "titles": done, "complaints": [str(each) for each in listed.complaints]}
+    answer(json_wanted, data, say, 1 if listed.complaints else 0)
 
 
 @completeness.command()

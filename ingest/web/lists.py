@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from flask import redirect, render_template, request, url_for
@@ -31,7 +32,7 @@ def form(desk: Desk) -> ResponseReturnValue:
 
 
 def load(desk: Desk) -> ResponseReturnValue:
-    """Load the list that was sent, whole or not at all."""
+    """Load the list that was sent; lines that say nothing are told and passed over."""
     given = {name: request.form.get(name, "").strip()[:300] for name in ("publisher", "issn")}
     if not all(paging.storable(text) for text in given.values()):
         raise BadRequest
@@ -55,15 +56,19 @@ def load(desk: Desk) -> ResponseReturnValue:
         listed = read_list(name, data, issn)
     except BadList as error:
         return _page(desk, given, error.complaints, name)
-    done = completeness.load(desk.catalogue, publisher.name, name, listed)
-    issns = {one for line in listed for one in line.issns}
+    done = completeness.load(desk.catalogue, publisher.name, name, listed.lines)
+    issns = {one for line in listed.lines for one in line.issns}
     number = sum(done.values())
+    if listed.complaints:
+        return _page(desk, given, listed.complaints, name, number)
     if len(done) == 1:
         return redirect(url_for("ingest.title", issn=sorted(issns)[0], loaded=number))
     return redirect(url_for("ingest.titles_expected", loaded=number))
 
 
-def _page(desk: Desk, given: dict[str, str], wrong: list[Complaint], name: str = "") -> ResponseReturnValue:
+def _page(
+    desk: Desk, given: dict[str, str], wrong: Sequence[Complaint], name: str = "", loaded: int = 0
+) -> ResponseReturnValue:
     with desk.catalogue.reading() as rows:
         names = browse.publisher_names(rows, limit=_MOST_NAMES)
     page = render_template(
@@ -72,11 +77,12 @@ def _page(desk: Desk, given: dict[str, str], wrong: list[Complaint], name: str =
         wrong=wrong[:MOST_COMPLAINTS],
         more=max(0, len(wrong) - MOST_COMPLAINTS),
         name=name,
+        loaded=loaded,
         publishers=names,
         said=_said,
         megabytes=MOST_UPLOADED >> 20,
     )
-    return page, 400 if wrong else 200
+    return page, 400 if wrong and not loaded else 200
 
 
 def _said(complaint: Complaint) -> str:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,13 +18,15 @@ from repository.turkish import tr_fold
 Place = tuple[str, str, str]
 """Volume, or year where there is no volume, and issue, each comparable: a cell of the grid of one title."""
 
+_key = lru_cache(maxsize=10_000)(natural)
+"""Of volumes and issues, of which there are few and each stands on many lines."""
 _END_OF_FIRST_PAGE = re.compile(r"\s*[-\u2010-\u2015,;:]|\s")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def place_of(year: int | None, volume: str | None, issue: str | None) -> Place:
     """The cell of an issue. A volume counts through the years; without one, the year stands in its place."""
-    return natural(volume), "" if volume else f"{year or 0:04d}", natural(issue)
+    return _key(volume), "" if volume else f"{year or 0:04d}", _key(issue)
 
 
 def first_page(pages: str | None) -> str:
@@ -62,7 +65,7 @@ class Holding:
         self.issues[issue.id] = issue
         self.by_place[place_of(issue.year, issue.volume, issue.issue)].append(issue.id)
         if issue.volume:
-            self.by_volume[natural(issue.volume)].append(issue.id)
+            self.by_volume[_key(issue.volume)].append(issue.id)
             if _NUMBER.fullmatch(issue.volume):
                 self.newest_volume = max(self.newest_volume, int(issue.volume))
         if issue.year is not None:
@@ -75,7 +78,7 @@ class Holding:
         if line.volume and line.issue and (exact := self.by_place.get(place_of(line.year, line.volume, line.issue))):
             return exact
         if line.volume:
-            return self.by_volume.get(natural(line.volume), [])
+            return self.by_volume.get(_key(line.volume), [])
         return self.by_year.get(line.year, []) if line.year else []
 
     def found_in(self, line: Expectation) -> int | None:
@@ -83,12 +86,16 @@ class Holding:
 
         One with another DOI than the line's is another article, so only those without are taken for it.
         """
-        page, name = first_page(line.page), name_key(line.name)
+        page = name = None
         for identifier in self.near(line):
             held = self._contents.get(identifier)
             if held is None:
                 continue
             pages, names = (held.pages_without_doi, held.names_without_doi) if line.doi else (held.pages, held.names)
+            if not pages:
+                continue
+            if page is None or name is None:
+                page, name = first_page(line.page), name_key(line.name)
             if (page and page in pages) or (name and name in names):
                 return identifier
         return None
@@ -98,7 +105,7 @@ class Holding:
         if issue:
             found = self.by_place.get(place_of(year, volume, issue), [])
         elif volume:
-            found = self.by_volume.get(natural(volume), [])
+            found = self.by_volume.get(_key(volume), [])
         else:
             found = self.by_year.get(year, []) if year else []
         return found[0] if found else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pages
 import pytest
+from collection import SAMPLES
 from flask.testing import FlaskClient
 from lxml import html
 from werkzeug.test import TestResponse
@@ -37,7 +38,7 @@ def archive(database_url: str) -> Iterator[pages.Site]:
 
 
 def load(archive: pages.Site, file: Path, issn: str | None = None) -> dict[str, int]:
-    return loading.load(archive.catalogue, PUBLISHER, file.name, loading.read_file(file, issn))
+    return loading.load(archive.catalogue, PUBLISHER, file.name, loading.read_file(file, issn).lines)
 
 
 def grid(archive: pages.Site) -> list[tuple[str | None, str | None, int, int, int]]:
@@ -82,7 +83,7 @@ def test_crossref_json_speaks_of_a_journal_that_is_not_known_yet(archive: pages.
     pages.enter(archive, pages.record(1))
     assert grid(archive) == [("12", "3", 1, 2, 1)]
     lines = f"{json.dumps(item)}\n{json.dumps(item | {'DOI': '10.5555/ornek.2'})}\n"
-    assert len(loading.read_file(written(tmp_path, "works.jsonl", lines))) == 2
+    assert len(loading.read_file(written(tmp_path, "works.jsonl", lines)).lines) == 2
 
 
 def test_kbart_expects_each_whole_volume(archive: pages.Site, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_kbart_that_goes_on_expects_everything_up_to_now(
     pages.enter(archive, pages.record(1))  # volume 12, 2021
     file = written(tmp_path, "k.tsv", f"{KBART_HEAD}Örnek\t\t{ISSN.replace('-', '')}\t{covered}\n")
     if not missing:
-        with pytest.raises(UsageError, match="empty"):
+        with pytest.raises(UsageError, match="no volumes or years"):
             load(archive, file)
         return
     load(archive, file)
@@ -219,12 +220,13 @@ def test_a_list_of_many_lines_is_read_in_pages(archive: pages.Site, tmp_path: Pa
         ("doi\nx\n\udcff", "line 3: The file is not UTF-8"),
         (
             f"publication_title\tprint_identifier\tnum_first_vol_online\tnum_last_vol_online\nX\t{ISSN}\t9\t3\n",
-            "line 2: '9 – 3'",
+            "line 2: There are no volumes or years",
         ),
-        ('{"DOI": "10.5555/x", "ISSN": ["1300-0632"]}\n\n{"DOI": "y"}\n', "line 3: 'y' is not a DOI"),
+        ('{"DOI": "10.5555/x", "ISSN": []}\n\n{"DOI": "y"}\n', "line 3: 'y' is not a DOI"),
         ("{", "This is neither JSON nor JSON lines"),
         ('{"message": {"items": [{"DOI": "10.5555/x"}, {"ISSN": []}]}}', "item 1: No ISSN"),
         ("publication_title\tonline_identifier\nX\t1300-0633\n", "line 2: '1300-0633' is not an ISSN"),
+        ("publication_title\tonline_identifier\nX\tn/a\n", "line 2: No ISSN is given"),
         ("[" * 100_000, "nested too deep"),
     ],
 )
@@ -232,6 +234,36 @@ def test_a_bad_list_is_answered_line_by_line_and_nothing_is_loaded(tmp_path: Pat
     with pytest.raises(UsageError, match="list") as error:
         loading.read_file(written(tmp_path, "list.csv", text))
     assert said in str(error.value)
+
+
+def test_lines_that_say_nothing_are_told_and_the_others_loaded(archive: pages.Site, tmp_path: Path) -> None:
+    lines = f"Örnek\t\t{ISSN}\t2025\t\t\t\nKitap\tn/a\t\t2020\t\t\t\nEski\t1300-0633\t{ISSN}\t\t\t\t\n"
+    found = loading.read_file(written(tmp_path, "k.tsv", KBART_HEAD + lines))
+    assert [line.expected for line in found.lines] == [Expected(year=2025, goes_on=True)]
+    assert [str(each) for each in found.complaints] == [
+        "line 3: No ISSN is given. Add a column issn, or name the ISSN for the whole list.",
+        "line 4: There are no volumes or years from a first to a last, nor a first that goes on.",
+    ]
+    pages.enter(archive, pages.record(1))
+    answer = send(archive.staff_client(), "k.tsv", (KBART_HEAD + lines).encode())
+    assert answer.status_code == 200
+    assert "1 line was loaded." in answer.text
+    assert len(html.fromstring(answer.text).xpath("//div[@role='alert']//li")) == 2
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the collection of samples is not beside this checkout")
+@pytest.mark.parametrize(
+    ("name", "titles_listed", "complaints"),
+    [
+        ("chocula-kbart_CLOCKSS.txt", 18, 2),
+        ("chocula-kbart_JSTOR.txt", 24, 0),
+        ("folio-annualreviews-kbart2.tsv", 65, 0),
+    ],
+)
+def test_real_kbart_is_read(name: str, titles_listed: int, complaints: int) -> None:
+    found = loading.read_file(SAMPLES / "kbart" / name)
+    assert len({line.issns for line in found.lines}) == titles_listed
+    assert len(found.complaints) == complaints
 
 
 @pytest.mark.parametrize(
@@ -334,7 +366,7 @@ def test_staff_upload_a_list(archive: pages.Site) -> None:
 def test_what_is_wrong_with_an_uploaded_list_is_told_line_by_line(archive: pages.Site) -> None:
     pages.enter(archive, pages.record(1))
     browser = archive.staff_client()
-    lines = ["doi", "10.5555/a", "<script>alert(1)</script>", *("yok" for _ in range(60))]
+    lines = ["doi", "", "<script>alert(1)</script>", *("yok" for _ in range(60))]
     answer = send(browser, "kötü.csv", "\n".join(lines).encode())
     assert answer.status_code == 400
     said = html.fromstring(answer.text).xpath("//div[@role='alert']//li")
