@@ -200,16 +200,17 @@ class Related:
 
 
 NOTICES: Mapping[str, str] = {
-    "corrected-article": "correction-forward",
     "retracted-article": "retraction-forward",
     "partial-retraction": "retraction-forward",
     "object-of-concern": "concern-forward",
+    "corrected-article": "correction-forward",
     "addended-article": "addendum",
     "updated-article": "update",
 }
 """What a notice says of the article that it is about (JATS related-article-type), and the same said from there.
 
-Other relations (companions, comments) are for reading on; these change what the other article is worth.
+The gravest first. Other relations (companions, comments) are for reading on; these change what the other article
+is worth.
 """
 
 

@@ -158,7 +158,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         events=events,
         related=related,
         pointing=pointing,
-        notices=[one for one in pointing if one.type in NOTICES],
+        notices=sorted((one for one in pointing if one.type in NOTICES), key=lambda one: list(NOTICES).index(one.type)),
         decision=decision,
         landing=landing,
         pdf=pdf,

@@ -66,3 +66,13 @@ def test_what_is_no_doi_or_the_article_itself_is_no_link(archive: pages.Site) ->
     with archive.catalogue.reading() as rows:
         assert links.pointing_at(rows, erratum(), limit=10) == []
         assert links.pointing_at(rows, pages.record(4, doi=None), limit=10) == []
+
+
+def test_the_gravest_notice_stands_first(archive: pages.Site) -> None:
+    original = pages.enter(archive, ORIGINAL)
+    for place, kind in enumerate(("corrected-article", "retracted-article", "object-of-concern")):
+        pointer = Related(kind, "10.5555/asil.1", "doi")
+        pages.enter(archive, erratum(doi=f"10.5555/bildirim.{place}", title=kind, related=(pointer,)))
+    page = html.fromstring(archive.client.get(f"/articles/{original}?lang=en").text)
+    notices = page.xpath("//div[contains(@class, 'notice')]//a/text()")
+    assert notices == ["retracted-article", "object-of-concern", "corrected-article"]
