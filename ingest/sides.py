@@ -79,7 +79,7 @@ class Sides:
                 file_names=tuple(dict.fromkeys((*described.file_names, *files))),
                 findings=findings,
             )
-        place = place_of(family, nfc(name))
+        place = place_of(family, nfc(name), described.record)
         if place is not None:
             described = replace(described, record=filled(described.record, place))
         return Completed(described, frozenset(listed))

@@ -255,7 +255,7 @@ class ArticleRecord:
     @property
     def year(self) -> int | None:
         """The year under which the article is shelved: that of its issue if one is given, else the earliest."""
-        for kind in ("cover", "CoverDate", "ppub", "collection", "print", "pub", "epub-ppub", "epub"):
+        for kind in ("cover", "CoverDate", "display", "ppub", "collection", "print", "pub", "epub-ppub", "epub"):
             for name, date in self.published.items():
                 if (name == kind or name.endswith("/" + kind) or name.startswith(kind + "/")) and date[:4].isdigit():
                     return int(date[:4])

@@ -111,15 +111,18 @@ CONTENTS_READERS: Mapping[str, ContentsReader] = {
 _ISSUES_OF_ARTICLES = frozenset(("OJS 3 native XML", "OJS 2 native XML"))
 """Formats whose root may be a whole issue: its articles are its table of contents."""
 
-_PLACES: Mapping[str, Callable[[str], ArticleRecord | None]] = {
+_PLACES: Mapping[str, Callable[[str, ArticleRecord], ArticleRecord | None]] = {
     "an Elsevier article (journal article DTD 4 or 5)": elsevier_dataset.record_of_place,
 }
 
 
-def place_of(family: str, path: str) -> ArticleRecord | None:
-    """What the folders around a metadata file of this family say of its article; None for families without such."""
+def place_of(family: str, path: str, record: ArticleRecord) -> ArticleRecord | None:
+    """What the folders around a metadata file of this family say of its article, and what its numbers imply.
+
+    None for families without such.
+    """
     said = _PLACES.get(family)
-    return said(path) if said else None
+    return said(path, record) if said else None
 
 
 def describe(data: bytes, path: str, limits: Limits | None = None) -> Description:

@@ -13,7 +13,10 @@ from repository.turkish import machine_lower
 from repository.vocabulary import Author
 
 _ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
-_AUTHOR_ROLES = {None, "author", "authors"}
+_IN_BRACKETS = re.compile(r"\([^()]+\)")
+_AUTHOR_ROLES = {"", "author", "authors"}
+_GROUP_ROLES = {"collab", "collaboration", "collaborations", "consortium", "group", "on-behalf-of"}
+_GROUP_NAMES = ("collab", "collab-alternatives", "collab-name")
 _OTHER_GROUPS = {"editor", "editors", "reviewer", "reviewers", "translator", "translators"}
 
 
@@ -27,10 +30,13 @@ def authors_of(meta: etree._Element | None) -> tuple[Author, ...]:
             if local(contributor) == "collab":
                 # NLM 2 lets a group stand in the contrib-group without a contrib around it.
                 found += _groups([contributor])
-            elif attribute(contributor, "contrib-type") in _AUTHOR_ROLES:
+                continue
+            role = machine_lower(attribute(contributor, "contrib-type") or "")
+            if role in _AUTHOR_ROLES:
                 person = _person(contributor)
                 found += [person] if person else []
-                found += _groups(children(contributor, "collab", "collab-alternatives"))
+            if role in _AUTHOR_ROLES or role in _GROUP_ROLES:
+                found += _groups(children(contributor, *_GROUP_NAMES))
     return tuple(found)
 
 
@@ -43,8 +49,8 @@ def _person(contributor: etree._Element) -> Author | None:
     if name is None:
         return None
     family, given = plain(child(name, "surname")), plain(child(name, "given-names"))
-    if local(name) == "string-name" and family is None and given is None:
-        family = plain(name)
+    if family is None and given is None:
+        family = plain(name)  # a string-name, and what others write into a name without parting it
     if family is None and given is None:
         return None
     return Author(family, given, plain(child(name, "suffix")), orcid=_orcid(contributor))
@@ -78,7 +84,8 @@ def _group_name(node: etree._Element) -> str | None:
         }:
             parts.append(plain(below) or "")
         parts.append(below.tail or "")
-    return fold("".join(parts))
+    name = fold("".join(parts))
+    return name[1:-1].strip() if name and _IN_BRACKETS.fullmatch(name) else name
 
 
 def _orcid(contributor: etree._Element) -> str | None:

@@ -73,10 +73,17 @@ def read(root: etree._Element, path: str) -> tuple[Described, ...]:
         return flat
     registrant = plain(child(root, "head", "registrant"))
     return tuple(
-        _described(article, journal, registrant, path)
+        _described(article, journal, registrant or _publisher(journal), path)
         for journal in descendants(root, "journal")
         for article in children(journal, "journal_article")
     )
+
+
+def _publisher(journal: etree._Element) -> str | None:
+    """Whose prefix it is, as the answer to a query says beside the record."""
+    query = next((node for node in journal.iterancestors() if local(node) == "query"), None)
+    named = (node for node in children(query, "crm-item") if attribute(node, "name") == "publisher-name")
+    return plain(next(named, None))
 
 
 def read_others(root: etree._Element, path: str) -> tuple[Side, ...]:

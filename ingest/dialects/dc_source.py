@@ -23,6 +23,11 @@ _PAGES = re.compile(
     re.IGNORECASE,
 )
 _ONE_PAGE = re.compile(r";\s*(?:pp?\.|ss?\.|sayfa:?|pages?:?)?\s*([A-Za-z]{0,2}\d+)\s*$", re.IGNORECASE)
+_SHORT = re.compile(
+    r"(?P<title>[^;:]*[^\W\d][^;:]*?)[,\s]+(?P<volume>\d{1,4})\s*(?:\((?P<issue>[^()\s]{1,12})\))?\s*:\s*"
+    r"(?P<first>[A-Za-z]{0,2}\d+)(?:\s*[-\u2010-\u2015\u2212]\s*(?P<last>[A-Za-z]{0,2}\d+))?\.?"
+)
+"""``Italian Botanist 8(2): 63-93`` or ``IMA Fungus 17: e173358``, with nothing else before or after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class Citation:
 
 def citation_of(text: str) -> Citation:
     """What can be read in ``text``. The journal's title is what stands before the first semicolon or number."""
+    if (short := _SHORT.fullmatch(text.strip())) and not (_VOLUME.search(text) or _ISSUE.search(text)):
+        found = short.groupdict()
+        return Citation(found["title"], found["volume"], found["issue"], None, found["first"], found["last"])
     head, semicolon, tail = text.partition(";")
     numbered = tail if semicolon else text
     if semicolon and _VOLUME.match(head.strip()):

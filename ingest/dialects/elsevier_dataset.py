@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lxml import etree
+from stdnum.issn import is_valid
 
 from ingest.dialects.description import Side, TableOfContents
 from ingest.dialects.elsevier import date_of, issn, words
@@ -14,6 +15,7 @@ from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, bare_doi
 
 _PLACE = re.compile(r"(?:^|/)(?:(\d{7}[\dXx])/)?v([^is/]+)(?:i([^s/]+))?(?:s([^/]+))?/[^/]+/main\.xml$")
+_PII = re.compile(r"S(\d{4})-?(\d{3}[\dX])\(?\d{2}\)?")
 _MOST_NAMED = 20
 
 
@@ -49,13 +51,19 @@ def contents(root: etree._Element, path: str) -> TableOfContents:
     return TableOfContents(tuple(record for record in records if record.doi), whole=False)
 
 
-def record_of_place(path: str) -> ArticleRecord | None:
-    """What the place of a ``main.xml`` tells, ``<ISSN>/v<volume>i<issue>s<supplement>/<PII>/``; None elsewhere."""
+def record_of_place(path: str, record: ArticleRecord) -> ArticleRecord | None:
+    """What the place of a ``main.xml`` tells, ``<ISSN>/v<volume>i<issue>s<supplement>/<PII>/``; else its own PII.
+
+    The publisher item identifier of a serial begins with S and the ISSN of the journal. None where neither tells.
+    """
     place = _PLACE.search(path)
-    if place is None:
+    serial = _PII.match(record.other_ids.get("pii") or "")
+    number, volume, part, supplement = place.groups() if place else (None, None, None, None)
+    if number is None and serial is not None and is_valid(serial[1] + serial[2]):
+        number = serial[1] + serial[2]
+    if place is None and number is None:
         return None
-    number, volume, issue, supplement = place.groups()
-    return ArticleRecord(issn_unspecified=issn(number), volume=volume, issue=issue, other_ids=_supplement(supplement))
+    return ArticleRecord(issn_unspecified=issn(number), volume=volume, issue=part, other_ids=_supplement(supplement))
 
 
 def _record(item: etree._Element, issue: etree._Element | None) -> ArticleRecord:

@@ -22,6 +22,11 @@ _GREEK_4 = (
     "b.Upsi 𝚼 b.phis 𝛗 b.Phi 𝚽 b.phiv 𝛟 b.chi 𝛘 b.psi 𝛙 b.Psi 𝚿 b.omega 𝛚 b.Omega 𝛀"
 )
 
+# Of the names that Elsevier adds to the ISO sets, those of signs that stand in titles.
+_ELSEVIER = "z.euro € z.pes ₧ z.hfl ƒ z.lsquo ‹ z.rsquo › z.star ☆ z.cirf ● z.squf ■ z.hearts ♥ z.omicr ο"
+# What astronomers set above the decimal point (16.°5), by the names of AASTeX: in journals of IOP and of the AAS.
+_ASTRONOMY = "farcm .′ farcs .″ fd .ᵈ fdg .° fh .ʰ fm .ᵐ fp .ᵖ fs .ˢ"
+
 
 def _pairs(table: str) -> dict[str, str]:
     words = table.split()
@@ -36,6 +41,8 @@ CHARACTERS: dict[str, str] = {
     **_pairs(_GREEK_1),
     **_pairs(_GREEK_2),
     **_pairs(_GREEK_4),
+    **_pairs(_ASTRONOMY),
+    **_pairs(_ELSEVIER),
 }
 """Entity name to its character or characters."""
 

@@ -21,6 +21,8 @@ _ELECTRONIC = {"epub", "electronic", "online", "online-only", "e", "epub-only", 
 _ISSN = re.compile(r"(?<!\d)(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])(?!\d)")
 _WEB = re.compile(r"[a-z][a-z0-9+.-]*:|10\.\d{4,}/|//", re.IGNORECASE)
 _LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|publicdomain)", re.IGNORECASE)
+_TRUE_ABSTRACTS = {"", "abstract", "main", "normal", "regular", "standard", "structured", "text-abstract"}
+"""Others are summaries for readers of other kinds: graphical, teaser, plain language, highlights."""
 _FILES = ("graphic", "inline-graphic", "media", "supplementary-material", "inline-supplementary-material", "self-uri")
 
 
@@ -91,7 +93,13 @@ def _said(meta: etree._Element | None, name: str) -> str | None:
 def _title(group: etree._Element | None) -> str | None:
     # IUCr leaves article-title empty and writes the title into alt-title.
     title = _said(group, "article-title") or _said(group, "alt-title")
-    subtitles = [text for node in children(group, "subtitle") if (text := plain(node))]
+    # Springer has the running title and the authors of the page's head among the subtitles.
+    true = (
+        node
+        for node in children(group, "subtitle")
+        if not (attribute(node, "content-type") or "").startswith("running")
+    )
+    subtitles = [text for node in true if (text := plain(node))]
     if title is None:
         return ": ".join(subtitles) or None
     for subtitle in subtitles:
@@ -244,7 +252,7 @@ def _abstracts(meta: etree._Element | None, language: str | None) -> dict[str, s
     found: dict[str, str] = {}
     for node in children(meta, "abstract", "trans-abstract"):
         text = plain(node)
-        if text and attribute(node, "abstract-type") is None:
+        if text and machine_lower(attribute(node, "abstract-type") or "") in _TRUE_ABSTRACTS:
             own = attribute(node, "lang") or (language if local(node) == "abstract" else None)
             found.setdefault(own or "", text)
     return found
@@ -252,8 +260,15 @@ def _abstracts(meta: etree._Element | None, language: str | None) -> dict[str, s
 
 def _keywords(meta: etree._Element | None) -> tuple[str, ...]:
     groups = (node for node in children(meta, "kwd-group") if attribute(node, "kwd-group-type") != "abbreviations")
-    words = (plain(word) for group in groups for word in descendants(group, "kwd"))
+    words = (
+        plain(word) for group in groups for word in descendants(group, "kwd", "compound-kwd-part") if _is_word(word)
+    )
     return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _is_word(node: etree._Element) -> bool:
+    """Of a keyword in parts the term counts; its code and its address in a vocabulary are for machines."""
+    return local(node) == "kwd" or attribute(node, "content-type") in (None, "term", "keyword", "text")
 
 
 def _is_file(name: str | None) -> bool:

@@ -244,9 +244,10 @@ def _keywords(article: etree._Element) -> Iterator[str]:
 
 
 def _references(citation: etree._Element) -> Iterator[Related]:
+    """What the citation is linked with; the works that the article cites are none of it."""
     for node in descendants(citation, "CommentsCorrections"):
         kind, source, pmid = attribute(node, "RefType"), plain(child(node, "RefSource")), plain(child(node, "PMID"))
-        if kind and (source or pmid):
+        if kind and kind != "Cites" and (source or pmid):
             doi = words.doi_in(source)
             scheme = "doi" if doi else "pmid" if pmid else None
             yield Related(_REFERENCES.get(kind, kind), doi or pmid or source or "", scheme)

@@ -11,7 +11,7 @@ from repository.vocabulary import ArticleRecord, Related
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
-_KINDS = ("ppub", "collection", "print", "pub", "epub-ppub", "epub")
+_KINDS = ("cover", "CoverDate", "display", "ppub", "collection", "print", "pub", "epub-ppub", "epub")
 
 
 @lru_cache(maxsize=256)

@@ -41,7 +41,7 @@ def _key(scheme: str | None, text: str) -> str | None:
     if given.startswith("10.") and len(given) <= _LONGEST:
         return given
     kind = machine_lower(scheme or "")
-    if kind in ("pmid", "pubmed") and _NUMBER.fullmatch(given):
+    if kind in ("pmid", "pubmed", "pmpid") and _NUMBER.fullmatch(given):
         return f"pmid:{given}"
     if kind in ("pmc", "pmcid") and (number := _PMC.fullmatch(given)):
         return f"pmcid:{number[1]}"
@@ -62,7 +62,7 @@ def keys_of(record: ArticleRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in keys if each))
 
 
-_SCHEMES = frozenset(("doi", "pmid", "pubmed", "pmc", "pmcid", "pii"))
+_SCHEMES = frozenset(("doi", "pmid", "pubmed", "pmpid", "pmc", "pmcid", "pii"))
 
 
 def enter(session: Session, article_id: str, record: ArticleRecord, *, new: bool) -> None:

@@ -187,6 +187,29 @@ def test_relations_are_told_in_the_words_of_jats(said: str, kind: str) -> None:
     assert one.record.related == (Related(kind, "10.5555/2", "doi"),)
 
 
+@pytest.mark.parametrize("around", ["record", "OAI-PMH"])
+def test_a_record_of_crossrefs_own_feed_is_read(around: str) -> None:
+    record = """<record><header/><metadata><crossref xmlns="http://www.crossref.org/xschema/1.1"><journal><journal_metadata>
+<full_title>Dergi</full_title><issn media_type="print">13000632</issn></journal_metadata><journal_article><titles>
+<title>Bir</title></titles><doi_data><doi>10.5555/1</doi></doi_data></journal_article></journal></crossref></metadata>
+</record>"""
+    text = record if around == "record" else f"<OAI-PMH><ListRecords>{record}{record}</ListRecords></OAI-PMH>"
+    articles = describe(text.encode(), "r.xml").articles
+    assert {one.record.doi for one in articles} == {"10.5555/1"}
+    assert len(articles) == (1 if around == "record" else 2)
+
+
+def test_an_answer_says_whose_prefix_it_is() -> None:
+    text = """<crossref_result xmlns="http://www.crossref.org/qrschema/3.0"><query_result><body>
+<query status="resolved"><doi type="journal_article">10.5555/1</doi>
+<crm-item name="publisher-name" type="string">Örnek Yayınevi</crm-item>
+<doi_record><crossref xmlns="http://www.crossref.org/xschema/1.1"><journal><journal_metadata><full_title>Dergi</full_title>
+</journal_metadata><journal_article><titles><title>Bir</title></titles><doi_data><doi>10.5555/1</doi></doi_data>
+</journal_article></journal></crossref></doi_record></query></body></query_result></crossref_result>"""
+    (one,) = describe(text.encode(), "r.xml").articles
+    assert (one.record.publisher, one.record.journal_title) == ("Örnek Yayınevi", "Dergi")
+
+
 def test_a_flat_query_result_is_read() -> None:
     text = """<crossref_result xmlns="http://www.crossref.org/qrschema/2.0" version="2.0"><query_result><head/><body>
 <query status="resolved"><doi type="journal_article">10.5555/1</doi><issn type="print">13000632</issn>
@@ -270,6 +293,19 @@ def test_a_doi_that_the_file_calls_wrong_is_not_taken() -> None:
         '<ArticleIdList><ArticleId IdType="doi">10.5555/dogru</ArticleId></ArticleIdList>'
     ).record
     assert record.doi == "10.5555/dogru"
+
+
+def test_what_an_article_cites_is_not_related_to_it() -> None:
+    links = "".join(
+        f"<CommentsCorrections RefType='{kind}'><RefSource>D.</RefSource><PMID>{pmid}</PMID></CommentsCorrections>"
+        for kind, pmid in (("Cites", 1), ("ErratumIn", 2), ("Cites", 3))
+    )
+    text = (
+        "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><ArticleTitle>T.</ArticleTitle></Article>"
+        f"<CommentsCorrectionsList>{links}</CommentsCorrectionsList></MedlineCitation></PubmedArticle></PubmedArticleSet>"
+    )
+    (one,) = describe(text.encode(), "export.xml").articles
+    assert one.record.related == (Related("correction-forward", "2", "pmid"),)
 
 
 def test_leading_zeros_stay_only_where_the_deposit_says_so() -> None:

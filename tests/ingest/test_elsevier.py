@@ -301,3 +301,7 @@ def test_a_real_set_has_the_outcome_that_is_expected_of_it(name: str, tmp_path: 
         assert {found["code"] for found in article["findings"]} == (set() if accepted else {"ISSN_INVALID"})
         if accepted:
             assert article["title"] == item["title"]
+
+
+def test_the_signs_of_elseviers_own_set_come_out_right() -> None:
+    assert one(main_xml("<ce:title>&z.euro; 6 milyon</ce:title>")).record.title == "€ 6 milyon"

@@ -275,8 +275,48 @@ def test_groups_are_authors_and_their_members_are_not() -> None:
     assert authors("<collab>Güney Grubu</collab>") == ["Güney Grubu"]
 
 
+@pytest.mark.parametrize("role", ["collab", "collaboration", "Author", "consortium"])
+@pytest.mark.parametrize("element", ["collab", "collab-name"])
+def test_a_group_is_an_author_whatever_its_role_is_called(role: str, element: str) -> None:
+    group = f"<contrib contrib-type='{role}'><{element}>(Kuzey Grubu)</{element}></contrib>"
+    assert authors(group) == ["Kuzey Grubu"]
+    person = "<contrib contrib-type='collaboration'><name><surname>Üye</surname></name></contrib>"
+    assert authors(person + group) == ["Kuzey Grubu"]
+
+
+def test_running_titles_are_no_subtitles() -> None:
+    group = (
+        "<title-group><article-title>Kuzey</article-title><subtitle>Bir bakış</subtitle>"
+        "<subtitle content-type='running-title'>K.</subtitle><subtitle content-type='running-author'>A. Işık</subtitle>"
+        "</title-group>"
+    )
+    assert record(group).title == "Kuzey: Bir bakış"
+
+
+def test_an_abstract_called_so_is_one_and_a_teaser_is_none() -> None:
+    def abstracts(kind: str) -> dict[str, str]:
+        return dict(record(f"{TITLE}<abstract abstract-type='{kind}'><p>Metin.</p></abstract>").abstracts)
+
+    assert abstracts("abstract") == abstracts("standard") == {"tr": "Metin."}
+    assert abstracts("teaser") == abstracts("graphical") == {}
+
+
+def test_a_keyword_in_parts_is_its_term() -> None:
+    parts = "".join(
+        f"<compound-kwd-part content-type='{kind}'>{text}</compound-kwd-part>"
+        for kind, text in (("vocab-term-identifier", "https://example.org/1"), ("term", "Yıldız"), ("uat-code", "1"))
+    )
+    words = f"<kwd-group><compound-kwd>{parts}</compound-kwd><kwd>Toprak</kwd></kwd-group>"
+    assert record(TITLE + words).keywords == ("Yıldız", "Toprak")
+
+
+def test_the_signs_of_astronomers_come_out_right() -> None:
+    assert titled("<article-title>16&fdg;5 ve 3&farcs;2</article-title>") == "16.°5 ve 3.″2"
+
+
 def test_names_come_in_many_forms() -> None:
     assert authors("<contrib><string-name>Ada Demir</string-name></contrib>") == ["Ada Demir"]
+    assert authors("<contrib><name>Ada Demir</name></contrib>") == ["Ada Demir"]
     assert authors(
         "<contrib><string-name><given-names>Ada</given-names> <surname>Demir</surname></string-name></contrib>"
     ) == ["Demir, Ada"]

@@ -64,6 +64,8 @@ SMALL = [
     ("<issue><section><article/></section></issue>", "OJS 2 native XML", READ),
     ("<article><journal/><doi/><article_url/></article>", "a Copernicus article", READ),
     ("<article><pubfm/><fm/></article>", "a Nature Publishing Group article (before 2013)", UNREAD),
+    ("<article><art-admin/></article>", "a Royal Society of Chemistry article", UNREAD),
+    ("<resource xmlns='http://datacite.org/schema/kernel-4'/>", "DataCite metadata", UNREAD),
     ("<article><header/></article>", "a Cambridge header (SGML turned XML)", UNREAD),
     ("<submission group-doi='10.5555/x'/>", "the manifest of an Atypon Literatum submission", WRAPPER),
     ("<issue-xml/>", "an Atypon table of contents", WRAPPER),

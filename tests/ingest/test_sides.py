@@ -98,6 +98,15 @@ def test_the_place_of_a_main_xml_speaks_last() -> None:
     assert completed(sides(), ArticleRecord(), name, "JATS/NLM").record == ArticleRecord()
 
 
+def test_the_issn_in_a_publisher_item_identifier_speaks_where_nothing_else_does() -> None:
+    def issns(pii: str, name: str = "20070004/1/main.xml") -> tuple[str, ...]:
+        return completed(sides(), ArticleRecord(other_ids={"pii": pii}), name, ELSEVIER).record.issns
+
+    assert issns("S9999-0016(07)70060-6") == issns("S9999001607700606") == ("9999-0016",)
+    assert issns("S9999-0016(07)70060-6", "ds/99990024/v12i3/S1/main.xml") == ("9999-0024",)
+    assert issns("S9999-0017(07)70060-6") == issns("B978-0-12-037311-6.50008-9") == issns("9999-0016(99)1") == ()
+
+
 # Whole deliveries.
 
 LIST = """<dataset><dataset-unique-ids/><dataset-content>{}</dataset-content></dataset>"""
