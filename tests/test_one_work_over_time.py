@@ -16,9 +16,10 @@ from whole_archive import WholeArchive
 
 from ingest.receipts import Receipt
 from repository.bags import verify_stream
+from repository.catalogue import titles
 from repository.storage import Store
 from repository.storage.s3 import S3Store
-from repository.vocabulary import ArticleOutcome, DeliveryState, bag_key
+from repository.vocabulary import ArticleOutcome, DeliveryState, Level, bag_key, utc_now
 
 TITLE = "Anadolu yaylalarında toprak neminin mevsimlere göre değişimi"
 
@@ -163,7 +164,15 @@ def test_a_mended_issn(archive: WholeArchive, doi: str | None) -> None:
     first, _, _ = sent(archive, Work(doi=doi, issn="1234-5679"))
     assert sent(archive, Work(doi=doi))[:2] == (first, 2)
     assert archive.told(first)["issn_print"] == "9999-0016"
+
+    def journal() -> None:
+        moved = archive.site.client.get("/titles/1234-5679")
+        assert (moved.status_code, moved.location) == (301, "/titles/9999-0016"), "one journal, under its true ISSN"
+        assert archive.site.client.get("/titles?lang=en").text.count(f">{Work().journal}<") == 1
+
+    journal()
     archive.comes_back()
+    journal()
 
 
 @pytest.mark.parametrize("doi", [None, "10.5555/is.1"])
@@ -177,6 +186,27 @@ def test_a_title_that_went_to_another_publisher(archive: WholeArchive, doi: str 
     text = " ".join(archive.page(first).text_content().split())
     assert "Delivered by: Örnek Yayınevi" in text
     assert "Delivered by: Yeni Yayınevi" in text
+    archive.comes_back()
+
+
+def test_an_agreed_title_that_is_transferred(archive: WholeArchive) -> None:
+    """NISO RP-24: from the effective date on the receiving publisher delivers, what was held stays one article."""
+    old, new = "Örnek Yayınevi", "Yeni Yayınevi"
+    with archive.door.catalogue.writing() as rows:
+        agreed = [titles.AgreedTitle(Work().journal, "9999-0016", None)]
+        titles.agree(rows, titles.publisher_named(rows, old), agreed, utc_now())
+        titles.agree(rows, titles.publisher_named(rows, new), [], utc_now())
+    first, _, _ = sent(archive, Work())
+    (early,) = archive.deliver(Work(publisher=new, pdf="early").files(), new).articles
+    assert [found.code for found in early.findings if found.level is Level.ERROR] == ["TITLE_NOT_AGREED"]
+    with archive.door.catalogue.writing() as rows:
+        title = titles.title_by_issn(rows, ("9999-0016",))
+        assert title is not None
+        titles.transfer(rows, title, titles.publisher_named(rows, new), utc_now(), utc_now())
+    assert sent(archive, Work(publisher=new, pdf="with the new cover"), new)[:2] == (first, 2)
+    (late,) = archive.deliver(Work(title="Geç kalan", pdf="late").files(), old).articles
+    assert [found.code for found in late.findings if found.level is Level.ERROR] == ["TITLE_NOT_AGREED"]
+    assert [one["delivered_by"] for one in archive.told(first)["versions"]] == [old, new]
     archive.comes_back()
 
 

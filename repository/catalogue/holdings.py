@@ -387,7 +387,7 @@ def _describe(
         elif article.state == ArticleState.ACTIVE:
             on_shelf[article.title_id, article.issue_id] -= 1
         said = (*record.issns, "", record.issn_print, record.issn_electronic, record.issn_l)
-        title = known[said] = known.get(said) or titles.title_of(session, publisher, record)
+        title = known[said] = known.get(said) or titles.title_of(session, publisher, record, article.title_id)
         shelf = (title.id, shelves.issue_shelf(record))
         issues[shelf] = issues.get(shelf) or shelves.issue_of(session, title, record).id
         article.title_id, article.publisher_id, article.issue_id = title.id, publisher.id, issues[shelf]

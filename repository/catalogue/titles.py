@@ -81,9 +81,20 @@ def title_by_issn(session: Session, issns: Iterable[str]) -> Title | None:
     return None
 
 
-def title_of(session: Session, publisher: Publisher, record: ArticleRecord) -> Title:
-    """The journal in which ``record`` appeared, entered or completed with what the record says of it."""
+def title_of(session: Session, publisher: Publisher, record: ArticleRecord, before: int | None = None) -> Title:
+    """The journal in which ``record`` appeared, entered or completed with what the record says of it.
+
+    ``before`` is the number of the one in which the same article stood until now. Under the same name with ISSNs
+    that nobody knows it is the same journal, whose ISSN was mended: the old one still leads there.
+    """
     title = title_by_issn(session, record.issns)
+    if title is None and before is not None:
+        stood = session.get_one(Title, before)
+        if stood.folded == tr_fold(record.journal_title or ""):
+            title = stood
+            title.issn_print = record.issn_print or title.issn_print
+            title.issn_electronic = record.issn_electronic or title.issn_electronic
+            title.issn_l = record.issn_l or title.issn_l
     if title is None:
         title = _entered(session, publisher, record.journal_title or record.issns[0])
     title.issn_print = title.issn_print or record.issn_print
