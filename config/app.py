@@ -26,6 +26,7 @@ import repository.access.web
 import repository.web
 from config import languages
 from ingest.deposits import Collection
+from ingest.feeds import Feed
 from ingest.web.desk import Desk
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
@@ -98,6 +99,8 @@ class Rooms:
     """The program by name and version, as events name it."""
     collections: Sequence[Collection] = ()
     """Into which journals deposit over SWORD."""
+    feeds: Sequence[Feed] = ()
+    """Where deliveries come from, as the settings name them."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
     open_blueprints: Sequence[Blueprint] = ()
@@ -175,6 +178,7 @@ def _desk(rooms: Rooms) -> Desk:
         rooms.repository_identifier,
         rooms.secret_key,
         len(rooms.places),
+        tuple(rooms.feeds),
     )
 
 

@@ -231,6 +231,7 @@ def rooms(archive: Archive) -> Rooms:
         home=archive.home,
         agent=AGENT,
         collections=feeding.collections(settings),
+        feeds=feeding.configured(settings),
         trusted_proxies=settings.access.trusted_proxies,
         open_blueprints=(blueprint(window),),
     )

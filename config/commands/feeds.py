@@ -23,7 +23,7 @@ from config.feed_settings import FeedSettings
 from config.settings import FILE_VARIABLE, load
 from config.wiring import Archive
 from ingest import inbox
-from ingest.feeds import Feed, FeedFailed, NotAsListed, Offered, completion_problem
+from ingest.feeds import Feed, FeedFailed, NotAsListed, Offered, Standing, completion_problem, standings
 from ingest.feeds.offered import hidden, name_problem
 from ingest.feeds.pln import PlnSource
 from ingest.findings import sentence
@@ -48,7 +48,9 @@ def feed() -> None:
 def listed(asked: Asked, json_wanted: bool) -> None:
     """Every feed: how its last look ended, its last delivery, when the next is expected. Status 1: late or failing."""
     with asked.archive(with_stores=False) as archive:
-        lines = [_line(archive, one, utc_now()) for one in archive.feeds()]
+        with archive.catalogue.reading() as session:
+            found = standings(session, archive.feeds(), utc_now())
+        lines = [_line(archive, one) for one in found]
 
     def say(console: Console) -> None:
         for line in lines:
@@ -64,8 +66,7 @@ def listed(asked: Asked, json_wanted: bool) -> None:
         if not lines:
             console.print("no feeds; `mahfuz feed add` writes one")
 
-    wrong = any(line["state"] in {"late", "failing"} for line in lines)
-    answer(json_wanted, {"feeds": lines}, say, 1 if wrong else 0)
+    answer(json_wanted, {"feeds": lines}, say, 1 if any(one.needs_attention for one in found) else 0)
 
 
 @feed.command()
@@ -197,16 +198,11 @@ def dry_run(
     answer(json_wanted, data, say, 0 if found.state is DeliveryState.ACCEPTED else 1)
 
 
-def _line(archive: Archive, one: Feed, now: datetime) -> dict[str, Any]:
+def _line(archive: Archive, standing: Standing) -> dict[str, Any]:
+    one, row = standing.feed, standing.row
     with archive.catalogue.reading() as session:
-        row = rows.state_of(session, one.name)
         problems = rows.problems(session, one.name)
         withdrawn = rows.withdrawn(session, one.name)
-    last = (row.last_arrival_at or row.since) if row else None
-    late = last is not None and one.late(last, now)
-    failing = row is not None and row.last_error is not None
-    state = "failing" if failing else "late" if late else "ok" if row and row.last_looked_at else "not looked at"
-    expected = one.expected_by(last) if last else None
 
     def moment(at: datetime | None) -> str | None:
         return as_utc_text(at) if at else None
@@ -216,11 +212,11 @@ def _line(archive: Archive, one: Feed, now: datetime) -> dict[str, Any]:
         "publisher": one.publisher,
         "kind": one.kind,
         "place": one.place,
-        "state": state,
-        "late": late,
+        "state": str(standing.state),
+        "late": standing.late,
         "last_looked_at": moment(row.last_looked_at) if row else None,
         "last_delivery": moment(row.last_arrival_at) if row else None,
-        "expected_by": moment(expected),
+        "expected_by": moment(standing.expected_by),
         "next_due": moment(row.next_due) if row else None,
         "error": row.last_error if row else None,
         "error_since": moment(row.error_since) if row else None,

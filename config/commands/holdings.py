@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
 from config.wiring import Archive
+from ingest.feeds import standings
 from ingest.sealing import BAGIT_PROFILE
 from repository import bags
 from repository.bags.second_opinion import bagit_opinion
@@ -49,6 +51,7 @@ def status_of(archive: Archive) -> dict[str, Any]:
             ),
             "oldest_verification": as_utc_text(oldest) if oldest else None,
             "deliveries": {state: count.number for (_, state), count in tallies.of(session, "deliveries").items()},
+            "feeds": dict(Counter(str(one.state) for one in standings(session, archive.feeds(), now))),
         }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from config import wiring
 from config.commands.answers import Asked, answer, as_json
+from ingest.feeds import standings
 from repository import mail
 from repository.catalogue import Catalogue, digests, schema
 from repository.errors import Doubt, MahfuzError
@@ -71,11 +72,11 @@ def init(asked: Asked, json_wanted: bool) -> None:
 @as_json
 @click.pass_obj
 def doctor(asked: Asked, json_wanted: bool) -> None:
-    """Look at the database, at each store by trying it, at the disk, the virus scanner and mail; say what to do."""
+    """Look at the database, at each store by trying it, at the disk, virus scanner, mail and feeds; say what to do."""
     settings = asked.settings()
     with wiring.opened(settings) as archive:
         lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive), _virus_scanner(archive)]
-        lines += [_mail(archive), *_digests(archive.catalogue)]
+        lines += [_mail(archive), *_digests(archive.catalogue), *_feeds(archive)]
     status = 3 if any(line.verdict is Verdict.DOUBT for line in lines) else 0
     status = 1 if any(line.verdict is Verdict.BAD for line in lines) else status
     data = {"healthy": status == 0, "lines": [asdict(line) for line in lines]}
@@ -193,6 +194,24 @@ def _digests(catalogue: Catalogue) -> Iterator[Line]:
         if state in found:
             number, since, problem = found[state]
             yield Line(f"digests {state}", verdict, f"{number}, the first since {since:%Y-%m-%d}: {problem}", remedy)
+
+
+def _feeds(archive: wiring.Archive) -> Iterator[Line]:
+    """Feeds that fail or are late: what a publisher has to mend does not make this machine ill."""
+    try:
+        if schema.revision_of(archive.catalogue) != schema.head():
+            return  # told already
+        with archive.catalogue.reading() as session:
+            found = standings(session, archive.feeds(), utc_now())
+    except Doubt:
+        return  # told already
+    for one in found:
+        if one.row is not None and one.row.last_error is not None:
+            detail = f"fails since {one.row.error_since:%Y-%m-%d}: {one.row.last_error}"
+            yield Line(f"feed {one.feed.name}", Verdict.NOTE, detail, f"try `mahfuz feed test {one.feed.name}`")
+        if one.late and one.expected_by is not None:
+            detail = f"late: {one.feed.publisher} was expected by {one.expected_by:%Y-%m-%d}"
+            yield Line(f"feed {one.feed.name}", Verdict.NOTE, detail, "ask the publisher")
 
 
 def _say(console: Console, lines: list[Line]) -> None:

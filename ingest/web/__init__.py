@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ingest import attestation, quarantine, receipts
+from ingest.feeds import expected_of, standings
 from ingest.web import completeness, lists, proof
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
@@ -32,7 +33,7 @@ COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_a
 
 
 def console(desk: Desk) -> ResponseReturnValue:
-    """Each publisher's day, what waits for a person, and the queue with how far each delivery has come."""
+    """Each publisher's day, feeds that fail or are late, and the queue with how far each delivery has come."""
     after = paging.asked_key(str, int)
     now = utc_now()
     midnight = now.astimezone(ZoneInfo(desk.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -40,6 +41,7 @@ def console(desk: Desk) -> ResponseReturnValue:
         listed = intake.publishers(rows, midnight, after=after, limit=A_PAGE + 1)
         waiting = intake.queue(rows, limit=A_QUEUE + 1)
         counts = {name: count.number for (_, name), count in tallies.of(rows, "deliveries").items()}
+        feeds = standings(rows, desk.feeds, now)
     days, following = paging.page_of(listed, A_PAGE, lambda day: (day.slug, day.id))
     return render_template(
         "ingest/console.html",
@@ -51,7 +53,8 @@ def console(desk: Desk) -> ResponseReturnValue:
         more_waiting=len(waiting) > A_QUEUE,
         states=list(DeliveryState),
         counts=counts,
-        expected={},
+        expected=expected_of(feeds),
+        feeds=[one for one in feeds if one.needs_attention],
     )
 
 

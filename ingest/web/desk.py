@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ingest.feeds.feed import Feed
 from repository.catalogue import Catalogue
 
 
@@ -26,6 +27,8 @@ class Desk:
     secret: bytes
     stores: int
     """How many stores there are, each of which keeps a copy."""
+    feeds: tuple[Feed, ...] = ()
+    """Where deliveries come from, as the settings name them."""
 
     def public(self, address: str) -> str:
         """An address of ours as the world reaches it."""

@@ -35,6 +35,15 @@ def state_of(session: Session, feed: str) -> Feed | None:
     return session.get(Feed, feed)
 
 
+def states_of(session: Session, feeds: Sequence[str]) -> dict[str, Feed]:
+    """What the last look at each of these found, by name; those that were never looked at are left out."""
+    found: dict[str, Feed] = {}
+    for first in range(0, len(feeds), _PAGE):
+        rows = session.scalars(select(Feed).where(Feed.name.in_(feeds[first : first + _PAGE])))
+        found |= {row.name: row for row in rows}
+    return found
+
+
 def remember(session: Session, feed: str, listed: Sequence[Listed], at: datetime) -> None:
     """Enter a part of a listing (at most a thousand lines): a few statements, however many lines it has.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ from ojs import JOURNAL, Ojs, ojs_server
 from open_archive import open_archive
 from pydantic import ValidationError
 from sftp_server import PASSWORD, USER, sftp_server
+from sqlalchemy import update
 
 from config.feed_settings import FeedSettings
 from config.settings import load
 from ingest.feeds.pln import Entries
 from repository.catalogue import Catalogue
 from repository.errors import UsageError
-from repository.models import Table
+from repository.models import Feed, Table
+from repository.vocabulary import utc_now
 
 PUBLISHER = "Örnek Yayınevi"
 INBOX = "[ingest]\nquiet_seconds = 0\n"
@@ -81,6 +83,29 @@ def test_receive_looks_at_every_feed_and_the_inbox_and_one_failure_stops_nobody(
     assert "there is no folder" in lines["missing"]["error"]
     assert lines["missing"]["error_since"]
     assert lines["ornek"]["expected_by"] > lines["ornek"]["last_delivery"]
+
+
+def test_a_late_feed_and_a_failing_one_are_told_where_an_operator_looks(tmp_path: Path, outgoing: Path) -> None:
+    missing = table(name="missing", url=f"file://{tmp_path}/missing")
+    archive = installed(tmp_path, missing, table(url=f"file://{outgoing}", cadence_days=10))
+    archive.run("receive")
+    catalogue = Catalogue(f"sqlite:///{archive.home / 'mahfuz.sqlite'}")
+    with catalogue.writing() as session:
+        session.execute(update(Feed).where(Feed.name == "ornek").values(since=utc_now() - timedelta(days=14)))
+    assert archive.run("status")["feeds"] == {"failing": 1, "ok": 1}, "one and a half times the cadence is not over"
+    with catalogue.writing() as session:
+        session.execute(update(Feed).where(Feed.name == "ornek").values(since=utc_now() - timedelta(days=16)))
+    catalogue.close()
+    assert archive.run("status")["feeds"] == {"failing": 1, "late": 1}
+    lines = {line["name"]: line for line in archive.run("feed", "list", status=1)["feeds"]}
+    assert {name: line["state"] for name, line in lines.items()} == {"missing": "failing", "ornek": "late"}
+    told = {line["what"]: line for line in archive.run("doctor")["lines"]}
+    assert (told["feed ornek"]["verdict"], told["feed missing"]["verdict"]) == ("note", "note")
+    assert "was expected by" in told["feed ornek"]["detail"]
+    assert "there is no folder" in told["feed missing"]["detail"]
+    delivery(outgoing / "issue.zip", [Published("10.5555/besleme.1")])
+    archive.run("receive")
+    assert archive.run("status")["feeds"] == {"failing": 1, "ok": 1}
 
 
 def test_a_rehearsal_keeps_nothing_and_says_what_would_be(tmp_path: Path, outgoing: Path) -> None:

@@ -6,14 +6,16 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pages
 import pytest
 from lxml import html
 
+from ingest.feeds import Feed
 from ingest.findings import CODES, finding
 from ingest.web.words import remedy, what
-from repository.catalogue import deliveries
+from repository.catalogue import deliveries, feeds
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Level
 
 
@@ -102,6 +104,62 @@ def test_a_long_receipt_is_walked_page_by_page(archive: pages.Site, monkeypatch:
         address = next((str(link) for link in page.xpath("//a[@rel='next']/@href")), "")
     assert met == [f"<b>Makale {place}</b>" for place in range(11)]
     assert len(browser.get(f"/deliveries/{identifier}.json").json["articles"]) == 11
+
+
+def a_feed(name: str, publisher: str, cadence_days: int | None) -> Feed:
+    return Feed(
+        name=name,
+        publisher=publisher,
+        kind="sftp",
+        place=f"sftp://{name}.example.org/out",
+        open=lambda: pytest.fail("a page asks no server"),
+        next_after=lambda at: at,
+        quiet_seconds=60,
+        cadence_days=cadence_days,
+    )
+
+
+def test_the_console_says_who_is_expected_who_is_late_and_which_feed_fails(database_url: str) -> None:
+    """Every one of these publishers has delivered; what is told of them comes from their feeds."""
+    cadences = {"Geç": 10, "Vaktinde": 30, "Kırık": None, "Yeni": 5}
+    listed = [a_feed(f"f{number}", f"{who} Yayınevi", days) for number, (who, days) in enumerate(cadences.items())]
+    archive = pages.site(database_url, feeds=[*listed, a_feed("second", "Vaktinde  Yayınevi", 60)])
+    with archive.catalogue.writing() as rows:
+        for number, one in enumerate(listed):
+            deliveries.accept(rows, one.publisher, ["x.zip"], f"{number:064x}", 1, pages.NOW)
+        for name, days, error in (
+            ("f0", 20, None), ("f1", 20, None), ("f2", 3, "<b>shows another host key</b>"), ("second", 1, None)
+        ):  # fmt: skip
+            feeds.begin(rows, name, pages.NOW - timedelta(days=90))
+            feeds.arrived(rows, name, pages.NOW - timedelta(days=days))
+            feeds.looked(rows, name, pages.NOW - timedelta(days=1), pages.NOW, error)
+    browser = archive.staff_client()
+    page = html.fromstring(browser.get("/staff/ingest?lang=en").text)
+
+    def cells(heading: str) -> dict[str, list[str]]:
+        rows = page.xpath("//div[@aria-label=$heading]//tbody/tr", heading=heading)
+        return {row[0].text_content(): [" ".join(cell.text_content().split()) for cell in row[1:]] for row in rows}
+
+    def day(days: int) -> str:
+        at = (pages.NOW + timedelta(days=days)).astimezone(ZoneInfo("Europe/Istanbul"))
+        return f"{at.day} {at:%b %Y}"
+
+    expected = {name.partition(" ")[0]: row[1] for name, row in cells("Publishers today").items()}
+    assert expected == {"Geç": f"late since {day(-10)}", "Vaktinde": day(10), "Kırık": "–", "Yeni": "–"}
+    told = cells("Feeds that need attention")
+    assert {name[:2]: row[2] for name, row in told.items()} == {
+        "f0": f"late since {day(-10)}",
+        "f2": f"fails since {day(-1)}<b>shows another host key</b>",
+    }
+    turkish = browser.get("/staff/ingest?lang=tr").text
+    assert "İlgi bekleyen beslemeler" in turkish
+    assert "gününden beri gecikmiş" in turkish
+    archive.catalogue.close()
+
+
+def test_without_late_or_failing_feeds_nothing_is_said_of_them(archive: pages.Site) -> None:
+    deliver(archive, 1, DeliveryState.ACCEPTED)
+    assert "Feeds that need attention" not in archive.staff_client().get("/staff/ingest?lang=en").text
 
 
 def test_receipts_are_for_staff(archive: pages.Site) -> None:
