@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pages
 import pytest
 from lxml import html
 
 from repository.catalogue import links
+from repository.models import Article
 from repository.vocabulary import ArticleRecord, Related
 
 
@@ -76,3 +78,28 @@ def test_the_gravest_notice_stands_first(archive: pages.Site) -> None:
     page = html.fromstring(archive.client.get(f"/articles/{original}?lang=en").text)
     notices = page.xpath("//div[contains(@class, 'notice')]//a/text()")
     assert notices == ["retracted-article", "object-of-concern", "corrected-article"]
+
+
+def test_notices_and_their_targets_never_wait_for_each_other_for_ever(archive: pages.Site) -> None:
+    """Each of two articles is a notice of the other: whoever enters one announces both, and all at once."""
+    rounds = range(2, 12)
+
+    def mutual(number: int, other: int) -> ArticleRecord:
+        pointer = Related("corrected-article", f"10.5555/karsilikli.{other}", "doi")
+        return pages.record(number, doi=f"10.5555/karsilikli.{number}", related=(pointer,))
+
+    both = (mutual(1, 2), mutual(2, 1))
+    ids = [pages.enter(archive, each) for each in both]
+
+    def again(each: ArticleRecord) -> None:
+        for version in rounds:
+            pages.enter(archive, each, version=version)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(again, each) for each in both]:
+            done.result()
+    with archive.catalogue.reading() as rows:
+        articles = [rows.get_one(Article, each) for each in ids]
+    assert [each.version for each in articles] == [rounds[-1]] * 2
+    # Twenty-two times one was entered, and both were announced each time but the first.
+    assert max(each.change_number for each in articles) == 2 * 22 - 1
