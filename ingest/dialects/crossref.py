@@ -217,7 +217,7 @@ def _related(article: etree._Element) -> Iterator[Related]:
     for node in descendants(article, "inter_work_relation", "intra_work_relation"):
         kind, scheme = attribute(node, "relationship-type"), attribute(node, "identifier-type")
         target = plain(node)
-        if kind and target:
+        if kind and target and kind != "isFinancedBy":  # a funder is no work
             doi = words.doi_in(target) if machine_lower(scheme or "") == "doi" else None
             yield Related(_WORKS.get(kind, kind), doi or target, "doi" if doi else scheme)
 

@@ -41,6 +41,8 @@ _REFERENCES = {
     "RepublishedFrom": "republished-article",
     "UpdateOf": "updated-article",
 }
+_BACKWARDS = {kind: relation for kind, relation in _REFERENCES.items() if not kind.endswith("In")}
+"""Deposits name their objects by these words too, where they are the notice themselves."""
 _NOTICES = {
     "published erratum": "correction",
     "retraction of publication": "retraction",
@@ -231,7 +233,7 @@ def _objects(article: etree._Element) -> Iterator[Related]:
     for node in children(child(article, "ObjectList"), "Object"):
         said = {attribute(one, "Name"): plain(one) for one in children(node, "Param")}
         kind, target = attribute(node, "Type"), said.get("id")
-        relation = _OBJECTS.get(machine_lower(kind or ""))
+        relation = _OBJECTS.get(machine_lower(kind or "")) or _BACKWARDS.get(kind or "")
         if relation and target:
             doi = words.doi_in(target)
             yield Related(relation, doi or target, "doi" if doi else said.get("type"))

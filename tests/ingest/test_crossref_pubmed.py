@@ -210,6 +210,16 @@ def test_an_answer_says_whose_prefix_it_is() -> None:
     assert (one.record.publisher, one.record.journal_title) == ("Örnek Yayınevi", "Dergi")
 
 
+def test_who_paid_is_no_related_work() -> None:
+    (one,) = crossref(
+        "<journal_article><titles><title>X</title></titles><doi_data><doi>10.5555/1</doi></doi_data>"
+        '<program xmlns="http://www.crossref.org/relations.xsd"><related_item><inter_work_relation '
+        'relationship-type="isFinancedBy" identifier-type="doi">10.13039/1</inter_work_relation></related_item>'
+        "</program></journal_article>"
+    )
+    assert one.record.related == ()
+
+
 def test_a_flat_query_result_is_read() -> None:
     text = """<crossref_result xmlns="http://www.crossref.org/qrschema/2.0" version="2.0"><query_result><head/><body>
 <query status="resolved"><doi type="journal_article">10.5555/1</doi><issn type="print">13000632</issn>
@@ -306,6 +316,23 @@ def test_what_an_article_cites_is_not_related_to_it() -> None:
     )
     (one,) = describe(text.encode(), "export.xml").articles
     assert one.record.related == (Related("correction-forward", "2", "pmid"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "relation"),
+    [
+        ("Erratum", "corrected-article"),
+        ("ExpressionOfConcernFor", "object-of-concern"),
+        ("RetractionOf", "retracted-article"),
+    ],
+)
+def test_the_objects_of_a_deposit_are_what_it_is_about(said: str, relation: str) -> None:
+    objects = "".join(
+        f'<Object Type="{kind}"><Param Name="type">doi</Param><Param Name="id">10.5555/{place}</Param></Object>'
+        for place, kind in enumerate((said, "ErratumIn", "GenBank"))
+    )
+    record = pubmed(f"<ArticleTitle>T</ArticleTitle><ObjectList>{objects}</ObjectList>").record
+    assert record.related == (Related(relation, "10.5555/0", "doi"),)
 
 
 def test_leading_zeros_stay_only_where_the_deposit_says_so() -> None:
