@@ -24,7 +24,8 @@ A_PAGE = 30
 ROWS = 40
 """Volumes on one page of the grid."""
 LINES = 100
-FIRST_MISSING = 20
+FIRST_MISSING = 10
+LISTS = 50
 
 
 def titles_expected(desk: Desk) -> ResponseReturnValue:
@@ -51,7 +52,7 @@ def title(desk: Desk, issn: str) -> ResponseReturnValue:
         found = _title(rows, issn)
         line = browse.title_line(rows, found)
         cells = completeness.grid(rows, found, utc_now().date())
-        lists = completeness.sources(rows, found)
+        lists = completeness.sources(rows, found, LISTS + 1)
         missing, _ = _lines(rows, found, "missing", None, 0, FIRST_MISSING)
     volumes = [(row, list(group)) for row, group in groupby(cells, key=lambda cell: cell.place[:2])]
     begun = next((place for place, (row, _) in enumerate(volumes, start=1) if row == after), 0)
@@ -68,7 +69,8 @@ def title(desk: Desk, issn: str) -> ResponseReturnValue:
         expected=sum(cell.expected for cell in cells),
         gaps=sum(cell.missing for cell in cells),
         missing=missing,
-        lists=lists,
+        lists=lists[:LISTS],
+        more_lists=LISTS if len(lists) > LISTS else 0,
         listed=_listed,
         loaded=request.args.get("loaded", type=int),
         as_csv=url_for("ingest.lines", issn=issn, which="missing", format="csv"),

@@ -178,13 +178,14 @@ def titles_expected(session: Session, *, after: tuple[str, int] | None = None, l
     return session.execute(statement.order_by(Title.sort_key, Title.id).limit(limit)).scalars().all()
 
 
-def sources(session: Session, title: Title) -> Sequence[tuple[str, str | None, int]]:
-    """The lists that speak of a title: name, the delivery with which it came, and how many lines."""
+def sources(session: Session, title: Title, limit: int) -> Sequence[tuple[str, str | None, int]]:
+    """The newest lists that speak of a title: name, the delivery with which it came, and how many lines."""
     rows = session.execute(
         select(Expectation.source, Expectation.delivery_id, func.count())
         .where(Expectation.title_id == title.id)
         .group_by(Expectation.source, Expectation.delivery_id)
         .order_by(func.max(Expectation.id).desc())
+        .limit(limit)
     )
     return [(source, delivery, number) for source, delivery, number in rows]
 
