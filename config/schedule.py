@@ -21,7 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from repository.catalogue import Catalogue
-from repository.errors import DatabaseUnavailable
+from repository.errors import Doubt
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _guarded(job: Job) -> Callable[[], None]:
     def act() -> None:
         try:
             job.act()
-        except DatabaseUnavailable as error:
+        except (Doubt, OSError) as error:
             log.warning("%s: %s; the next tick tries again", job.name, error)
         except Exception:
             log.exception("%s failed; the next tick tries again", job.name)

@@ -46,6 +46,8 @@ class Examiner:
                 line = b""
             if line.endswith(b"\n"):
                 answer: dict[str, Any] = json.loads(line)
+                if answer.pop("spent", False):  # it holds more memory than it should keep: the next is a new one
+                    self._stop()
                 return answer
             self._stop()
             return None

@@ -20,8 +20,12 @@ from typing import Any
 _SHORT = 48 * 1024
 """Shorter files are shown as they are."""
 _EDGE = 16 * 1024
+_LONG = 64 << 20
+"""Of longer files only the ends are shown: every page of a file that is gone through counts as memory."""
+_LONG_EDGE = 8 << 20
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
 _PDF = b"%PDF-"
+_ZIP = b"PK\x03\x04"
 _SHOWN = 512
 """So much of the beginning and of the end of each stream of a PDF is shown."""
 
@@ -68,6 +72,8 @@ def _decisive(source: str) -> list[bytes] | None:
             if len(data) <= _SHORT:
                 return None
             head = data[:8]
+            if len(data) > _LONG and not head.startswith(_ZIP):
+                return [data[:_LONG_EDGE], data[-_LONG_EDGE:]]
             if head.startswith(_PICTURES):
                 return [data[:_EDGE], data[-_EDGE:]]
             return list(_without_streams(data)) if head.startswith(_PDF) else None

@@ -19,6 +19,8 @@ import pikepdf
 _DOI = rb"(10\.\d{4,9}/[^\s<>\"'\\)]+)"
 _XMP_DOI = re.compile(rb"(?:prism:doi|pdfx:doi|crossmark:DOI|dc:identifier)(?:\s*=\s*[\"']|[^>]*>)[^<\"']*?" + _DOI)
 _INFO_DOI = re.compile(rb"(?:doi:?\s*|doi\.org/|^)" + _DOI, re.IGNORECASE)
+_GROWN = 96 << 20
+"""A process that holds more after its answer says that it is spent: it would keep it for ever."""
 _INFO_KEYS = ("/doi", "/DOI", "/WPS-ARTICLEDOI", "/Subject")
 
 
@@ -27,7 +29,9 @@ def probe(path: str) -> dict[str, Any]:
     detail = ""
     for repair in (False, True):
         try:
-            with pikepdf.open(path, attempt_recovery=repair, suppress_warnings=True) as pdf:
+            # As a stream: a file that is mapped counts as memory, and then no large one could be opened.
+            as_stream = pikepdf.AccessMode.stream
+            with pikepdf.open(path, attempt_recovery=repair, suppress_warnings=True, access_mode=as_stream) as pdf:
                 pages = len(pdf.pages)
                 return {
                     "opens": pages > 0,
@@ -67,8 +71,20 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(probe(json.loads(line))) + "\n")
+        answer = probe(json.loads(line))
+        if _held() > _GROWN:
+            answer["spent"] = True
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def _held() -> int:
+    """Bytes of memory that we hold now; nought where the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 if __name__ == "__main__":

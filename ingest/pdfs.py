@@ -11,7 +11,7 @@ from ingest.examiner import Examiner
 
 _HEAD = 1024  # ISO 32000-1, note 13 of annex H: readers accept the header within the first 1024 bytes
 _TAIL = 1 << 16
-_MEMORY = 1 << 30
+_MEMORY = 224 << 20
 _SECONDS = 60.0
 
 

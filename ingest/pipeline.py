@@ -6,13 +6,14 @@ bag that was put and not registered is found and adopted, and a delivery is fini
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from ingest import completeness, receipts
+from ingest import completeness, pauses, receipts
 from ingest.checks import ArticleContext, check_article, check_names
 from ingest.dialects import describe
 from ingest.findings import delivery_verdict, finding, refuses_article
@@ -38,7 +39,7 @@ from repository.catalogue import Catalogue, changes, decisions, deliveries, hold
 from repository.catalogue.deliveries import ArticleLine
 from repository.catalogue.holdings import Entering, Held, Sealed
 from repository.catalogue.identity import resolved
-from repository.errors import DatabaseUnavailable, Doubt, MahfuzError, WouldOverwrite
+from repository.errors import Doubt, MahfuzError, WouldOverwrite
 from repository.preservation import Replication, preserve
 from repository.storage import Store
 from repository.turkish import machine_lower
@@ -150,40 +151,51 @@ def ingest(door: Door, arrived: Arrived) -> Receipt:
         known = _finished_before(door, arrived)
         if known is not None:
             return known
-        with door.catalogue.writing() as session:
-            deliveries.begin(session, arrived.delivery_id)
         staging = door.home / "staging" / arrived.delivery_id
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
         try:
+            pauses.told(door.catalogue, door.home)
+            with door.catalogue.writing() as session:
+                deliveries.begin(session, arrived.delivery_id)
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(parents=True)
             return _finish(door, arrived, *_taken_in(door, arrived, staging))
         except (Doubt, OSError) as error:
-            with suppress(DatabaseUnavailable), door.catalogue.writing() as session:
-                deliveries.pause(session, arrived.delivery_id, str(error))
+            shutil.rmtree(staging, ignore_errors=True)  # on a full disk it makes the room that the note needs
+            pauses.pause(door.catalogue, door.home, arrived.delivery_id, pauses.reason_of(error))
             raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+            _give_memory_back()
 
 
 def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
     """Take up every delivery that was interrupted, the oldest first.
 
     One in whose attempts the program fell again and again without keeping an article is set aside; one at which
-    it stumbles now is left for the next pass. Neither stops the others.
+    it stumbles now, or for which our disk has no room, is left for the next pass. None of them stops the others.
+    Raises what ingest raises: a Doubt at once, since it would meet the others too, an OSError at the end.
     """
+    pauses.told(door.catalogue, door.home)
     with door.catalogue.reading() as session:
         waiting = deliveries.unfinished(session)
+    trouble: OSError | None = None
     for identifier, fallen in waiting:
         arrived = kept(identifier)
         if fallen >= MOST_DEATHS:
             yield _finish(door, arrived, [finding("SET_ASIDE", times=fallen)], [], True)
             continue
         try:
-            yield ingest(door, arrived)
-        except (MahfuzError, OSError):
+            receipt = ingest(door, arrived)
+        except MahfuzError:
             raise
+        except OSError as error:
+            trouble = trouble or error
         except Exception:
             log.exception("the program fell over a delivery", delivery=identifier)
+        else:
+            yield receipt
+    if trouble is not None:
+        raise trouble
 
 
 def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine], bool]:
@@ -551,6 +563,13 @@ def _line(
         findings=tuple(found),
         datestamp=datestamp,
     )
+
+
+def _give_memory_back() -> None:
+    """What a large XML had taken goes to the system, where the C library would keep it for the next one (glibc)."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 @contextmanager

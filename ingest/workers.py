@@ -37,9 +37,9 @@ class WorkerDied(Doubt):
 def each(door: Door, works: Sequence[Work]) -> list[Receipt]:
     """The receipt of each of ``works``, in their order; as many at once as ``door.processes`` allows.
 
-    What one of them raises is raised here, when those that had begun are done and no other was begun. The
-    processes are forked: a process that has threads already does the work itself.
-    A killed command leaves none of them behind (on Linux: PR_SET_PDEATHSIG).
+    What one of them raises is raised here, when those that had begun are done and no other was begun; but one that
+    kills its process does not keep the others from being begun. The processes are forked: a process that has
+    threads already does the work itself. A killed command leaves none of them behind (on Linux: PR_SET_PDEATHSIG).
     """
     number = min(door.processes, len(works))
     if number < 2 or threading.active_count() > 1:
@@ -64,8 +64,8 @@ class _Crew:
         self._processes: dict[Connection, Any] = {}
         self._progress: dict[int, tuple[int, int]] = {}
 
-    def hire(self, number: int) -> None:
-        context = get_context("fork")
+    def hire(self, number: int) -> list[Connection]:
+        context, hired = get_context("fork"), []
         for _ in range(number):
             ours, theirs = context.Pipe()
             strangers = [*self._processes, ours]
@@ -75,6 +75,8 @@ class _Crew:
             process.start()
             theirs.close()
             self._processes[ours] = process
+            hired.append(ours)
+        return hired
 
     def results(self) -> Iterator[tuple[int, Receipt]]:
         """Each work's number with its receipt, as they are done; raises the first failure after the last of them."""
@@ -90,6 +92,10 @@ class _Crew:
                     busy.remove(pipe)
                     self._processes[pipe].join()
                     failure = failure or WorkerDied(self._processes[pipe].exitcode)
+                    if isinstance(failure, WorkerDied) and (number := next(waiting, None)) is not None:
+                        (replacement,) = self.hire(1)
+                        self._give(replacement, number)
+                        busy.append(replacement)
                     continue
                 if isinstance(answer, tuple):
                     self._progress[number] = answer
@@ -98,9 +104,10 @@ class _Crew:
                     continue
                 if isinstance(answer, Receipt):
                     yield number, answer
-                else:
-                    failure = failure or answer
-                if not self._give(pipe, None if failure else next(waiting, None)):
+                elif failure is None or isinstance(failure, WorkerDied):
+                    failure = answer
+                stopping = failure is not None and not isinstance(failure, WorkerDied)
+                if not self._give(pipe, None if stopping else next(waiting, None)):
                     busy.remove(pipe)
         if failure is not None:
             raise failure

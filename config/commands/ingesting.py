@@ -77,12 +77,26 @@ def receive(asked: Asked, json_wanted: bool) -> None:
 
 
 def receive_once(archive: Archive, door: Door, among: Sequence[Feed] | None = None) -> Iterator[Receipt]:
-    """Take up what was interrupted, then whatever in the feeds (all of them, or ``among``) is complete."""
-    yield from pipeline.resume(door, lambda identifier: inbox.kept(archive.catalogue, archive.home, identifier))
+    """Take up what was interrupted, then whatever in the feeds (all of them, or ``among``) is complete.
+
+    A delivery for which our disk has no room pauses and stops no other; what it met is raised at the end.
+    """
+    trouble: OSError | None = None
+    try:
+        yield from pipeline.resume(door, lambda identifier: inbox.kept(archive.catalogue, archive.home, identifier))
+    except OSError as error:
+        trouble = error
     inbox.tidy(archive.home, utc_now() - _ABANDONED)
     for feed in archive.feeds() if among is None else among:
         for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
-            yield pipeline.ingest(door, arrived)
+            try:
+                receipt = pipeline.ingest(door, arrived)
+            except OSError as error:
+                trouble = trouble or error
+            else:
+                yield receipt
+    if trouble is not None:
+        raise trouble
 
 
 def look_at_feeds(archive: Archive) -> None:

@@ -29,6 +29,7 @@ from ingest.dialects import (
 from ingest.dialects.description import MOST_ARTICLES, Described, Description, Side, TableOfContents
 from ingest.dialects.embedded import read_with_embedded
 from ingest.dialects.formats import Format, Kind, recognise, recognise_bytes
+from ingest.dialects.text import LONGEST, TextTooLong
 from ingest.dialects.xml import Limits, local
 from ingest.findings import finding
 from repository.vocabulary import ArticleRecord, Finding
@@ -134,6 +135,9 @@ def describe(data: bytes, path: str, limits: Limits | None = None) -> Descriptio
     """
     try:
         return _described(data, path, limits)
+    except TextTooLong:
+        found = finding("XML_TOO_LARGE", path, detail=f"a text of the description has more than {LONGEST} characters")
+        return Description(Format("XML that cannot be read", Kind.UNKNOWN), (), (found,))
     except Exception as error:
         log.exception("the program fell over an XML", path=path)
         fault = finding("PROGRAM_FAULT", path, detail=type(error).__name__)

@@ -19,8 +19,18 @@ _TEX = {"tex-math", "EquationSource"}
 _TEX_BODY = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
 
 
+LONGEST = 1_000_000
+"""Characters of one text of a description: no abstract has a hundredth of it."""
+
+
+class TextTooLong(Exception):
+    """What should be a title, a name or another text of a description is longer than LONGEST."""
+
+
 def fold(text: str | None) -> str | None:
-    """``text`` with its white space folded to single blanks, in NFC; None when nothing is left."""
+    """``text`` with its white space folded to single blanks, in NFC; None when nothing is left. Raises TextTooLong."""
+    if text is not None and len(text) > LONGEST:
+        raise TextTooLong
     return unicodedata.normalize("NFC", " ".join((text or "").split())) or None
 
 
@@ -30,11 +40,14 @@ def plain(node: etree._Element | None, without: Callable[[etree._Element], bool]
     Cross-references and footnotes are left out. Of a formula in several forms one is taken: MathML,
     textual form, alternative text, TeX, in this order. A picture stands as its alternative text.
     Elements below for which ``without`` is true are left out too, as the format has its own notes and marks.
+    Raises TextTooLong.
     """
     if node is None:
         return None
     parts: list[str] = []
     _collect(node, parts, frozenset(), without)
+    if sum(map(len, parts)) > LONGEST:
+        raise TextTooLong
     return fold("".join(parts))
 
 

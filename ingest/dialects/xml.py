@@ -15,14 +15,15 @@ from repository.vocabulary import Finding
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much XML is read: ``bytes`` of one file, and ``marks`` (``<``, ``&`` and ``=``) in it.
+    """How much XML is read: ``bytes`` of one file, and ``memory``, in bytes, that it may need when it is parsed.
 
-    The marks bound the memory: a parsed element or attribute costs up to 250 bytes whatever its length in
-    the file, so that 3 million marks are less than 800 MB. The largest real article has a tenth of them.
+    Memory is reckoned beforehand, from the bytes and the marks (``<``, ``&`` and ``=``) in them: the text stands in
+    it twice, and an element or attribute costs up to 250 bytes whatever its length in the file. The largest real
+    article, of 300,000 marks, needs a third of what is allowed.
     """
 
     bytes: int = 64 << 20
-    marks: int = 3_000_000
+    memory: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Parsed:
     public_id: str | None = None
 
 
+_A_MARK = 250
+_MOST_NAMES = 20_000
+"""So many names of entities at most in one file: all the known sets together have some 3,000."""
 _NAME = r"[A-Za-z_:][A-Za-z0-9._:-]*"
 # Wider than the grammar of names (XML 1.0, production 5): what is no name is then found by the parser.
 _REFERENCE = re.compile(r"&([^\s&;<>#\"'=/]{1,200});")
@@ -63,8 +67,8 @@ def read_xml(data: bytes, path: str, limits: Limits | None = None) -> Parsed:
     if len(data) > limits.bytes:
         return Parsed(None, (finding("XML_TOO_LARGE", path, detail=f"{len(data)} bytes, limit {limits.bytes}"),))
     marks = sum(data.count(mark) for mark in (b"<", b"&", b"="))
-    if marks > limits.marks:
-        detail = f"{marks} elements, attributes and references, limit {limits.marks}"
+    if marks * _A_MARK + 2 * len(data) > limits.memory:
+        detail = f"{marks} elements, attributes and references in {len(data)} bytes"
         return Parsed(None, (finding("XML_TOO_LARGE", path, detail=detail),))
     if _DECLARED_UTF16.match(data.removeprefix(b"\xef\xbb\xbf")):
         # The declaration could be read as ASCII, so the file cannot be UTF-16.
@@ -78,6 +82,8 @@ def read_xml(data: bytes, path: str, limits: Limits | None = None) -> Parsed:
         line = _line_of(data, "<!DOCTYPE")
         return Parsed(None, tuple(finding("XML_FORBIDDEN_ENTITY", path, line, name=name) for name in forbidden))
     references = _references(data)
+    if len(references) > _MOST_NAMES:
+        return Parsed(None, (finding("XML_TOO_LARGE", path, detail=f"more than {_MOST_NAMES} entities"),))
     if root is not None and (references or _entities(root)):
         missing = references - set(_entities(root))
         known = sorted(missing & CHARACTERS.keys())
@@ -87,6 +93,7 @@ def read_xml(data: bytes, path: str, limits: Limits | None = None) -> Parsed:
             if unknown:
                 found = (finding("XML_UNKNOWN_ENTITY", path, line, name=name) for name, line in unknown.items())
                 return Parsed(None, tuple(found))
+        del root  # two trees are never held
         root, log = _parse(_declare(data, known), expand=True)
     fatal = next((entry for entry in log if entry.level_name != "WARNING" and entry.domain_name != "NAMESPACE"), None)
     if fatal is not None or root is None:
@@ -134,11 +141,18 @@ def _utf16_codec(data: bytes) -> str | None:
 
 
 def _references(data: bytes) -> set[str]:
+    """The names of the entities that are used, or one more of them than there may be."""
     codec = _utf16_codec(data)
-    if codec:
-        names = {match[1] for match in _REFERENCE.finditer(data.decode(codec, "replace"))}
-    else:
-        names = {match.decode("utf-8", "replace") for match in {each[1] for each in _REFERENCE_BYTES.finditer(data)}}
+    names: set[str] = set()
+    found = (
+        (match[1] for match in _REFERENCE.finditer(data.decode(codec, "replace")))
+        if codec
+        else (match[1].decode("utf-8", "replace") for match in _REFERENCE_BYTES.finditer(data))
+    )
+    for name in found:
+        names.add(name)
+        if len(names) > _MOST_NAMES + len(PREDEFINED):
+            break
     return names - PREDEFINED
 
 

@@ -36,6 +36,8 @@ class Limits:
     bomb_ratio: int = 200
     bomb_bytes: int = 64 << 20
     nesting: int = 1
+    names: int = 16 << 20
+    """Octets of all names together: 160 for each of as many members as there may be."""
 
     def is_bomb(self, unpacked: int, packed: int) -> bool:
         """Whether ``unpacked`` bytes out of ``packed`` are more than any publication needs."""
@@ -105,10 +107,15 @@ class Quota:
     delivered: int
     bytes: int = 0
     entries: int = 0
+    names: int = 0
 
-    def count_entry(self, archive: str) -> None:
-        """One entry more. Raises Refused."""
+    def count_entry(self, archive: str, name: int = 0) -> None:
+        """One entry more, whose name has so many octets. Raises Refused."""
         self.entries += 1
+        self.names += name
+        if self.names > self.limits.names:
+            detail = f"more than {self.limits.names} bytes of names"
+            raise Refused(finding("ARCHIVE_TOO_MANY_MEMBERS", archive, detail=detail))
         if self.entries > self.limits.members:
             detail = f"more than {self.limits.members} members"
             raise Refused(finding("ARCHIVE_TOO_MANY_MEMBERS", archive, detail=detail))

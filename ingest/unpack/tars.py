@@ -54,7 +54,7 @@ class TarArchive:
         """Every header to the end mark and whatever follows it; out of gzip this reads, but keeps, every byte."""
         with opened(self._source, self._name, self._quota, packed=self._is_packed) as source:
             for entry in self._headers(source):
-                self._quota.count_entry(self._name)
+                self._quota.count_entry(self._name, len(entry.raw))
                 self._quota.check_size(entry.raw.decode("utf-8", "backslashreplace"), entry.bytes)
                 self._entries.append(entry)
                 self._skip(source, entry.bytes + -entry.bytes % HEAD)

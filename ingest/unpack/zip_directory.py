@@ -81,13 +81,13 @@ def read_directory(archive: ZipBytes, quota: Quota) -> Directory:
     directory = Directory([], [], offset)
     at = 0
     for _ in range(count):
-        quota.count_entry(archive.name)
         if data[at : at + 4] != b"PK\x01\x02" or at + _CENTRAL.size > size:
             raise archive.corrupt("its directory ends before its last entry")
         _, _, _, flags, method, _, _, crc, packed, unpacked, *rest = _CENTRAL.unpack_from(data, at)
         name_length, extra_length, comment_length, disk, _, attributes, place = rest
         at += _CENTRAL.size
         raw, extra = data[at : at + name_length], data[at + name_length : at + name_length + extra_length]
+        quota.count_entry(archive.name, len(raw))
         at += name_length + extra_length + comment_length
         if at > size:
             raise archive.corrupt("its directory ends before its last entry")
