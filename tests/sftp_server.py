@@ -41,8 +41,8 @@ class _Door(asyncssh.SSHServer):
 
 
 @contextmanager
-def sftp_server(folder: Path, key: Any = None) -> Iterator[SftpServer]:
-    """The files of ``folder``, for :data:`USER`, under a fresh host key unless one is given."""
+def sftp_server(folder: Path, key: Any = None, port: int = 0) -> Iterator[SftpServer]:
+    """The files of ``folder``, for :data:`USER`, under a fresh host key and at a free port unless they are given."""
     key = key or asyncssh.generate_private_key("ssh-ed25519")
     kind, encoded = key.export_public_key().decode().split()[:2]
     started = SftpServer(0, f"{kind} {encoded}", [], [], [])
@@ -76,7 +76,7 @@ def sftp_server(folder: Path, key: Any = None) -> Iterator[SftpServer]:
 
     async def serve() -> Any:
         server = await asyncssh.create_server(
-            _Door, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=Files, allow_scp=False
+            _Door, "127.0.0.1", port, server_host_keys=[key], sftp_factory=Files, allow_scp=False
         )
         started.port = server.sockets[0].getsockname()[1]
         ready.set()

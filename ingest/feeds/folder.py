@@ -23,7 +23,11 @@ class FolderSource(Source):
         self._deep = deep
 
     def __enter__(self) -> Self:
-        if not self._folder.is_dir():
+        try:
+            there = self._folder.is_dir()
+        except OSError as error:
+            raise FeedFailed(self._feed, f"{self._folder} cannot be read: {error.strerror}") from error
+        if not there:
             raise FeedFailed(self._feed, f"there is no folder {self._folder}")
         return self
 
@@ -60,8 +64,15 @@ class FolderSource(Source):
         except OSError as error:
             raise FeedFailed(self._feed, f"{offered.name} cannot be read: {error.strerror}") from error
         with os.fdopen(descriptor, "rb") as stream:
+
+            def read(size: int) -> bytes:
+                try:
+                    return stream.read(size)
+                except OSError as error:  # a disk of theirs; ours fails under another name
+                    raise FeedFailed(self._feed, f"{offered.name} cannot be read: {error.strerror}") from error
+
             self._check(offered, os.fstat(descriptor))
-            append(stream.read, target, 0, offered.bytes)
+            append(read, target, 0, offered.bytes)
             self._check(offered, os.fstat(descriptor))
 
     def remove(self, offered: Offered) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,11 +14,13 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from lxml import etree, html
 
 from ingest.feeds.host import Host
-from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, append, hidden
+from ingest.feeds.offered import FeedFailed, NotAsListed, NotAsPromised, Offered, Source, append, hidden
 
 _INDEX_BYTES = 16 << 20
 _MOST_FILES = 100_000
 _DEEPEST = 8
+_REFUSED = "was answered "
+_TITLES = re.compile(r"(?i)\s*(?:index of|directory listing|parent directory)\b")
 
 
 class HttpsSource(Source):
@@ -64,7 +67,12 @@ class HttpsSource(Source):
                 yield offered if outward else self._looked_at(offered)
 
     def fetch(self, offered: Offered, target: Path) -> None:
-        """Get the file, or what is still lacking of it when the server can. Raises NotAsListed, FeedFailed."""
+        """Get the file, or what is still lacking of it when the server can.
+
+        Raises NotAsListed, NotAsPromised for one that the index names and the server does not give, FeedFailed.
+        """
+        if offered.version.startswith(_REFUSED):
+            raise NotAsPromised(offered.version)
         have = target.stat().st_size if target.exists() else 0
         if have and have == offered.bytes:
             return
@@ -102,18 +110,25 @@ class HttpsSource(Source):
         except (ValueError, etree.ParserError) as error:
             raise FeedFailed(self._feed, f"{self._url}{below}: the index cannot be read: {error}") from error
         here = urljoin(self._url, quote(below))
+        listed = _is_index(tree)
         for link in tree.xpath("//a/@href"):
             try:
                 found = urlsplit(urljoin(here, str(link)))
+                ours = (found.scheme, found.hostname, found.port or 443) == ("https", self._host.name, self._host.port)
             except ValueError:
                 continue
-            ours = (found.scheme, found.hostname, found.port or 443) == ("https", self._host.name, self._host.port)
             if ours and not found.query and found.path.startswith(self._root) and found.path != self._root:
+                listed = True
                 yield unquote(found.path.removeprefix(self._root))
+            listed = listed or (ours and found.path == urlsplit(urljoin(here, "..")).path)
+        if not listed:
+            raise FeedFailed(self._feed, f"{self._url}{below} is no index: it links to nothing below itself")
 
     def _named(self, content: bytes, below: str) -> Iterator[str]:
         try:
             entries = json.loads(content)
+            if not isinstance(entries, list):
+                raise TypeError
             for entry in entries:
                 name = entry if isinstance(entry, str) else entry["name"]
                 folder = isinstance(entry, dict) and entry.get("type") == "directory"
@@ -124,10 +139,15 @@ class HttpsSource(Source):
     def _looked_at(self, offered: Offered) -> Offered:
         with self._host.asked("HEAD", self._root + quote(offered.name)) as answer:
             if answer.status != 200:
-                raise FeedFailed(self._feed, f"{offered.name} was answered {answer.status} and not 200")
+                return Offered(offered.name, None, None, f"{_REFUSED}{answer.status} and not 200")
             length, told = answer.headers.get("Content-Length", ""), answer.headers.get("Last-Modified")
             version = _version(answer.headers, answer.status)
         return Offered(offered.name, int(length) if length.isdigit() else None, _moment(told), version)
+
+
+def _is_index(tree: Any) -> bool:
+    """Whether a page without any file is an empty folder, as web servers write it, and not a page for people."""
+    return any(_TITLES.match(str(text)) for text in tree.xpath("//title/text() | //h1/text() | //a/text()"))
 
 
 def _version(headers: Any, status: int) -> str:

@@ -27,7 +27,7 @@ from ingest.feeds.offered import (
 from ingest.inbox import Arrived
 from repository.catalogue import Catalogue, feeds
 from repository.catalogue.feeds import Listed
-from repository.errors import StoreUnavailable
+from repository.errors import MahfuzError, StoreUnavailable, UsageError
 from repository.models import FeedItem
 
 _AT_ONCE = 500
@@ -46,8 +46,9 @@ def due(feed: Feed, catalogue: Catalogue, now: datetime) -> bool:
 def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], datetime]) -> Iterator[Arrived]:
     """Every complete delivery of the feed, kept; take it in before asking for the next.
 
-    A source that fails is told in the catalogue and ends this look only. Nothing is brought while
-    another process looks at the same feed. Raises DatabaseUnavailable, and OSError when our own disk fails.
+    A source that fails, or settings of it that cannot be used, are told in the catalogue and end this look only.
+    Nothing is brought while another process looks at the same feed. Raises DatabaseUnavailable, and OSError when
+    our own disk fails.
     """
     folder = feed.folder(home)
     (folder / "parts").mkdir(parents=True, exist_ok=True)
@@ -68,6 +69,13 @@ def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], date
             if error.store != feed.name:
                 raise
             troubles.insert(0, error.reason)
+        except UsageError as error:
+            troubles.insert(0, str(error))
+        except (MahfuzError, OSError):
+            raise
+        except Exception as error:
+            log.exception("the program fell over a feed", feed=feed.name)
+            troubles.insert(0, f"a fault of the program ({type(error).__name__}), written to its log")
         problem = "; ".join(troubles[:_TOLD]) or None
         if len(troubles) > _TOLD:
             problem = f"{problem}; and {len(troubles) - _TOLD} more"

@@ -235,6 +235,120 @@ def test_sister_tars_wait_for_their_ready_xml_and_the_operator_is_told(
     assert arrived.file_names == ("CLKS007.ready.xml", "CLKS007A.tar", "CLKS007B.tar")
 
 
+@pytest.mark.parametrize(
+    ("sidecar", "first", "last"),
+    [
+        ("md5", "issue.zip", "issue.zip.md5"),
+        ("go.xml", "issue.zip", "issue.go.xml"),
+        ("ready.xml", "issue.tar", "issue.ready.xml"),
+        ("go.xml", "issue.go.xml", "issue.zip"),
+    ],
+)
+def test_a_delivery_waits_for_its_sidecar_whichever_comes_first(
+    catalogue: Catalogue, outgoing: Path, home: Path, sidecar: str, first: str, last: str
+) -> None:
+    feed, now = of_folder(outgoing, sidecar=sidecar, quiet_seconds=60), utc_now()
+    (outgoing / first).write_bytes(b"one")
+    assert look(feed, catalogue, home, lambda: now + timedelta(days=1)) == []
+    assert states(catalogue) == {first: "seen"}
+    (outgoing / last).write_bytes(b"two")
+    at = now + timedelta(days=2)
+    os.utime(outgoing / last, (at.timestamp(), at.timestamp()))
+    assert look(feed, catalogue, home, lambda: at + timedelta(seconds=59)) == [], "the sidecar is still being written"
+    (arrived,) = look(feed, catalogue, home, lambda: at + timedelta(seconds=61))
+    assert sorted(arrived.file_names) == sorted((first, last))
+    assert told(catalogue).last_error is None
+
+
+def test_an_md5_that_is_corrected_later_is_the_whole_delivery_again(
+    catalogue: Catalogue, outgoing: Path, home: Path
+) -> None:
+    (outgoing / "issue.zip").write_bytes(b"an issue")
+    (outgoing / "issue.zip.md5").write_bytes(b"wrong")
+    feed = of_folder(outgoing, sidecar="md5")
+    (first,) = look(feed, catalogue, home)
+    (outgoing / "issue.zip.md5").write_bytes(b"the right one")
+    (second,) = look(feed, catalogue, home)
+    assert first.delivery_id != second.delivery_id
+    assert [path.read_bytes() for path in second.files] == [b"an issue", b"the right one"]
+
+
+def test_a_part_that_comes_late_makes_the_set_a_delivery_again(
+    catalogue: Catalogue, home: Path, s3_server: S3Server, make_bucket: Callable[[], str]
+) -> None:
+    """The publisher says that the set is ready, and remembers its last tar a day later."""
+    bucket, client = make_bucket(), s3_server.client()
+
+    def put(name: str) -> None:
+        client.put_object(Bucket=bucket, Key=f"out/{name}", Body=name.encode())
+
+    feed = of_bucket(s3_server, bucket)
+    for name in ("CLKS008A.tar", "CLKS008B.tar"):
+        put(name)
+    assert look(feed, catalogue, home) == [], "nobody has said that it is ready"
+    put("CLKS008.ready.xml")
+    (first,) = look(feed, catalogue, home)
+    assert first.file_names == ("CLKS008.ready.xml", "CLKS008A.tar", "CLKS008B.tar")
+    put("CLKS008C.tar")
+    (second,) = look(feed, catalogue, home)
+    assert second.file_names == (*first.file_names, "CLKS008C.tar")
+    assert look(feed, catalogue, home) == []
+
+
+def test_the_same_bytes_from_two_feeds_are_one_delivery(catalogue: Catalogue, outgoing: Path, home: Path) -> None:
+    """A publisher moves from a folder to SFTP, and its old issues lie in both."""
+    content = os.urandom(100_000)
+    (outgoing / "old").mkdir()
+    (outgoing / "out").mkdir()
+    (outgoing / "old" / "issue.zip").write_bytes(content)
+    (outgoing / "out" / "dergi-12-3.zip").write_bytes(content)
+    (first,) = look(replace(of_folder(outgoing / "old"), name="folder"), catalogue, home)
+    with sftp_server(outgoing) as server:
+        (second,) = look(of_server(server), catalogue, home)
+    assert second.delivery_id == first.delivery_id
+    assert len([path for path in (home / "deliveries").iterdir() if not path.name.startswith(".")]) == 1
+    (other,) = look(replace(of_folder(outgoing / "old"), name="b", publisher="Başka Yayınevi"), catalogue, home)
+    assert other.delivery_id != first.delivery_id, "who else sends these bytes gets a receipt of their own"
+
+
+def test_a_set_on_a_server_waits_until_none_of_its_files_changes(
+    catalogue: Catalogue, outgoing: Path, home: Path
+) -> None:
+    """Its own clock is not believed: what counts is how long we have seen the same lengths and times."""
+    folder, now = outgoing / "out", utc_now()
+    folder.mkdir()
+    for name in ("issue.zip", "issue.zip.md5"):
+        (folder / name).write_bytes(name.encode())
+        os.utime(folder / name, (0, 0))
+    with sftp_server(outgoing) as server:
+        feed = of_server(server, sidecar="md5", quiet_seconds=60)
+        assert look(feed, catalogue, home, lambda: now) == []
+        (folder / "issue.zip").write_bytes(b"longer than before")
+        assert look(feed, catalogue, home, lambda: now + timedelta(seconds=61)) == [], "one of them has grown"
+        (arrived,) = look(feed, catalogue, home, lambda: now + timedelta(seconds=122))
+    assert [path.read_bytes() for path in arrived.files] == [b"longer than before", b"issue.zip.md5"]
+
+
+def test_a_fault_of_the_program_is_told_and_ends_this_look_only(
+    catalogue: Catalogue, outgoing: Path, home: Path
+) -> None:
+    (outgoing / "issue.zip").write_bytes(b"an issue")
+    faults = [ZeroDivisionError()]
+
+    class Falling(FolderSource):
+        def listing(self) -> Iterator[Offered]:
+            if faults:
+                raise faults.pop()
+            return super().listing()
+
+    feed = a_feed(lambda: Falling("ornek", outgoing))
+    assert look(feed, catalogue, home) == []
+    assert faults == [], "the fault happened"
+    assert "fault of the program (ZeroDivisionError)" in (told(catalogue).last_error or "")
+    assert len(look(feed, catalogue, home)) == 1
+    assert told(catalogue).last_error is None
+
+
 def test_a_file_that_is_too_large_is_told_and_never_read(catalogue: Catalogue, outgoing: Path, home: Path) -> None:
     (outgoing / "issue.zip").write_bytes(b"x" * 100)
     assert look(of_folder(outgoing, max_bytes=99), catalogue, home) == []

@@ -156,6 +156,56 @@ def test_what_an_index_links_to_is_brought_from_this_host_alone(
     assert {path for _, path, _ in web.asked} == {"/out/", "/out/2024/", "/out/2024/dergi%203.zip"}
 
 
+def test_one_file_that_the_server_does_not_give_holds_up_no_other(
+    web: WebServer, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    web.files["/out/good.zip"] = b"an issue"
+    web.index["/out/"] = ("application/json", b'["a-dead-link.zip", "good.zip"]')
+    arrived, problem = look(web, catalogue, tmp_path)
+    assert [one.file_names for one in arrived] == [("good.zip",)]
+    assert problem == "a-dead-link.zip: was answered 404 and not 200"
+    web.files["/out/a-dead-link.zip"] = b"it has come"
+    arrived, problem = look(web, catalogue, tmp_path)
+    assert ([one.file_names for one in arrived], problem) == ([("a-dead-link.zip",)], None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("text/html", b"<html><title>Sign in</title><form><input type=password></form><a href='/help'>Help</a></html>"),
+        ("text/html", b"PK\x03\x04 is no page"),
+        ("application/json", b'{"error": "not allowed"}'),
+        ("application/json", b"[1, 2]"),
+        ("application/json", b"[" * 100_000),
+    ],
+)
+def test_a_listing_that_is_no_listing_is_told_and_then_it_goes_on(
+    web: WebServer, catalogue: Catalogue, tmp_path: Path, kind: str, content: bytes
+) -> None:
+    web.files["/out/issue.zip"] = b"an issue"
+    web.index["/out/"] = (kind, content)
+    arrived, problem = look(web, catalogue, tmp_path)
+    assert arrived == []
+    assert "index" in (problem or "")
+    web.index["/out/"] = ("application/json", b'["issue.zip"]')
+    arrived, problem = look(web, catalogue, tmp_path)
+    assert ([one.file_names for one in arrived], problem) == ([("issue.zip",)], None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'<html><head><title>Index of /out/</title></head><body><a href="../">../</a></body></html>',
+        b"<html><body><h1>Directory listing for /out/</h1><ul></ul></body></html>",
+        b'<html><body><a href="/">Up</a></body></html>',
+        b"",
+    ],
+)
+def test_an_empty_folder_is_an_index(web: WebServer, catalogue: Catalogue, tmp_path: Path, content: bytes) -> None:
+    web.index["/out/"] = ("text/html", content)
+    assert look(web, catalogue, tmp_path) == ([], None)
+
+
 def test_a_json_index_is_read(web: WebServer, catalogue: Catalogue, tmp_path: Path) -> None:
     web.files["/out/issue.zip"] = b"an issue"
     entries = [{"name": "issue.zip", "type": "file"}, {"name": "old", "type": "directory"}]
