@@ -332,8 +332,8 @@ def _flat(table: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         for key, value in table.items():
             yield from _flat(value, f"{prefix}{key}.")
     elif isinstance(table, list) and table and isinstance(table[0], Mapping):
-        for item in table:
-            yield from _flat(item, f"{prefix}{item.get('name', '?')}.")
+        for position, item in enumerate(table):
+            yield from _flat(item, f"{prefix}{item.get('name', position)}.")
     else:
         yield prefix.removesuffix("."), table
 

@@ -186,8 +186,7 @@ CODES: dict[str, Rule] = {
         _WHOLE,
     ),
     "FROM_PROFILE": _note(
-        "The XML does not give {field}; {value} was taken from the profile {name} of the publisher",
-        "Write it into the XML.",
+        "What the XML does not say was taken from the profile {name} of the publisher", "Write it into the XML."
     ),
     "PDF_OF_ISSUE": _note(
         "This PDF holds the whole issue, and so this article and others", "Send a PDF of each article if you can."

@@ -126,7 +126,7 @@ class Profile:
         return rule in self.pdf if self.pdf else rule not in (PdfRule.PATTERN, PdfRule.WHOLE_ISSUE)
 
     def completed(self, record: ArticleRecord, path: str, line: int | None) -> tuple[ArticleRecord, list[Finding]]:
-        """``record`` with what it lacks out of the first fallback that fits its file, and a note for each field."""
+        """``record`` with what it lacks out of the first fallback that fits its file, and a note that names them."""
         fitting = next((one.record for one in self.fallbacks if one.globs.fit(path)), None)
         if fitting is None:
             return record, []
@@ -137,11 +137,10 @@ class Profile:
         }
         if record.issns:
             taken = {name: value for name, value in taken.items() if name not in ISSN_FIELDS}
-        told = [
-            finding("FROM_PROFILE", path, line, field=name, value=value, name=self.name)
-            for name, value in taken.items()
-        ]
-        return replace(record, **taken), told
+        if not taken:
+            return record, []
+        said = "; ".join(f"{name} = {value}" for name, value in taken.items())
+        return replace(record, **taken), [finding("FROM_PROFILE", path, line, name=self.name, detail=said)]
 
 
 DEFAULT = Profile()
