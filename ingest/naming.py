@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from urllib.parse import unquote
@@ -14,6 +15,8 @@ from ingest.patterns import wild
 from ingest.reach import Reach
 
 _TOO_COMMON = 500
+_SOME_NUMBER = re.compile(r"\d")
+_A_PLACE = re.compile(r"\d{1,4}")
 
 
 class Names:
@@ -33,6 +36,7 @@ class Names:
             self._by_stem[loose(file.stem)].append(file)
             self._at[loose(file.folder)].append(file)
         self._pdf_paths = sorted({loose(file.member.name) for file in files if file.is_pdf})
+        self._claims_within = Counter(folder for claim in claims for folder in folders(claim.folder))
         # Who writes which base name of a PDF, and where that would lead.
         self._writers: dict[str, list[tuple[Claim, str]]] = defaultdict(list)
         for claim in claims:
@@ -49,9 +53,17 @@ class Names:
         """Every file that lies directly in the folder."""
         return self._at.get(loose(folder), [])
 
-    def pdfs(self, claim: Claim, name: str) -> list[File]:
-        """The PDF that the article's XML means by ``name``; several when nothing tells which of them."""
+    def pdfs(self, claim: Claim, name: str, *, guessing: bool = True) -> list[File]:
+        """The PDF that the article's XML means by ``name``; several when nothing tells which of them.
+
+        Not ``guessing``: only at the place that is written, or beside the XML.
+        """
         found = [file for file in self._meant(claim, name, pdf=True) if file.is_pdf]
+        if not guessing:
+            sure = [_without_pdf(_resolved(claim, text)) for text in _written(name)]
+            found = [
+                file for file in found if file.folder == claim.folder or _without_pdf(loose(file.member.name)) in sure
+            ]
         exact = [file for file in found if file.base == posixpath.basename(unquote(name))]
         return exact if len(exact) == 1 else found
 
@@ -93,7 +105,7 @@ class Names:
                 for stem in stems:
                     found = found or self._nearest(claim, self._by_stem.get(posixpath.basename(stem), []))
                 if pdf:
-                    found = [file for file in found if file.is_pdf and not self._contested(claim, file, path)]
+                    found = [file for file in found if file.is_pdf and self._tells(claim, file, path)]
                 if found:
                     return found
         return []
@@ -108,10 +120,20 @@ class Names:
         pool = here or [file for file in files if file.folder.startswith(inside)] or files
         return pool if len({file.folder for file in pool}) == 1 else []
 
+    def _tells(self, claim: Claim, file: File, path: str) -> bool:
+        """Whether the name alone, without the way that was written, still means this article's PDF."""
+        if loose(file.member.name) == path:
+            return True
+        if self._contested(claim, file, path):
+            return False
+        # Many articles have a paper.pdf or a 7.pdf: elsewhere it may be that of one whose XML did not come.
+        own = bool(claim.folder) and self._claims_within[claim.folder] == 1 and claim.folder in folders(file.folder)
+        lone = self._claims_within[""] == len(self._pdf_paths) == 1
+        telling = _SOME_NUMBER.search(file.stem) is not None and _A_PLACE.fullmatch(file.stem) is None
+        return file.folder == claim.folder or own or lone or telling
+
     def _contested(self, claim: Claim, file: File, path: str) -> bool:
         """Whether another article may mean this file too, by the same base name at the end of another way."""
-        if loose(file.member.name) == path:
-            return False
         ours = claim.folder in folders(file.folder)
         return any(
             other is not claim and way != _without_pdf(path) and (not ours or other.folder in folders(file.folder))

@@ -20,6 +20,7 @@ _TOKEN = re.compile(r"([^\W\d_]*)(\d{1,9})(?!\d)")
 _PAGE = re.compile(r"([^\W\d_]*)(\d{1,9})")
 _MARKS = frozenset(("p", "pp", "pg", "page", "pages", "sayfa", "sf"))
 _NO_WORD = re.compile(r"[\W_]+")
+_LAST = re.compile(r"\d+\D*$")
 _ORDINAL = re.compile(r"^\d+")
 _LONG_ENOUGH = 24
 """Letters and digits of a title cut short that still are one title's and no other's."""
@@ -51,7 +52,13 @@ def by_pages_or_title(claims: Sequence[Claim], pdfs: Sequence[File]) -> list[Fou
         pdfs = [file for file in pdfs if file not in taken]
     lone = _mutual(claims, pdfs, _by_last_number)
     whole = len(lone) == len(claims) == len(pdfs) and all(each.clear for each in lone)
-    return [*found, *(lone if whole else ())]
+    return [*found, *(lone if whole and _are_alike(pdfs) else ())]
+
+
+def _are_alike(pdfs: Sequence[File]) -> bool:
+    """Whether the names differ in their last number alone; a single one has to be nothing but a page of two digits."""
+    before = {_LAST.sub("", file.stem) for file in pdfs}
+    return len(before) == 1 and (len(pdfs) > 1 or (before == {""} and len(pdfs[0].stem) > 1))
 
 
 _Fits = Callable[[Sequence[Claim], Sequence[File]], Iterable[tuple[Claim, File]]]
@@ -118,9 +125,10 @@ def _by_title(claims: Sequence[Claim], pdfs: Sequence[File]) -> Iterable[tuple[C
 
 
 def _is_range(tokens: list[_Token], first: _Token, last: _Token | None) -> bool:
-    return (
-        last is not None and first != last and len(tokens) > 1 and _same(tokens[-2], first) and tokens[-1][1] == last[1]
-    )
+    """``45-52``; of an article on one page ``45-45``, if the name is nothing else."""
+    if last is None or len(tokens) < 2 or (first == last and len(tokens) > 2):
+        return False
+    return _same(tokens[-2], first) and tokens[-1][1] == last[1]
 
 
 def _is_marked(tokens: list[_Token], first: _Token) -> bool:

@@ -12,8 +12,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
-from ingest.claims import Claim, File, articles_among, loose, nfc, without_ending
+from ingest.claims import Claim, File, articles_among, folders, loose, nfc, without_ending
 from ingest.companions import Companions
 from ingest.findings import finding
 from ingest.naming import Names
@@ -25,6 +26,8 @@ from ingest.unpack import Member
 from repository.turkish import machine_lower
 
 _LANGUAGE = re.compile(r"[-_][a-z]{2}")
+_LEADING_ISSN = re.compile(r"\d{4}-\d{3}[\dx](?!\d)")
+_DIGITS = re.compile(r"\d+")
 _XML_FOLDERS = frozenset(("xml", "xmls", "nxml", "markup", "fulltext"))
 _PDF_FOLDERS = frozenset(("pdf", "pdfs", "page_renditions"))
 
@@ -70,6 +73,7 @@ class _Pairing:
         self._owned: set[str] = set()
         self._owners: dict[str, Claim] = {}
         self._unclear: dict[Claim, list[File]] = {}
+        self._found_by_doi: set[Claim] = set()
         self._reach = Reach(claims)
         self._names = Names(files, claims, self._reach)
         self._by_doi: dict[str, list[File]] = defaultdict(list)
@@ -96,7 +100,7 @@ class _Pairing:
         }
         usual: tuple[tuple[PdfRule, Callable[[], None]], ...] = (
             (PdfRule.SAME_NAME, self._pair_same_base),
-            (PdfRule.DOI, lambda: self._try(self._named_by_doi)),
+            (PdfRule.DOI, self._pair_by_doi),
             (PdfRule.XML, lambda: self._pair_named(listed=False)),
             (PdfRule.MANIFEST, lambda: self._pair_named(listed=True)),
             (PdfRule.ONLY_ONE, lambda: self._try(self._only_in_folder, supplements)),
@@ -132,10 +136,13 @@ class _Pairing:
     def _pair_named(self, *, listed: bool) -> None:
         """The PDFs that the XML names, or a list of the delivery, be there one already or not."""
         for claim in self._claims:
+            has_one = bool(claim.pdfs)
+            if not listed and claim in self._found_by_doi:
+                continue  # what stands at an address on the web is no file of the delivery, then
             for name in claim.described.pdf_names if claim.described else ():
                 if (name in claim.listed) is not listed:
                     continue
-                found = self._names.pdfs(claim, name)
+                found = self._names.pdfs(claim, name, guessing=not has_one)
                 if len(found) > 1:
                     self._unclear.setdefault(claim, found)
                     continue
@@ -199,10 +206,11 @@ class _Pairing:
                     claim.findings.append(finding("NAME_NORMALISATION", name, detail=claim.metadata.name))
 
     def _only_in_folder(self, claim: Claim) -> list[File]:
-        """The only PDF beside the only XML."""
+        """The only PDF beside the only XML: in a folder that is one article's own, whatever their names are."""
         if len(self._in_folder[claim.folder]) != 1:
             return []
-        return self._names.at(claim.folder)
+        everyones = all(claim.folder in folders(each) for each in self._in_folder)
+        return self._unless_shared(claim, self._names.at(claim.folder), numbered=everyones)
 
     def _same_base_elsewhere(self, claim: Claim) -> list[File]:
         """The same base name in a folder below (Springer's BodyRef/PDF), or in ``pdf`` beside ``xml`` (NPG)."""
@@ -217,7 +225,30 @@ class _Pairing:
         """The only PDF in ``Page_Renditions`` beside ``Markup`` with only one XML (AIP)."""
         if len(self._in_folder[claim.folder]) != 1:
             return []
-        return [file for folder in self._parallel(claim) for file in self._names.at(folder)]
+        found = [file for folder in self._parallel(claim) for file in self._names.at(folder)]
+        return self._unless_shared(claim, found, numbered=True)
+
+    def _unless_shared(self, claim: Claim, files: list[File], *, numbered: bool) -> list[File]:
+        """None of them where one is another article's: then the one that is left may be a third one's.
+
+        ``numbered``: where the PDFs of many articles lie, one that is called as the XML is but for its number is.
+        """
+        for file in files:
+            owned = file.member.name in self._owned or not self._reach.allows(claim, file)
+            if file.is_pdf and (owned or (numbered and self._is_next(claim, file))):
+                return []
+        return files
+
+    def _is_next(self, claim: Claim, file: File) -> bool:
+        """Whether the PDF is called as the XML is but for the numbers: ``7.pdf`` is not that of ``6.xml``.
+
+        The print ISSN in the place of the electronic one is no other number; and of one XML and one PDF that are
+        all there is, any names will do.
+        """
+        if len(self._claims) == 1 and sum(each.is_pdf for each in self._files) == 1:
+            return False
+        ours, theirs = (_LEADING_ISSN.sub("", loose(stem)) for stem in (claim.stem, file.stem))
+        return ours != theirs and _DIGITS.sub("0", ours) == _DIGITS.sub("0", theirs)
 
     def _parallel(self, claim: Claim) -> set[str]:
         parts = loose(claim.folder).split("/")
@@ -228,6 +259,11 @@ class _Pairing:
             for other in _PDF_FOLDERS
         }
 
+    def _pair_by_doi(self) -> None:
+        before = {claim for claim in self._claims if claim.pdfs}
+        self._try(self._named_by_doi)
+        self._found_by_doi.update(claim for claim in self._claims if claim.pdfs and claim not in before)
+
     def _named_by_doi(self, claim: Claim) -> list[File]:
         """The DOI as folders, or as the base name with '_' for '/' (CLOCKSS guideline)."""
         doi = loose(claim.described.record.doi or "") if claim.described else ""
@@ -235,7 +271,11 @@ class _Pairing:
         literal = [file for file in found if _is_named(file, doi)]
         if literal or len(self._reach.with_key(doi_key(doi))) > 1:
             return literal
-        return [file for file in found if doi_key(doi) in (doi_key(file.stem), doi_key(file.folder.rpartition("/")[2]))]
+        return [
+            file
+            for file in found
+            if doi_key(doi) in (doi_key(unquote(file.stem)), doi_key(unquote(file.folder.rpartition("/")[2])))
+        ]
 
     def _named_by_suffix(self, claim: Claim) -> list[File]:
         """The DOI's suffix as base name (AIMS)."""

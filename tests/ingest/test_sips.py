@@ -284,6 +284,23 @@ def test_a_pdf_beside_another_article_is_not_taken_for_a_missing_one(delivering:
     assert written.pdfs["i/1/a.xml"] == ["i/2/other.pdf"], "a way that is written out is no guess"
 
 
+@pytest.mark.parametrize(("xml", "pdf"), [("6.xml", "5.pdf"), ("j/xml/a-6.xml", "j/pdf/a-5.pdf")])
+def test_the_next_number_is_the_next_article(delivering: Delivering, xml: str, pdf: str) -> None:
+    others = {"o/o.xml": article("10.5555/o"), "o/o.pdf": PDF} if "/" in xml else {"o.pdf/o.pdf": PDF}
+    result = delivering({xml: article(), pdf: PDF, **others})
+    assert result.pdfs[xml] == []
+
+
+@pytest.mark.parametrize("named", ["paper.pdf", "online/paper.pdf"])
+def test_a_name_that_many_articles_have_is_sought_in_the_articles_own_folder(
+    delivering: Delivering, named: str
+) -> None:
+    files = {"1/a.xml": article(pdf=named), "3/c.xml": article("10.5555/c"), "3/c.pdf": PDF}
+    assert delivering({**files, "2/paper.pdf": PDF}).pdfs["1/a.xml"] == []
+    assert delivering({**files, "1/print/paper.pdf": PDF}).pdfs["1/a.xml"] == ["1/print/paper.pdf"]
+    assert delivering({"1/a.xml": article(pdf=named), "print/paper.pdf": PDF}).pdfs == {"1/a.xml": ["print/paper.pdf"]}
+
+
 def test_a_figure_in_another_articles_folder_is_its_own(delivering: Delivering) -> None:
     files = {"1/a.xml": article(files=["gr1"]), "2/b.xml": article("10.5555/b", files=["gr1"]), "2/gr1.tif": b"1"}
     assert delivering(files).files == {"1/a.xml": [], "2/b.xml": ["2/gr1.tif"]}
