@@ -14,22 +14,19 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from ingest.claims import Claim, File, articles_among, folders, loose, nfc, without_ending
+from ingest.claims import Claim, File, articles_among, loose, nfc, without_ending
 from ingest.companions import Companions
 from ingest.findings import finding
 from ingest.naming import Names
 from ingest.pagination import by_pages_or_title
 from ingest.patterns import filled
+from ingest.places import Places
 from ingest.profiles import DEFAULT, PdfRule, Profile
 from ingest.reach import Reach, doi_key
 from ingest.unpack import Member
 from repository.turkish import machine_lower
 
 _LANGUAGE = re.compile(r"[-_][a-z]{2}")
-_LEADING_ISSN = re.compile(r"\d{4}-\d{3}[\dx](?!\d)")
-_DIGITS = re.compile(r"\d+")
-_XML_FOLDERS = frozenset(("xml", "xmls", "nxml", "markup", "fulltext"))
-_PDF_FOLDERS = frozenset(("pdf", "pdfs", "page_renditions"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +73,7 @@ class _Pairing:
         self._found_by_doi: set[Claim] = set()
         self._reach = Reach(claims)
         self._names = Names(files, claims, self._reach)
+        self._places = Places(claims, files, self._names, self._reach, self._owned)
         self._by_doi: dict[str, list[File]] = defaultdict(list)
         for file in files:
             if file.is_pdf and (key := self._reach.doi_of(file)):
@@ -103,9 +101,9 @@ class _Pairing:
             (PdfRule.DOI, self._pair_by_doi),
             (PdfRule.XML, lambda: self._pair_named(listed=False)),
             (PdfRule.MANIFEST, lambda: self._pair_named(listed=True)),
-            (PdfRule.ONLY_ONE, lambda: self._try(self._only_in_folder, supplements)),
-            (PdfRule.SAME_NAME, lambda: self._try(self._same_base_elsewhere)),
-            (PdfRule.ONLY_ONE, lambda: self._try(self._only_in_parallel, supplements)),
+            (PdfRule.ONLY_ONE, lambda: self._try(self._places.only_in_folder, supplements)),
+            (PdfRule.SAME_NAME, lambda: self._try(self._places.same_base_elsewhere)),
+            (PdfRule.ONLY_ONE, lambda: self._try(self._places.only_in_parallel, supplements)),
             (PdfRule.DOI, lambda: self._try(self._named_by_suffix)),
             (PdfRule.PAGES, lambda: self._pair_by_pages(supplements)),
             (PdfRule.SAME_NAME, self._give_translations),
@@ -204,60 +202,6 @@ class _Pairing:
                 if key is not str:
                     name = found[0].member.name
                     claim.findings.append(finding("NAME_NORMALISATION", name, detail=claim.metadata.name))
-
-    def _only_in_folder(self, claim: Claim) -> list[File]:
-        """The only PDF beside the only XML: in a folder that is one article's own, whatever their names are."""
-        if len(self._in_folder[claim.folder]) != 1:
-            return []
-        everyones = all(claim.folder in folders(each) for each in self._in_folder)
-        return self._unless_shared(claim, self._names.at(claim.folder), numbered=everyones)
-
-    def _same_base_elsewhere(self, claim: Claim) -> list[File]:
-        """The same base name in a folder below (Springer's BodyRef/PDF), or in ``pdf`` beside ``xml`` (NPG)."""
-        if not claim.alone:
-            return []
-        inside = f"{claim.folder}/" if claim.folder else ""
-        parallel = self._parallel(claim)
-        same = self._names.with_stem(claim.stem)
-        return [file for file in same if file.folder.startswith(inside) or loose(file.folder) in parallel]
-
-    def _only_in_parallel(self, claim: Claim) -> list[File]:
-        """The only PDF in ``Page_Renditions`` beside ``Markup`` with only one XML (AIP)."""
-        if len(self._in_folder[claim.folder]) != 1:
-            return []
-        found = [file for folder in self._parallel(claim) for file in self._names.at(folder)]
-        return self._unless_shared(claim, found, numbered=True)
-
-    def _unless_shared(self, claim: Claim, files: list[File], *, numbered: bool) -> list[File]:
-        """None of them where one is another article's: then the one that is left may be a third one's.
-
-        ``numbered``: where the PDFs of many articles lie, one that is called as the XML is but for its number is.
-        """
-        for file in files:
-            owned = file.member.name in self._owned or not self._reach.allows(claim, file)
-            if file.is_pdf and (owned or (numbered and self._is_next(claim, file))):
-                return []
-        return files
-
-    def _is_next(self, claim: Claim, file: File) -> bool:
-        """Whether the PDF is called as the XML is but for the numbers: ``7.pdf`` is not that of ``6.xml``.
-
-        The print ISSN in the place of the electronic one is no other number; and of one XML and one PDF that are
-        all there is, any names will do.
-        """
-        if len(self._claims) == 1 and sum(each.is_pdf for each in self._files) == 1:
-            return False
-        ours, theirs = (_LEADING_ISSN.sub("", loose(stem)) for stem in (claim.stem, file.stem))
-        return ours != theirs and _DIGITS.sub("0", ours) == _DIGITS.sub("0", theirs)
-
-    def _parallel(self, claim: Claim) -> set[str]:
-        parts = loose(claim.folder).split("/")
-        return {
-            "/".join((*parts[:at], other, *parts[at + 1 :]))
-            for at, part in enumerate(parts)
-            if part in _XML_FOLDERS
-            for other in _PDF_FOLDERS
-        }
 
     def _pair_by_doi(self) -> None:
         before = {claim for claim in self._claims if claim.pdfs}
