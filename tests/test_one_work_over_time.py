@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from html import escape
 from pathlib import Path
 
@@ -202,7 +203,8 @@ def test_an_agreed_title_that_is_transferred(archive: WholeArchive) -> None:
     with archive.door.catalogue.writing() as rows:
         title = titles.title_by_issn(rows, ("9999-0016",))
         assert title is not None
-        titles.transfer(rows, title, titles.publisher_named(rows, new), utc_now(), utc_now())
+        yesterday = utc_now() - timedelta(days=1)
+        titles.transfer(rows, title, titles.publisher_named(rows, new), yesterday, utc_now())
     assert sent(archive, Work(publisher=new, pdf="with the new cover"), new)[:2] == (first, 2)
     (late,) = archive.deliver(Work(title="Geç kalan", pdf="late").files(), old).articles
     assert [found.code for found in late.findings if found.level is Level.ERROR] == ["TITLE_NOT_AGREED"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -17,6 +18,9 @@ from repository.vocabulary import ArticleRecord, article_id
 _FEW = 20
 _TELLING = 25
 """Letters of a folded title from which on it tells one work of a journal from all others, with its first author."""
+_NEARLY = 0.9
+"""So like each other are a title and the same with a slip mended; at most so many letters of them are compared:"""
+_COMPARED = 500
 
 
 def resolved(session: Session, record: ArticleRecord) -> str:
@@ -24,8 +28,9 @@ def resolved(session: Session, record: ArticleRecord) -> str:
 
     The same DOI is the same work. Without a DOI on one side it is the same place (ISSN, volume, issue, page and
     title), or the same place by the journal's name, where title and first author tell it too (another ISSN came),
-    or, while one side has neither volume nor page (ahead of print), the same title and first author in the same
-    journal. Two different DOIs are never one work. Raises ValueError where nothing tells the article from others.
+    or the same page by the same first author with nearly the same title (its title was mended), or, while one side
+    has neither volume nor page (ahead of print), the same title and first author in the same journal. Two different
+    DOIs are never one work. Raises ValueError where nothing tells the article from others.
     """
     own = article_id(record)
     doi = machine_lower(record.doi) if record.doi else None
@@ -33,30 +38,29 @@ def resolved(session: Session, record: ArticleRecord) -> str:
     ids = session.execute(select(Article.id).where(or_(*same)).order_by(Article.id).limit(_FEW)).scalars().all()
     if ids:
         return own if own in ids else ids[0]
-    kinds = [_digests(kind(record)) for kind in (_places, _named_places, _works)]
-    if not any(kinds):
+    kinds = {kind: _digests(kind(record)) for kind in _KINDS}
+    if not any(kinds.values()):
         return own
     rows = session.execute(
         select(Alias.digest, Article.id, Article.doi, Article.record)
         .join(Article, Article.id == Alias.article_id)
-        .where(Alias.digest.in_([digest for digests in kinds for digest in digests]))
+        .where(Alias.digest.in_([digest for digests in kinds.values() for digest in digests]))
         .order_by(Alias.digest, Article.id)
         .limit(_FEW)
     ).all()
-    for kind, digests in enumerate(kinds):
+    for kind, digests in kinds.items():
         found = {row.id: row for row in rows if row.digest in digests}
         if len(found) != 1 or len(rows) == _FEW:
             continue
         (row,) = found.values()
-        placed = kind < len(kinds) - 1 or not (_stands(record) and _stands(ArticleRecord.from_json(row.record)))
-        if placed and not (doi and row.doi):
+        if not (doi and row.doi) and _KINDS[kind](record, ArticleRecord.from_json(row.record)):
             return str(row.id)
     return own
 
 
 def enter(session: Session, identifier: str, record: ArticleRecord) -> None:
     """Keep what the article is known by besides its DOI; what an earlier version was known by stays."""
-    _enter(session, identifier, _digests((*_places(record), *_named_places(record), *_works(record))))
+    _enter(session, identifier, _digests(text for kind in _KINDS for text in kind(record)))
 
 
 def enter_names(session: Session, identifier: str, names: Iterable[str]) -> None:
@@ -94,6 +98,15 @@ def _named_places(record: ArticleRecord) -> Iterator[str]:
         yield "named:" + "\x1f".join((*map(machine_lower, parts), *folded))
 
 
+def _spots(record: ArticleRecord) -> Iterator[str]:
+    """The place with the first author in place of the title, once for each ISSN."""
+    page = record.elocation or record.first_page
+    if page and (record.volume or record.issue) and record.authors and len(tr_fold(record.title or "")) >= _TELLING:
+        for issn in record.issns:
+            parts = (issn, record.volume or "", record.issue or "", page)
+            yield "spot:" + "\x1f".join((*map(machine_lower, parts), tr_fold(record.authors[0].label)))
+
+
 def _works(record: ArticleRecord) -> Iterator[str]:
     """ISSN, title and first author, once for each ISSN, where the title tells."""
     title = tr_fold(record.title or "")
@@ -108,6 +121,29 @@ def _digests(texts: Iterable[str]) -> list[str]:
 
 def _stands(record: ArticleRecord) -> bool:
     return bool(record.volume or record.issue or record.first_page or record.elocation)
+
+
+def _surely(_record: ArticleRecord, _held: ArticleRecord) -> bool:
+    return True
+
+
+def _nearly_titled(record: ArticleRecord, held: ArticleRecord) -> bool:
+    """Short reviews by one person may share a page: the titles have to be one title, mended."""
+    ours, theirs = (tr_fold(each.title or "")[:_COMPARED] for each in (record, held))
+    return SequenceMatcher(None, ours, theirs, autojunk=False).ratio() >= _NEARLY
+
+
+def _one_is_ahead(record: ArticleRecord, held: ArticleRecord) -> bool:
+    return not (_stands(record) and _stands(held))
+
+
+_KINDS: Mapping[Callable[[ArticleRecord], Iterator[str]], Callable[[ArticleRecord, ArticleRecord], bool]] = {
+    _places: _surely,
+    _named_places: _surely,
+    _spots: _nearly_titled,
+    _works: _one_is_ahead,
+}
+"""How an article is found again, the surest first, with what must be true of it and the one that is held."""
 
 
 def _ignoring(insert: Callable[[Any], Any]) -> Any:

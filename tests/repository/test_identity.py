@@ -56,6 +56,17 @@ def test_a_mended_issn_under_the_same_doi_is_the_same_article(archive: pages.Sit
     assert resolved(archive, work(doi="10.5555/AYNI")) == first
 
 
+def test_a_mended_title_on_the_same_page_is_the_same_article(archive: pages.Site) -> None:
+    first = pages.enter(archive, work(title="Isparta gül bahçelerinde toprak nmei üzerine"))
+    assert resolved(archive, work(title="Isparta gül bahçelerinde toprak nemi üzerine")) == first
+    assert resolved(archive, work(title="Isparta gül bahçelerinde toprak nemi üzerine", doi="10.5555/n")) == first
+
+
+def test_two_reviews_on_one_page_stay_two(archive: pages.Site) -> None:
+    first = pages.enter(archive, work(title="Kitap incelemesi: Anadolu'nun kadim suları"))
+    assert resolved(archive, work(title="Kitap incelemesi: Trakya'da tarımın tarihi")) != first
+
+
 @pytest.mark.parametrize(
     "other",
     [
