@@ -48,7 +48,7 @@ from repository.vocabulary import Level
 __all__ = ["LARGEST_METADATA", "Aside", "Delivered", "Limits", "Member", "SetAside", "Unpacked", "name_of", "unpack"]
 
 _OPENED = "it was opened"
-_CLOSED = "it is kept closed, as a file of the article that it came with"
+_CLOSED = "it is kept closed, as a file like any other"
 
 
 def unpack(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -15,8 +16,12 @@ from deliveries import Published
 from installation import Installation, folder_store_table
 
 from config import wiring
+from config.profile_settings import FallbackSettings, ProfileSettings
 from config.settings import load
 from ingest import inbox, pipeline
+from ingest.dialects import DIALECTS
+from ingest.patterns import PLACEHOLDERS
+from ingest.profiles import Nested, PdfRule
 from ingest.receipts import Receipt
 from ingest.rehearsal import rehearse
 from repository.errors import UsageError
@@ -340,6 +345,15 @@ def test_what_the_xml_lacks_comes_from_the_profile_and_is_told(tmp_path: Path, p
         "10.5555/profil.3": ["issn_unspecified = 9999-0024"],
     }
     assert all(f.level == "info" for line in receipt.articles for f in line.findings if f.code == "FROM_PROFILE")
+    identity = next(line.article_id or "" for line in receipt.articles if line.doi == ONE.doi)
+    bag = next(path for path in (archive.home / "ankara").rglob("*.tar") if identity in path.as_posix())
+    with tarfile.open(bag) as tar:
+        inside = {name.partition("/")[2]: tar.extractfile(name) for name in tar.getnames()}
+        premis, record = (inside[f"metadata/{name}"] for name in ("premis.xml", "article.json"))
+        assert premis is not None
+        assert record is not None
+        assert b"FROM_PROFILE" in premis.read()
+        assert json.loads(record.read())["journal_title"] == "Örnek Arşiv Bilimi Dergisi"
 
 
 # Which profile is used.
@@ -452,6 +466,15 @@ def test_every_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     file.write_text(tables, encoding="utf-8")
     found = load(file, {}).settings.profiles
     assert len(found) == text.count("    [[profiles]]\n") == 7
+
+
+def test_the_documentation_names_every_key_rule_dialect_and_placeholder() -> None:
+    text = (Path(__file__).parents[2] / "docs/profiles.md").read_text(encoding="utf-8")
+    keys = {*ProfileSettings.model_fields, *FallbackSettings.model_fields} - {"fallback"}
+    words = {*keys, *(rule.value for rule in PdfRule), *(each.value for each in Nested), *DIALECTS}
+    assert [word for word in sorted(words) if f"`{word}`" not in text] == []
+    assert [name for name in PLACEHOLDERS if f"`{{{name}}}`" not in text] == []
+    assert "[[profiles.fallback]]" in text
 
 
 def test_a_key_may_come_from_the_environment_by_the_profiles_name(tmp_path: Path) -> None:

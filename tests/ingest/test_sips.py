@@ -334,7 +334,8 @@ def test_of_two_pdfs_that_are_equally_likely_none_is_taken_and_that_is_said(
     assert told.params["names"] == ", ".join(sorted(candidates))
 
 
-def test_full_text_beside_its_metadata_is_one_article_and_the_only_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", ["10.5555/a", "10.5555/A", ""])
+def test_full_text_beside_its_metadata_is_one_article_and_the_only_one(tmp_path: Path, given: str) -> None:
     entry = (
         '<entry xmlns="http://www.w3.org/2005/Atom"><title>Dergi</title>'
         '<issn xmlns="http://pkp.sfu.ca/SWORD">9999-0016</issn></entry>'
@@ -343,7 +344,8 @@ def test_full_text_beside_its_metadata_is_one_article_and_the_only_one(tmp_path:
         "<Publisher><PublisherInfo/><Journal><Volume><Issue><Article><ArticleInfo><ArticleDOI>10.5555/a</ArticleDOI>"
         "</ArticleInfo></Article></Issue></Volume></Journal></Publisher>"
     )
-    for name, text in {"x.xml.Meta": meta, "x.xml": meta, "entry.xml": entry}.items():
+    full = meta.replace("10.5555/a", given)
+    for name, text in {"x.xml.Meta": meta, "x.xml": full, "entry.xml": entry}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     grouping = group(unpack([tmp_path / "x.xml.Meta", tmp_path / "x.xml", tmp_path / "entry.xml"], tmp_path), describe)
     (sip,) = grouping.sips
