@@ -86,15 +86,29 @@ def article(asked: Asked, id_or_doi: str, json_wanted: bool) -> None:
     def say(console: Console) -> None:
         for key, value in data.items():
             if key != "versions" and value:
-                console.print(f"{key:20} {value}", markup=False)
+                for place, line in enumerate(_lines(value)):
+                    console.print(f"{'' if place else key:20} {line}", markup=False)
         for version in data["versions"]:
             console.print(f"version {version['version']}: {version['bytes']} bytes, seal {version['seal']}")
+            if version["delivered_by"]:
+                console.print(f"  delivered by {version['delivered_by']}", markup=False)
             for copy in version["copies"]:
                 console.print(f"  {copy['store']}: {copy['state']}, verified {copy['verified_at']}")
             for file in version["files"]:
                 console.print(f"  {file['path']} ({file['bytes']} bytes)", markup=False)
 
     answer(json_wanted, data, say)
+
+
+def _lines(value: Any) -> list[str]:
+    """A value as a person reads it: one line for each author, date, keyword or related article."""
+    if isinstance(value, dict):
+        return [f"{name or '-'}: {said}" for name, said in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [
+            ", ".join(str(part) for part in (one.values() if isinstance(one, dict) else [one]) if part) for one in value
+        ]
+    return [str(value)]
 
 
 @click.command()

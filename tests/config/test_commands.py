@@ -85,6 +85,15 @@ def copies(archive: Installation, doi: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_an_article_is_told_in_lines_for_people(filled: Installation) -> None:
+    status, out, _ = filled.tell("article", "10.5555/komut.1")
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "authors Işık, Çağrı" in lines
+    assert any(line.startswith("delivered by ") for line in lines)
+    assert not any(mark in out for mark in "{}[]")
+
+
 def test_a_bag_comes_out_byte_for_byte_as_it_is_stored(filled: Installation, tmp_path: Path) -> None:
     told = filled.run("bag", "10.5555/KOMUT.3", "--out", str(tmp_path / "bag.tar"))
     with (tmp_path / "bag.tar").open("rb") as stream:
