@@ -145,7 +145,8 @@ def test(asked: Asked, name: str, json_wanted: bool) -> None:
         console.print(f"{name}: connected to {one.place}; {'the first files:' if items else 'it offers no file'}")
         for item in items:
             mark = "" if item["wanted"] else "  (not wanted)"
-            console.print(f"  {item['name']}  {item['bytes']}  {item['modified']}{mark}", markup=False)
+            octets = "–" if item["bytes"] is None else item["bytes"]
+            console.print(f"  {item['name']}  {octets}  {item['modified'] or '–'}{mark}", markup=False)
 
     answer(
         json_wanted,

@@ -17,7 +17,7 @@ from lxml import etree
 from ingest.dialects.xml import child
 from ingest.feeds.asking import Asking
 from ingest.feeds.content import Content, Found, Rule
-from ingest.feeds.oai_protocol import Header, ProtocolRefusal, Repository, moment_of
+from ingest.feeds.oai_protocol import Header, Malformed, NotAnswered, ProtocolRefusal, Repository, moment_of
 from ingest.feeds.offered import FeedFailed, NotAsPromised, Offered, Source
 from repository.storage.durable import write_text
 from repository.vocabulary import as_utc_text
@@ -25,6 +25,7 @@ from repository.vocabulary import as_utc_text
 _PACKAGE = ".zip"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _BLOCK = 1 << 18
+_MOST_UNREAD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class OaiSource(Source):
         self._content = Content(asking, harvest.rules, harvest.max_bytes)
         self._reached: dict[str, Any] | None = None
         self._broken_off: FeedFailed | None = None
+        self._unread = 0
 
     def __enter__(self) -> Self:
         self._asking.__enter__()
@@ -72,14 +74,22 @@ class OaiSource(Source):
         """Every record that is new, changed or deleted since the last harvest. Raises FeedFailed."""
         last = self._last()
         since, token, begun = last.get("since"), last.get("token"), last.get("begun")
+        verb = last.get("verb", "ListRecords")
         while True:
             try:
-                for part in self._repository.parts(self._reach_back(since), token):
+                for part in self._repository.parts(verb, self._reach_back(since), token):
                     begun = begun or (as_utc_text(part.told_at) if part.told_at else None)
                     yield from map(_offered, part.headers)
                     token = part.token
-                    self._reached = {"since": since, "token": token, "begun": begun} if token else {"since": begun}
+                    self._reached = {"since": begun or since, "verb": verb}
+                    if token is not None:
+                        self._reached = {"since": since, "verb": verb, "token": token, "begun": begun}
                 return
+            except Malformed:
+                if verb == "ListIdentifiers":
+                    raise
+                # One record spoils the list. Asked for by name, each is good or bad for itself, from now on.
+                verb, token, begun = "ListIdentifiers", None, None
             except ProtocolRefusal as refusal:
                 if refusal.code != "badResumptionToken" or not last.get("token"):
                     raise
@@ -92,14 +102,14 @@ class OaiSource(Source):
 
     def remembered(self) -> None:
         """The next harvest goes on from here. Raises FeedFailed when this one was broken off on the way."""
-        if self._reached is not None and self._reached != {"since": None}:
+        if self._reached is not None:
             write_text(self._mark, json.dumps(self._of_this() | self._reached))
         if self._broken_off is not None:
             raise self._broken_off
 
     def fetch(self, offered: Offered, target: Path) -> None:
         """Pack the record as it is now, with its files. Raises NotAsPromised, FeedFailed."""
-        root = self._repository.record(unquote(offered.name.removesuffix(_PACKAGE)))
+        root = self._record(unquote(offered.name.removesuffix(_PACKAGE)))
         if root is None:
             raise NotAsPromised("the repository has deleted the record, or gives it no longer in this format")
         record = child(root, "GetRecord", "record")
@@ -118,6 +128,18 @@ class OaiSource(Source):
 
     def set_aside(self, offered: Offered) -> None:
         """Nothing can be moved in a repository; the settings say keep."""
+
+    def _record(self, identifier: str) -> etree._Element | None:
+        """One that cannot be read stops no other; where so many in a row cannot, it is the repository that fails."""
+        try:
+            found = self._repository.record(identifier)
+        except NotAnswered as error:
+            self._unread += 1
+            if self._unread >= _MOST_UNREAD:
+                raise
+            raise NotAsPromised(error.reason) from error
+        self._unread = 0
+        return found
 
     def _reach_back(self, since: str | None) -> datetime | None:
         at = moment_of(since) if since else None

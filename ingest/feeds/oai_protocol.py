@@ -18,7 +18,15 @@ _MOST_BYTES = 64 << 20
 _SECONDS_LONG = len("2026-01-01T00:00:00Z")
 
 
-class ProtocolRefusal(FeedFailed):
+class NotAnswered(FeedFailed):
+    """The repository was reached, and what it said is no answer to what it was asked."""
+
+
+class Malformed(NotAnswered):
+    """OAI-PMH that is no XML: one character that XML does not know, in one record, spoils a whole part of a list."""
+
+
+class ProtocolRefusal(NotAnswered):
     """The repository answered with an error of the protocol (section 3.6): ``code`` is its word for it."""
 
     def __init__(self, feed: str, code: str, text: str) -> None:
@@ -28,7 +36,8 @@ class ProtocolRefusal(FeedFailed):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One record of a list. ``digest`` is that of all it says (SHA-256), so that a change within a day is seen."""
+    """One record of a list. ``digest`` is that of all that the list says of it (SHA-256), so that a change within a
+    day is seen."""
 
     identifier: str
     datestamp: str
@@ -55,12 +64,15 @@ class Repository:
         self._prefix = prefix
         self._set = set_spec
 
-    def parts(self, since: datetime | None, token: str | None) -> Iterator[Part]:
-        """The list of records changed since then, or the rest of one from ``token`` on. Raises FeedFailed."""
+    def parts(self, verb: str, since: datetime | None, token: str | None) -> Iterator[Part]:
+        """The list of records changed since then, or the rest of one from ``token`` on.
+
+        ``verb`` is ListRecords or ListIdentifiers. Raises FeedFailed: Malformed for what is no XML.
+        """
         asked = {"resumptionToken": token} if token else self._first(since)
         met = {token}
         while True:
-            part = self._part(asked)
+            part = self._part(verb, asked)
             yield part
             if part.token is None:
                 return
@@ -79,7 +91,7 @@ class Repository:
             raise
         header = child(root, "GetRecord", "record", "header")
         if header is None or _text(child(header, "identifier")) != identifier:
-            raise FeedFailed(self._feed, f"GetRecord of {identifier!a} was answered with another record")
+            raise NotAnswered(self._feed, f"GetRecord of {identifier!a} was answered with another record")
         return None if header.get("status") == "deleted" else root
 
     def _first(self, since: datetime | None) -> dict[str, str]:
@@ -92,28 +104,28 @@ class Repository:
             asked["from"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ" if fine else "%Y-%m-%d")
         return asked
 
-    def _part(self, asked: dict[str, str]) -> Part:
+    def _part(self, verb: str, asked: dict[str, str]) -> Part:
         try:
-            root = self._answer({"verb": "ListRecords"} | asked)
+            root = self._answer({"verb": verb} | asked)
         except ProtocolRefusal as refusal:
             if refusal.code == "noRecordsMatch":
                 return Part((), None, None)
             if refusal.code == "cannotDisseminateFormat":
                 raise FeedFailed(self._feed, f"{refusal.reason}; it offers {self._formats()}") from refusal
             raise
-        listed = child(root, "ListRecords")
+        listed = child(root, verb)
         if listed is None:
-            raise FeedFailed(self._feed, "ListRecords was answered without a list of records")
-        headers = tuple(self._header(record) for record in children(listed, "record"))
+            raise NotAnswered(self._feed, f"{verb} was answered without a list")
+        headers = tuple(self._header(one) for one in children(listed, "record", "header"))
         token = _text(child(listed, "resumptionToken")) or None
         return Part(headers, token, moment_of(_text(child(root, "responseDate"))))
 
-    def _header(self, record: etree._Element) -> Header:
-        header = child(record, "header")
+    def _header(self, listed: etree._Element) -> Header:
+        header = listed if local(listed) == "header" else child(listed, "header")
         identifier = _text(child(header, "identifier"))
         if header is None or not identifier:
-            raise FeedFailed(self._feed, "a record of the list has no identifier")
-        said = etree.tostring(record, method="c14n", exclusive=True)
+            raise NotAnswered(self._feed, "a record of the list has no identifier")
+        said = etree.tostring(listed, method="c14n", exclusive=True)
         datestamp = _text(child(header, "datestamp"))
         return Header(identifier, datestamp, header.get("status") == "deleted", hashlib.sha256(said).hexdigest())
 
@@ -127,13 +139,18 @@ class Repository:
         try:
             with self._asking.asked(f"{self._url}{join}{urlencode(asked)}") as answer:
                 if answer.status != 200:
-                    raise FeedFailed(self._feed, f"{asked['verb']} was answered {answer.status} and not 200")
+                    raise NotAnswered(self._feed, f"{asked['verb']} was answered {answer.status} and not 200")
                 data = answer.read(_MOST_BYTES + 1)
         except Elsewhere as elsewhere:
             raise FeedFailed(self._feed, f"{asked['verb']} is led to {elsewhere.host}; give its own url") from elsewhere
-        root = read_xml(data, asked["verb"]).root
+        parsed = read_xml(data, asked["verb"])
+        root = parsed.root
         if root is None or local(root) != "OAI-PMH":
-            raise FeedFailed(self._feed, f"{asked['verb']} was not answered by OAI-PMH: {data[:60]!a}")
+            said = f"{asked['verb']} was not answered by OAI-PMH: "
+            if parsed.findings and b"<OAI-PMH" in data[:2000]:
+                spoilt = parsed.findings[0]
+                raise Malformed(self._feed, f"{said}line {spoilt.line}: {spoilt.message}")
+            raise NotAnswered(self._feed, f"{said}{data[:60]!a}")
         for error in children(root, "error"):
             raise ProtocolRefusal(self._feed, error.get("code", "an error"), _text(error)[:300])
         return root

@@ -91,11 +91,13 @@ class Record:
     datestamp: str = "2026-03-04T05:06:07Z"
     deleted: bool = False
     title: str = "Arşiv"
+    metadata: str = ""
 
     def xml(self, identifier: str) -> str:
         status = ' status="deleted"' if self.deleted else ""
         written = "".join(f"<dc:relation>{link}</dc:relation>" for link in self.links)
-        said = f"<oai_dc:dc {NAMESPACES}><dc:title>{self.title}</dc:title>{written}</oai_dc:dc>"
+        dublin_core = f"<oai_dc:dc {NAMESPACES}><dc:title>{self.title}</dc:title>{written}</oai_dc:dc>"
+        said = self.metadata or dublin_core
         head = f"<header{status}><identifier>{identifier}</identifier><datestamp>{self.datestamp}</datestamp></header>"
         return f"<record>{head}{'' if self.deleted else f'<metadata>{said}</metadata>'}</record>"
 
@@ -172,12 +174,17 @@ class Playing:
             return '<error code="badResumptionToken"/>'
         since = asked.get("from", "")
         listed = [one for one in sorted(self.records) if self.records[one].datestamp >= since]
+        verb_of = {"ListRecords": lambda one: self.records[one].xml(one), "ListIdentifiers": self.header}
         shown = listed[int(token) : int(token) + self.page]
         if not shown:
             return '<error code="noRecordsMatch"/>'
         more = int(token) + self.page
         rest = f"<resumptionToken>{more if more < len(listed) else ''}</resumptionToken>"
-        return f"<ListRecords>{''.join(self.records[one].xml(one) for one in shown)}{rest}</ListRecords>"
+        return f"<{verb}>{''.join(map(verb_of[verb], shown))}{rest}</{verb}>"
+
+    def header(self, identifier: str) -> str:
+        head, end, _ = self.records[identifier].xml(identifier).removeprefix("<record>").partition("</header>")
+        return head + end
 
 
 @pytest.fixture
@@ -374,6 +381,33 @@ def test_one_deleted_between_the_list_and_the_fetch_stops_no_other(playing: Play
     assert "has deleted the record" in harvester.problem
 
 
+def test_one_record_that_spoils_the_list_is_told_and_stops_no_other(playing: Playing, harvester: Harvester) -> None:
+    """A control character that XML does not know, as copied out of a PDF: the whole part is no XML."""
+    playing.records |= {f"oai:x:{n}": Record() for n in range(5)}
+    playing.records["oai:x:2"].title = "form feed \x0c"
+    playing.page = 2
+    assert sorted(one.file_names[0] for one in harvester.look()) == [f"oai:x:{n}.zip" for n in (0, 1, 3, 4)]
+    assert "oai:x:2.zip: GetRecord was not answered by OAI-PMH: line 1" in harvester.problem
+    playing.asked.clear()
+    playing.records["oai:x:2"].title = "mended"
+    assert [one.file_names for one in harvester.look()] == [("oai:x:2.zip",)]
+    assert (playing.verbs("ListRecords"), harvester.problem) == ([], ""), "nothing is fetched twice for it"
+
+
+def test_where_no_record_can_be_read_the_repository_is_left_alone(
+    playing: Playing, harvester: Harvester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.feeds.oai._MOST_UNREAD", 3)
+    playing.records |= {f"oai:x:{n}": Record() for n in range(9)}
+    said = playing.said
+    playing.said = lambda asked: "" if asked["verb"] == "GetRecord" else said(asked)  # type: ignore[method-assign]
+    assert harvester.look() == []
+    assert len(playing.verbs("GetRecord")) == 3
+    assert "answered with another record" in harvester.problem
+    playing.said = said  # type: ignore[method-assign]
+    assert len(harvester.look()) == 9
+
+
 @pytest.mark.parametrize(
     ("trick", "told"),
     [
@@ -397,6 +431,43 @@ def test_what_is_wrong_with_a_repository_is_told_and_then_it_goes_on(
         setattr(playing, name, value)
     assert len(harvester.look()) == 1
     assert harvester.problem == ""
+
+
+# --- taken in end to end --------------------------------------------------------------------------------------
+
+
+def test_records_as_dergipark_gives_them_are_taken_in_with_their_files(tmp_path: Path, playing: Playing) -> None:
+    pdf = Published("10.5555/ornek.77").pdf(tmp_path / "x.pdf")
+    playing.files["/tr/download/article-file/4711"] = ("application/pdf", pdf)
+    said = f"""<dc:title xml:lang="tr-TR">Arşivde Işık</dc:title><dc:title xml:lang="en-US">Light</dc:title>
+<dc:creator>Öztürk, İsmail Çağrı</dc:creator><dc:publisher>Örnek Üniversitesi</dc:publisher>
+<dc:date>2015-12-31T00:00:00Z</dc:date><dc:language>tur</dc:language>
+<dc:identifier>{playing.at("/tr/pub/ornek/issue/1/77")}</dc:identifier><dc:identifier>10.5555/ornek.77</dc:identifier>
+<dc:source>Örnek Arşiv Bilimi Dergisi; Cilt 3, Sayı 2 (2015): Güz; 12-20</dc:source><dc:source>9999-0016</dc:source>
+<dc:relation>{playing.at("/tr/download/article-file/4711")}</dc:relation>"""
+    playing.records["oai:dergipark.org.tr:article/77"] = Record(metadata=f"<oai_dc:dc {NAMESPACES}>{said}</oai_dc:dc>")
+    with open_archive(tmp_path / "home", harvesting(playing.url)) as ours:
+        (receipt,) = ours.receive()
+        assert receipt.state == "accepted", ours.told("hasat").last_error
+        assert titles(ours) == {"10.5555/ornek.77": "Arşivde Işık"}
+        with ours.archive.catalogue.reading() as session:
+            (article,) = session.scalars(select(Article))
+        assert (article.record["volume"], article.record["issue"]) == ("3", "2")
+        assert article.record["other_ids"]["oai"] == "oai:dergipark.org.tr:article/77"
+
+
+def test_another_format_that_the_repository_offers_is_taken_in(tmp_path: Path, playing: Playing) -> None:
+    """JATS in the record itself, which names its PDF by self-uri."""
+    published = Published("10.5555/hasat.8")
+    jats = published.xml().decode().partition("<article ")[2].removesuffix("\n")
+    link = f'<self-uri content-type="pdf" xlink:href="{playing.at("/8.pdf")}"/></article-meta>'
+    playing.formats = ("oai_dc", "jats")
+    playing.files["/8.pdf"] = ("application/pdf", published.pdf(tmp_path / "x.pdf"))
+    playing.records["oai:x:8"] = Record(metadata="<article " + jats.replace("</article-meta>", link))
+    with open_archive(tmp_path / "home", harvesting(playing.url, 'metadata_prefix = "jats"')) as ours:
+        (receipt,) = ours.receive()
+        assert receipt.state == "accepted", receipt
+        assert titles(ours) == {"10.5555/hasat.8": published.title}
 
 
 # --- content links --------------------------------------------------------------------------------------------
