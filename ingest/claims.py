@@ -16,6 +16,7 @@ from repository.turkish import machine_lower
 from repository.vocabulary import Finding
 
 _ONE_I = str.maketrans({"İ": "i", "I": "i", "ı": "i"})
+_NUMBER = re.compile(r"\d+")
 _METADATA_SUFFIX = re.compile(r"(?i)(?:\.wml2?)?(?:\.xml\.meta|\.n?xml|\.sgml?)$")
 
 
@@ -32,6 +33,12 @@ def loose(text: str) -> str:
 def without_ending(name: str) -> str:
     """The name of a metadata file without what tells that it is one; of another name, without its last ending."""
     return _METADATA_SUFFIX.sub("", name) if _METADATA_SUFFIX.search(name) else posixpath.splitext(name)[0]
+
+
+def is_next(name: str, other: str) -> bool:
+    """Whether two names differ in their numbers alone, as ``6.xml`` and ``7.xml``, ``art06`` and ``art12`` do."""
+    name, other = loose(name), loose(other)
+    return name != other and _NUMBER.sub("0", name) == _NUMBER.sub("0", other)
 
 
 def folders(folder: str) -> Iterator[str]:

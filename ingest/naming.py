@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from urllib.parse import unquote
 
-from ingest.claims import Claim, File, folders, loose
+from ingest.claims import Claim, File, folders, is_next, loose
 from ingest.patterns import wild
 from ingest.reach import Reach
 
 _TOO_COMMON = 500
 _SOME_NUMBER = re.compile(r"\d")
-_A_PLACE = re.compile(r"\d{1,4}")
 
 
 class Names:
@@ -126,11 +125,12 @@ class Names:
             return True
         if self._contested(claim, file, path):
             return False
-        # Many articles have a paper.pdf or a 7.pdf: elsewhere it may be that of one whose XML did not come.
+        if file.folder == claim.folder or _SOME_NUMBER.search(file.stem):
+            return True
+        # Many articles have a paper.pdf: elsewhere it may be that of one whose XML did not come.
         own = bool(claim.folder) and self._claims_within[claim.folder] == 1 and claim.folder in folders(file.folder)
-        lone = self._claims_within[""] == len(self._pdf_paths) == 1
-        telling = _SOME_NUMBER.search(file.stem) is not None and _A_PLACE.fullmatch(file.stem) is None
-        return file.folder == claim.folder or own or lone or telling
+        lone = self._claims_within[""] == len(self._by_base[loose(file.base)]) == 1
+        return own or (lone and not is_next(claim.folder, file.folder))
 
     def _contested(self, claim: Claim, file: File, path: str) -> bool:
         """Whether another article may mean this file too, by the same base name at the end of another way."""

@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Container, Sequence
 
-from ingest.claims import Claim, File, folders, loose
+from ingest.claims import Claim, File, folders, is_next, loose
 from ingest.naming import Names
 from ingest.reach import Reach
 
 _LEADING_ISSN = re.compile(r"\d{4}-\d{3}[\dx](?!\d)")
-_DIGITS = re.compile(r"\d+")
 _XML_FOLDERS = frozenset(("xml", "xmls", "nxml", "markup", "fulltext"))
 _PDF_FOLDERS = frozenset(("pdf", "pdfs", "page_renditions"))
 
@@ -70,8 +69,7 @@ class Places:
         """
         if self._lone:
             return False
-        ours, theirs = (_LEADING_ISSN.sub("", loose(stem)) for stem in (claim.stem, file.stem))
-        return ours != theirs and _DIGITS.sub("0", ours) == _DIGITS.sub("0", theirs)
+        return is_next(*(_LEADING_ISSN.sub("", loose(stem)) for stem in (claim.stem, file.stem)))
 
     def _parallel(self, claim: Claim) -> set[str]:
         parts = loose(claim.folder).split("/")

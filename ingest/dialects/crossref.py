@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
@@ -65,6 +66,7 @@ _OTHERS = {
     "sa_component": "a component",
 }
 _MOST_TOLD = 50
+_MERE_NUMBER = re.compile(r"(?:^|/)\d{1,4}\.\w+$")
 
 
 def read(root: etree._Element, path: str) -> tuple[Described, ...]:
@@ -241,10 +243,12 @@ def _abstracts(article: etree._Element) -> dict[str, str]:
 def _pdf_names(article: etree._Element) -> tuple[str, ...]:
     """The paths of the PDFs at their resources, where they are called so: a landing page is no file of the delivery.
 
-    The whole path, since many end in the same name (``paper.pdf``), which alone says nothing of whose file it is.
+    The whole path, since many end in the same name (``paper.pdf``), which alone says nothing of whose file it is. A
+    mere number says less: at another address, and in the delivery, it counts something else.
     """
     names = (_path(plain(node)) for node in descendants(child(article, "doi_data"), "resource"))
-    return tuple(dict.fromkeys(name for name in names if machine_lower(name).endswith(".pdf")))
+    pdfs = (name for name in names if machine_lower(name).endswith(".pdf"))
+    return tuple(dict.fromkeys(name for name in pdfs if not _MERE_NUMBER.search(name)))
 
 
 def _path(address: str | None) -> str:

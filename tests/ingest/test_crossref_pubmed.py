@@ -132,6 +132,7 @@ def test_only_a_resource_that_is_named_so_is_the_pdf() -> None:
         "<journal_article><titles><title>X</title></titles><doi_data><doi>10.5555/1</doi>"
         "<resource>https://example.org/article/view/7</resource><collection><item>"
         "<resource>https://example.org/files/makale%207.PDF?download=1</resource></item><item>"
+        "<resource>https://example.org/12/7.pdf</resource></item><item>"
         "<resource>http://[bad/x.pdf</resource></item></collection></doi_data></journal_article>"
     )
     assert one.pdf_names == ("files/makale 7.PDF",)

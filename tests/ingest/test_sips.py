@@ -298,7 +298,9 @@ def test_a_name_that_many_articles_have_is_sought_in_the_articles_own_folder(
     files = {"1/a.xml": article(pdf=named), "3/c.xml": article("10.5555/c"), "3/c.pdf": PDF}
     assert delivering({**files, "2/paper.pdf": PDF}).pdfs["1/a.xml"] == []
     assert delivering({**files, "1/print/paper.pdf": PDF}).pdfs["1/a.xml"] == ["1/print/paper.pdf"]
-    assert delivering({"1/a.xml": article(pdf=named), "print/paper.pdf": PDF}).pdfs == {"1/a.xml": ["print/paper.pdf"]}
+    alone = {"1/a.xml": article(pdf=named), "print/paper.pdf": PDF, "ekler/s.pdf": PDF}
+    assert delivering(alone).pdfs == {"1/a.xml": ["print/paper.pdf"]}
+    assert delivering({"1/a.xml": article(pdf=named), "2/paper.pdf": PDF}).pdfs == {"1/a.xml": []}
 
 
 def test_a_figure_in_another_articles_folder_is_its_own(delivering: Delivering) -> None:
