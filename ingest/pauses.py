@@ -6,10 +6,15 @@ locked three times in the wrong moment would set a sound delivery aside.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from repository.catalogue import Catalogue, deliveries
+from sqlalchemy.orm import Session
+
+from repository.catalogue import Catalogue, deliveries, intake
+from repository.catalogue.intake import Waiting
 from repository.errors import DatabaseUnavailable
 from repository.storage.durable import write_text
 from repository.vocabulary import DeliveryState
@@ -50,6 +55,19 @@ def told(catalogue: Catalogue, home: Path) -> None:
             if found is not None and found.state == DeliveryState.RECEIVED:
                 deliveries.pause(session, identifier, cause)
         (_folder(home) / f"{identifier}.txt").unlink(missing_ok=True)
+
+
+def paused(session: Session, home: Path, *, limit: int) -> list[Waiting]:
+    """The first deliveries that stand still, each with the cause, wherever it was noted."""
+    return with_notes(intake.paused(session, limit=limit), home) or [
+        line for line in with_notes(intake.queue(session, limit=limit), home) if line.held_up
+    ]
+
+
+def with_notes(lines: Iterable[Waiting], home: Path) -> list[Waiting]:
+    """These lines of the queue, with the causes of which the catalogue could not be told."""
+    notes = noted(home)
+    return [replace(line, held_up=notes.get(line.id, line.held_up)) for line in lines]
 
 
 def _folder(home: Path) -> Path:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -43,7 +44,8 @@ def each(door: Door, works: Sequence[Work]) -> list[Receipt]:
     """
     number = min(door.processes, len(works))
     if number < 2 or threading.active_count() > 1:
-        return [work(door) for work in works]
+        together = _Together(door.progress)
+        return [work(replace(door, progress=partial(together, number))) for number, work in enumerate(works)]
     door.catalogue.close()  # no connection goes through a fork
     gc.freeze()
     crew = _Crew(replace(door, parallel=max(2, door.parallel // number)), works)
@@ -55,6 +57,18 @@ def each(door: Door, works: Sequence[Work]) -> list[Receipt]:
         gc.unfreeze()
 
 
+class _Together:
+    """The progress of several deliveries as one: what is done of all of them, of as many articles as are known."""
+
+    def __init__(self, show: Callable[[int, int], None]) -> None:
+        self._show = show
+        self._each: dict[int, tuple[int, int]] = {}
+
+    def __call__(self, number: int, done: int, of_all: int) -> None:
+        self._each[number] = done, of_all
+        self._show(*(sum(column) for column in zip(*self._each.values(), strict=True)))
+
+
 class _Crew:
     """The processes of one command, and the pipe on which each is told the number of its next delivery."""
 
@@ -62,7 +76,7 @@ class _Crew:
         self._door = door
         self._works = works
         self._processes: dict[Connection, Any] = {}
-        self._progress: dict[int, tuple[int, int]] = {}
+        self._together = _Together(door.progress)
 
     def hire(self, number: int) -> list[Connection]:
         context, hired = get_context("fork"), []
@@ -98,9 +112,7 @@ class _Crew:
                         busy.append(replacement)
                     continue
                 if isinstance(answer, tuple):
-                    self._progress[number] = answer
-                    done, of_all = (sum(column) for column in zip(*self._progress.values(), strict=True))
-                    self._door.progress(done, of_all)
+                    self._together(number, *answer)
                     continue
                 if isinstance(answer, Receipt):
                     yield number, answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from config.settings import Loaded, Settings, load
 from repository.errors import Doubt, MahfuzError
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Answer with one JSON document.")
+_DRAWN_SECONDS = 0.1
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -72,11 +74,23 @@ def complain(error: MahfuzError) -> None:
 
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing elsewhere: call it with (done, of all)."""
+    """A progress bar on a terminal, nothing elsewhere: call it with (done, of all).
+
+    It is drawn by whoever calls: with a thread of its own for that, no process could be forked beside it.
+    """
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, auto_refresh=False) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        drawn = 0.0
+
+        def show(done: int, total: int) -> None:
+            nonlocal drawn
+            now = time.monotonic()
+            due = now - drawn >= _DRAWN_SECONDS or done == total
+            bar.update(task, completed=done, total=total or None, refresh=due)
+            drawn = now if due else drawn
+
+        yield show

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
 from config.wiring import Archive
+from ingest import pauses
 from ingest.feeds import standings
 from ingest.sealing import BAGIT_PROFILE
 from repository import bags
@@ -26,10 +27,14 @@ from repository.storage import BUFFER, Store
 from repository.vocabulary import as_utc_text, bag_key, parse_bag_name, utc_now
 
 _ALL = 1 << 62
+_MOST_PAUSED = 20
 
 
 def status_of(archive: Archive) -> dict[str, Any]:
-    """The figures of the contract, from the tallies. ``overdue``: copies not verified within what is promised."""
+    """The figures of the contract, from the tallies. ``overdue``: copies not verified within what is promised.
+
+    ``paused``: the first deliveries of the queue that wait for something of ours, with what it is.
+    """
     now = utc_now()
     with archive.catalogue.reading() as session:
         held: dict[str, dict[str, int]] = {}
@@ -51,6 +56,16 @@ def status_of(archive: Archive) -> dict[str, Any]:
             ),
             "oldest_verification": as_utc_text(oldest) if oldest else None,
             "deliveries": {state: count.number for (_, state), count in tallies.of(session, "deliveries").items()},
+            "paused": [
+                {
+                    "delivery_id": line.id,
+                    "publisher": line.publisher,
+                    "files": list(line.file_names),
+                    "since": as_utc_text(line.accepted_on),
+                    "cause": line.held_up,
+                }
+                for line in pauses.paused(session, archive.home, limit=_MOST_PAUSED)
+            ],
             "feeds": dict(Counter(str(one.state) for one in standings(session, archive.feeds(), now))),
         }
 
@@ -68,6 +83,9 @@ def status(asked: Asked, json_wanted: bool) -> None:
             if isinstance(value, dict):
                 for name, number in value.items():
                     console.print(f"{key:22} {name}: {number}", markup=False)
+            elif isinstance(value, list):
+                for one in value:
+                    console.print(f"{key:22} {bags.shown(one['files'][0])}: {one['cause']}", markup=False)
             else:
                 console.print(f"{key:22} {value}", markup=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -70,10 +70,24 @@ def known_profile(asked: Asked, name: str | None) -> None:
 @click.pass_obj
 def receive(asked: Asked, json_wanted: bool) -> None:
     """One pass over every feed and the inbox (home/inbox/<publisher>/), after every delivery that was interrupted."""
-    with asked.archive() as archive:
-        done = list(receive_once(archive, archive.door()))
+    with asked.archive() as archive, progress("articles") as bar:
+        done = list(receive_once(archive, replace(archive.door(), progress=_of_several(bar))))
         wait_until_visible(done)
     _answer_receipts(json_wanted, done)
+
+
+def _of_several(bar: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """One bar for the articles of deliveries that come one after the other, however many those are."""
+    before = last = 0
+
+    def show(done: int, of_all: int) -> None:
+        nonlocal before, last
+        if done < last:  # the next delivery has begun
+            before += last
+        last = done
+        bar(before + done, before + of_all)
+
+    return show
 
 
 def receive_once(archive: Archive, door: Door, among: Sequence[Feed] | None = None) -> Iterator[Receipt]:

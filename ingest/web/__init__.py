@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
-from ingest import attestation, quarantine, receipts
+from ingest import attestation, pauses, quarantine, receipts
 from ingest.feeds import expected_of, standings
 from ingest.web import completeness, lists, proof
 from ingest.web.desk import Desk
@@ -39,7 +39,7 @@ def console(desk: Desk) -> ResponseReturnValue:
     midnight = now.astimezone(ZoneInfo(desk.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     with desk.catalogue.reading() as rows:
         listed = intake.publishers(rows, midnight, after=after, limit=A_PAGE + 1)
-        waiting = intake.queue(rows, limit=A_QUEUE + 1)
+        waiting = pauses.with_notes(intake.queue(rows, limit=A_QUEUE + 1), desk.home)
         counts = {name: count.number for (_, name), count in tallies.of(rows, "deliveries").items()}
         feeds = standings(rows, desk.feeds, now)
     days, following = paging.page_of(listed, A_PAGE, lambda day: (day.slug, day.id))

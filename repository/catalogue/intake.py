@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue.browse import DeliveryLine, delivery_lines
@@ -98,15 +98,25 @@ def counts_of(session: Session, slug: str) -> dict[str, int]:
 
 def queue(session: Session, *, after: tuple[datetime, str] | None = None, limit: int) -> list[Waiting]:
     """The deliveries that are not finished, the longest waiting first."""
-    statement = (
-        select(Delivery, Publisher.name)
-        .join(Publisher, Publisher.id == Delivery.publisher_id)
-        .where(Delivery.state == DeliveryState.RECEIVED)
-    )
+    statement = select(Delivery, Publisher.name)
     if after is not None:
         place = tuple_(literal(after[0], Moment()), literal(after[1]))
         statement = statement.where(tuple_(Delivery.accepted_on, Delivery.id) > place)
-    rows = session.execute(statement.order_by(Delivery.accepted_on, Delivery.id).limit(limit))
+    return _waiting(session, statement, limit)
+
+
+def paused(session: Session, *, limit: int) -> list[Waiting]:
+    """The first of the queue that say for what they wait."""
+    return _waiting(session, select(Delivery, Publisher.name).where(Delivery.held_up.is_not(None)), limit)
+
+
+def _waiting(session: Session, statement: Select[Delivery, str], limit: int) -> list[Waiting]:
+    rows = session.execute(
+        statement.join(Publisher, Publisher.id == Delivery.publisher_id)
+        .where(Delivery.state == DeliveryState.RECEIVED)
+        .order_by(Delivery.accepted_on, Delivery.id)
+        .limit(limit)
+    )
     return [
         Waiting(
             id=row.Delivery.id,
