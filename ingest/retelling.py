@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +17,7 @@ from repository.storage import Store
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, PayloadFile, bag_key
 
+_START_TAG = re.compile(rb"<([A-Za-z_][\w.:-]*)")
 _LAST_LINE = 65_535
 """libxml2 counts no further in every build: what it puts there may begin anywhere below."""
 
@@ -95,13 +97,21 @@ def parts_of(data: bytes, name: str) -> dict[int, str]:
         return line - 1
 
     cuts = [*map(beginning, sorted(starts)), len(lines)]
-    parts = (_without_ends(b"\n".join(lines[first:last])) for first, last in pairwise(cuts))
+    parts = (
+        _without_ends(b"\n".join(lines[first:last]), b"\n".join(lines[first:line]))
+        for line, (first, last) in zip(sorted(starts), pairwise(cuts), strict=True)
+    )
     return {line: hashlib.sha256(part).hexdigest() for line, part in zip(sorted(starts), parts, strict=True)}
 
 
-def _without_ends(part: bytes) -> bytes:
-    """``part`` without the end tags that it ends with: the last article's are followed by those of the whole file."""
-    part = part.rstrip()
+def _without_ends(part: bytes, beginning: bytes) -> bytes:
+    """``part`` up to the end of what begins in its ``beginning``, without the end tags that it then ends with.
+
+    After an article stand the header of the next record of a harvest, or the end tags of the whole file.
+    """
+    begun = b"|".join(re.escape(name) for name in set(_START_TAG.findall(beginning)))
+    ends = [found.start() for found in re.finditer(rb"</(?:" + begun + rb")\s*>", part)] if begun else []
+    part = (part[: ends[-1]] if ends else part).rstrip()
     while part.endswith(b">") and part.startswith(b"</", start := part.rfind(b"<")):
         part = part[:start].rstrip()
     return part

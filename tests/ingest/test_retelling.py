@@ -21,6 +21,26 @@ def test_each_article_is_its_own_words_wherever_it_stands() -> None:
     assert len(set(after.values())) == 4
 
 
+def test_the_header_of_the_next_record_is_not_the_articles() -> None:
+    def harvested(*stamps: str) -> bytes:
+        records = "".join(
+            f"""<record><header><identifier>oai:x:{place}</identifier>
+<datestamp>{stamp}</datestamp></header><metadata>
+<oai_dc:dc xmlns:oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/"
+ xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{place}</dc:title>
+<dc:source>Dergi</dc:source></oai_dc:dc>
+</metadata></record>"""
+            for place, stamp in enumerate(stamps)
+        )
+        return (
+            f"<OAI-PMH><responseDate>{stamps[0]}</responseDate><ListRecords>{records}</ListRecords></OAI-PMH>".encode()
+        )
+
+    before, after = parts_of(harvested("2020", "2020"), "a.xml"), parts_of(harvested("2024", "2025"), "a.xml")
+    assert len(set(before.values())) == 2
+    assert before == after
+
+
 @pytest.mark.parametrize(
     "data",
     [
