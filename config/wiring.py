@@ -20,8 +20,8 @@ from config.embedded import embedded_s3
 from config.settings import Settings, StoreSettings
 from fixity.watch import Watch
 from ingest.digests import Addressee, Post
+from ingest.door import Door
 from ingest.feeds import Feed
-from ingest.pipeline import Door
 from ingest.profiles import Profiles
 from ingest.rebuild import Rebuilding
 from ingest.unpack import Limits

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.dialects import describe
+from ingest.door import Door
 from ingest.findings import delivery_verdict, finding
 from ingest.inbox import Arrived
-from ingest.pipeline import Door, judged
+from ingest.judging import judged
 from ingest.profiles import told
 from ingest.sips import group
 from ingest.unpack import Delivered, unpack

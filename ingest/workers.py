@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ingest.pipeline import Door
+from ingest.door import Door
 from ingest.receipts import Receipt
 from repository.errors import Doubt
 

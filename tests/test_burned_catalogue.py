@@ -12,7 +12,7 @@ from sqlalchemy import select
 from whole_archive import burn, door_over, dump, rebuilding
 
 from ingest import inbox, pipeline
-from ingest.pipeline import Door
+from ingest.door import Door
 from ingest.rebuild import rebuild
 from repository.catalogue import Catalogue, holdings, schema, tallies
 from repository.models import Article

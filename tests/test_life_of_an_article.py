@@ -11,7 +11,7 @@ import pytest
 from deliveries import Published, delivery
 
 from ingest import inbox, pipeline
-from ingest.pipeline import Door
+from ingest.door import Door
 from ingest.receipts import Receipt
 from ingest.unpack import Limits
 from repository.bags import seal_of, verify_stream

@@ -13,7 +13,7 @@ from lxml import etree, html
 from sqlalchemy import select
 
 from ingest import inbox, pipeline
-from ingest.pipeline import Door
+from ingest.door import Door
 from ingest.rebuild import Rebuilding, rebuild
 from ingest.receipts import Receipt
 from ingest.unpack import Limits

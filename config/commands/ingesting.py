@@ -20,9 +20,9 @@ from config import feeding
 from config.commands.answers import Asked, answer, as_json, progress
 from config.wiring import Archive
 from ingest import inbox, pipeline, workers
+from ingest.door import Door
 from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
-from ingest.pipeline import Door
 from ingest.profiles import DEFAULT
 from ingest.rebuild import rebuild as rebuilt_from_bags
 from ingest.receipts import Receipt

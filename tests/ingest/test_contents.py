@@ -16,7 +16,7 @@ from deliveries import Published, delivery
 
 from ingest import inbox, pipeline
 from ingest.dialects import describe
-from ingest.pipeline import Door
+from ingest.door import Door
 from ingest.unpack import Limits
 from repository.catalogue import Catalogue, completeness, schema, titles
 from repository.storage import Store

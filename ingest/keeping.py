@@ -1,0 +1,230 @@
+"""The articles of one delivery sealed, put into every store, read back, and only then registered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from ingest.door import Door
+from ingest.findings import finding
+from ingest.inbox import Arrived
+from ingest.judging import Checked, kept_line, refused_line
+from ingest.retelling import Retelling
+from ingest.sealing import files_of_adopted, seal
+from repository.bags import payload_digest
+from repository.catalogue import Catalogue, changes, deliveries, holdings, links, titles
+from repository.catalogue.deliveries import ArticleLine
+from repository.catalogue.holdings import Entering, Sealed
+from repository.errors import MahfuzError, WouldOverwrite
+from repository.preservation import Replication, preserve
+from repository.vocabulary import NOTICES, ArticleOutcome
+
+_ROUNDS_FOR_A_VERSION = 5
+_TOGETHER = 50
+"""So many articles at most are registered in one transaction; none waits for the others longer than:"""
+_UNTOLD_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Preserved:
+    """One article whose bag lies in every store and was read back from each."""
+
+    checked: Checked
+    version: int
+    replication: Replication
+
+    @property
+    def identity(self) -> str:
+        assert self.checked.identity is not None
+        return self.checked.identity
+
+    def entering(self, door: Door, now: datetime) -> Entering:
+        """It, as the catalogue is told of it."""
+        assert self.checked.sip.record is not None
+        kept = self.replication
+        sealed = Sealed(
+            article_id=self.identity,
+            version=self.version,
+            seal=kept.seal,
+            bytes=kept.bytes,
+            payload_digest=kept.payload_digest,
+            bagging_date=kept.bagging_date,
+            files=kept.files,
+            verified=kept.verified,
+        )
+        due = {store: door.first_due(self.identity, self.version, store, now) for store in kept.verified}
+        return Entering(self.checked.sip.record, sealed, due)
+
+
+def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path) -> list[ArticleLine]:
+    """A line for each article, in the order of the delivery; those without an error are preserved."""
+    lines = [refused_line(one) for one in checked if one.refused]
+    good = [one for one in checked if not one.refused]
+    door.progress(len(lines), len(checked))
+    retelling = Retelling(door.stores)
+    # Two pools: a task of the first waits for tasks of the second, never for one of its own.
+    with (
+        ThreadPoolExecutor(door.parallel, "bag") as bags,
+        ThreadPoolExecutor(door.parallel * len(door.stores), "store") as copies,
+    ):
+        running: set[Future[ArticleLine | _Preserved]] = set()
+        settled: list[ArticleLine | _Preserved] = []
+        told = time.monotonic()
+        queue = iter(good)
+        try:
+            while True:
+                for one in queue:
+                    running.add(bags.submit(_preserved_or_not, door, arrived, one, staging, copies, retelling))
+                    if len(running) >= door.parallel * 2:
+                        break
+                if running:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    settled += [future.result() for future in done]
+                # Together they cost the catalogue little more than one of them alone.
+                if not running or len(settled) >= _TOGETHER or time.monotonic() - told > _UNTOLD_SECONDS:
+                    lines += _registered(door, arrived, settled)
+                    door.progress(len(lines), len(checked))
+                    settled, told = [], time.monotonic()
+                if not running:
+                    break
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+    return sorted(_with_open_links(door.catalogue, checked, lines), key=lambda line: line.position)
+
+
+def _with_open_links(
+    catalogue: Catalogue, checked: Sequence[Checked], lines: Iterable[ArticleLine]
+) -> Iterator[ArticleLine]:
+    """The lines, with a note where a notice was taken in and the article that it is about is not here yet.
+
+    Asked when all of the delivery is kept, and no part of the bag: it is true today only.
+    """
+    about = {
+        one.position: [each for each in one.sip.record.related if each.type in NOTICES and links.key(each)]
+        for one in checked
+        if one.sip.record is not None
+    }
+    with catalogue.reading() as session:
+        held = links.held(session, [each for pointers in about.values() for each in pointers])
+    for line in lines:
+        missing = [each for each in about.get(line.position, ()) if each not in held]
+        notes = [finding("RELATED_NOT_HELD", path=line.name, identifier=each.identifier) for each in missing]
+        taken = line.outcome is ArticleOutcome.ACCEPTED
+        yield replace(line, findings=(*line.findings, *notes)) if taken and notes else line
+
+
+def _preserved_or_not(
+    door: Door, arrived: Arrived, one: Checked, staging: Path, pool: Executor, retelling: Retelling
+) -> ArticleLine | _Preserved:
+    """:func:`_preserved`; a fault of our own that one article brings to light is told of that article alone."""
+    try:
+        return _preserved(door, arrived, one, staging, pool, retelling)
+    except (MahfuzError, OSError):
+        raise
+    except Exception as error:
+        log.exception("the program fell over an article", delivery=arrived.delivery_id, path=one.sip.name)
+        fault = finding("PROGRAM_FAULT", one.sip.name, one.sip.line, detail=type(error).__name__)
+        return refused_line(replace(one, findings=(*one.findings, fault)))
+
+
+def _preserved(
+    door: Door, arrived: Arrived, one: Checked, staging: Path, pool: Executor, retelling: Retelling
+) -> ArticleLine | _Preserved:
+    """One article sealed, stored and read back, to be registered; or its line, when it is held already or refused."""
+    assert one.identity is not None
+    assert one.sip.record is not None
+    digest = payload_digest(one.sip.members)
+    for _ in range(_ROUNDS_FOR_A_VERSION):
+        with door.catalogue.reading() as session:
+            held = holdings.versions_of(session, one.identity)
+            # What came without its PDF says in its bag where the PDF is.
+            elsewhere = None if one.sip.pdfs else holdings.latest_pdfs(session, one.identity)
+            same = next((each for each in held if each.payload_digest == digest), None)
+            ours = same is not None and same.delivery_id == arrived.delivery_id
+            told = changes.datestamp_of(session, one.identity, same.version) if same is not None and ours else None
+            retold = same is None and held and one.sip.shared
+            known = holdings.described_and_filed(session, one.identity, held[0].version) if retold else None
+        if same is not None and (ours or same is held[0]):
+            return kept_line(one, same.version, ours=ours, datestamp=told)
+        if known is not None and retelling.is_the_same(one.sip, one.identity, held[0].version, known):
+            return kept_line(
+                one,
+                held[0].version,
+                ours=False,
+                datestamp=None,
+                detail="the file is new only in what it says of others",
+            )
+        version = held[0].version + 1 if held else 1
+        path = staging / f"{one.identity}-v{version}.tar"
+        try:
+            bag = seal(path, arrived, one.sip, one.identity, version, door.agent, one.findings, elsewhere)
+            replication = preserve(bag, door.stores, door.clock, pool)
+            if replication.adopted:
+                files = files_of_adopted(path, one.identity, version, replication.files)
+                replication = replace(replication, files=files)
+        except WouldOverwrite as error:
+            with door.catalogue.reading() as session:
+                now_held = holdings.held(session, one.identity)
+            if now_held is not None and now_held.version >= version:
+                continue  # another delivery of the same article was registered meanwhile: ours is the version after it
+            refusal = finding("STORE_HOLDS_OTHER", path=one.sip.name, detail=str(error))
+            return refused_line(replace(one, findings=(*one.findings, refusal)))
+        finally:
+            path.unlink(missing_ok=True)
+        return _Preserved(one, version, replication)
+    raise WouldOverwrite("every store", one.identity, "other deliveries of the same article keep overtaking this one")
+
+
+def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Preserved]) -> list[ArticleLine]:
+    """The rows of all that has been read back since the last time, in one transaction; a line for each."""
+    lines = [one for one in done if isinstance(one, ArticleLine)]
+    kept = [one for one in done if isinstance(one, _Preserved)]
+    if not kept:
+        return lines
+    now = door.clock()
+    with door.catalogue.writing() as session:
+        publisher = titles.publisher_named(session, arrived.publisher)
+        entering = [one.entering(door, now) for one in kept]
+        articles = holdings.register_all(
+            session, publisher, entering, at=now, agent=door.agent, delivery_id=arrived.delivery_id
+        )
+        told = [article.datestamp for article in articles]
+        deliveries.kept(session, arrived.delivery_id, len(articles))
+    late = _overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
+    for one, first in zip(kept, told, strict=True):
+        datestamp = _announced_in_time(door.catalogue, one, first) if late else first
+        lines.append(kept_line(one.checked, one.version, ours=True, datestamp=datestamp))
+        log.info("preserved", article=one.identity, version=one.version, seal=one.replication.seal)
+    return lines
+
+
+def _announced_in_time(catalogue: Catalogue, one: _Preserved, datestamp: datetime) -> datetime:
+    """The article's datestamp, announced again while the clock had reached it before its commit was done.
+
+    An article of which it is a notice was announced with it, and is again.
+    """
+    assert one.checked.sip.record is not None
+    while _overtaken(catalogue, datestamp):
+        with catalogue.writing() as session:
+            about = links.told_of(session, {one.identity: one.checked.sip.record})
+            again = changes.restamp(session, one.identity, datestamp, about)
+        if again is None:
+            break  # a later change of the same article has been announced since
+        datestamp = again
+    return datestamp
+
+
+def _overtaken(catalogue: Catalogue, datestamp: datetime) -> bool:
+    """Whether the clock had reached ``datestamp`` before its commit was done: a harvester may have gone past it."""
+    with catalogue.reading() as session:
+        return changes.now(session) >= datestamp
