@@ -181,7 +181,7 @@ CODES: dict[str, Rule] = {
         "Nothing for the publisher to do: the archive's staff mend the settings and take the delivery up again.",
     ),
     "PASSED_OVER": _note(
-        "{number} files fit the pattern {pattern}, which the profile of the publisher passes over; the first is named",
+        "What fits {pattern} is passed over, as the publisher's profile says ({number}; the first is named)",
         _NOTHING,
         _WHOLE,
     ),
