@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from string import Formatter
 
+from repository.bags import shown
 from repository.vocabulary import DeliveryState, Finding, Level
 
 
@@ -365,11 +366,14 @@ def delivery_verdict(findings: Iterable[Finding]) -> DeliveryState | None:
 
 
 def sentence(found: Finding) -> str:
-    """``file X, line Y: message remedy`` as one line for a terminal, a log or an e-mail."""
+    """``file X, line Y: message remedy`` as one line for a terminal, a log or an e-mail.
+
+    What cannot be seen in a publisher's name, or would steer a terminal, stands as its number.
+    """
     where = ", ".join(
         part
         for part in (f"file {found.path}" if found.path else "", f"line {found.line}" if found.line else "")
         if part
     )
     said = f"{found.message} {found.remedy}".strip()
-    return f"{where}: {said}" if where else said
+    return shown(f"{where}: {said}" if where else said)

@@ -37,6 +37,11 @@ class Person:
     clock: Callable[[], datetime]
 
 
+def open_to(state: str) -> list[Verdict]:
+    """What may be decided about a delivery in this state."""
+    return [verdict for verdict, states in _WAIT_FOR_A_PERSON.items() if state in states]
+
+
 def decide(person: Person, identifier: str, verdict: Verdict, reason: str) -> None:
     """:func:`retry`, :func:`release` of all that may be released, or :func:`reject`. Raises UsageError."""
     if verdict is Verdict.RETRY:

@@ -25,7 +25,7 @@ from sqlalchemy import event
 
 from config import wiring
 from config.settings import load
-from ingest import inbox, pauses, pipeline
+from ingest import inbox, keeping, pauses, pipeline
 from repository.catalogue import deliveries, intake
 from repository.errors import DatabaseUnavailable
 from repository.vocabulary import DeliveryState, utc_now
@@ -133,7 +133,7 @@ def test_a_catalogue_that_is_locked_in_the_midst_of_it_sets_nothing_aside(
     """The lock is a real one, held by another connection from the first bag on."""
     sent = delivery(tmp_path / "a.zip", [Published("10.5555/l.1")])
     arrived = inbox.accept(opened.catalogue, opened.home, [sent], PUBLISHER, utc_now)
-    preserved, locks = pipeline.preserve, []
+    preserved, locks = keeping.preserve, []
     impatient(opened)
 
     def locking(*given: Any) -> Any:
@@ -144,7 +144,7 @@ def test_a_catalogue_that_is_locked_in_the_midst_of_it_sets_nothing_aside(
             locks.append(other)
         return kept
 
-    monkeypatch.setattr(pipeline, "preserve", locking)
+    monkeypatch.setattr(keeping, "preserve", locking)
     for attempt in range(4):
         if attempt:
             locks.pop().close()  # it is free for a moment, and is locked again in the midst of the next attempt
@@ -155,7 +155,7 @@ def test_a_catalogue_that_is_locked_in_the_midst_of_it_sets_nothing_aside(
             (waiting,) = pauses.paused(rows, opened.home, limit=5)
         assert "locked" in (waiting.held_up or "")
     locks.pop().close()
-    monkeypatch.setattr(pipeline, "preserve", preserved)
+    monkeypatch.setattr(keeping, "preserve", preserved)
     (receipt,) = pipeline.resume(opened.door(), lambda _: arrived)
     assert receipt.state is DeliveryState.ACCEPTED
     with opened.catalogue.reading() as rows:

@@ -173,6 +173,36 @@ def test_staff_decide_on_many_at_once_on_the_page(site: pages.Site) -> None:
     assert site.client.post("/staff/deliveries/decide", data=fields).status_code in (302, 400, 403)
 
 
+def test_one_delivery_is_decided_on_from_its_own_page_and_a_missing_reason_is_told(site: pages.Site) -> None:
+    held = waiting(site, 1)
+    browser = site.staff_client()
+    page = html.fromstring(browser.get(f"/deliveries/{held}?lang=en").text)
+    (form,) = page.xpath("//form[@action='/staff/deliveries/decide']")
+    assert form.xpath(".//button[@name='verdict']/@value") == ["retry", "release", "reject"]
+    fields = {str(each.get("name")): str(each.get("value")) for each in form.xpath(".//input[@type='hidden']")}
+    for reason, told, state_then in (
+        (" ", "could not be", "quarantined"),
+        ("Yanlış sayı", "was decided on", "refused"),
+    ):
+        answer = browser.post("/staff/deliveries/decide", data=fields | {"verdict": "reject", "reason": reason})
+        assert answer.location.startswith(f"/deliveries/{held}?")
+        assert told in browser.get(answer.location + "&lang=en").text
+        assert state(site, held) == state_then
+    page = html.fromstring(browser.get(f"/deliveries/{held}?lang=en").text)
+    assert page.xpath("//form[@action='/staff/deliveries/decide']//button[@name='verdict']/@value") == ["retry"]
+
+
+def test_the_page_of_a_paused_delivery_says_for_what_it_waits(site: pages.Site) -> None:
+    with site.catalogue.writing() as rows:
+        made = deliveries.accept(rows, PUBLISHER, ["kuyruk\u202e\x1b.zip"], "e" * 64, 5, pages.NOW)
+        deliveries.begin(rows, made.id)
+        deliveries.pause(rows, made.id, "store main did not answer")
+    text = site.staff_client().get(f"/deliveries/{made.id}?lang=en").text
+    assert "store main did not answer" in text
+    assert "kuyruk\\u202e\\x1b.zip" in text
+    assert "\u202e" not in text
+
+
 def test_the_console_shows_each_publishers_day_and_the_queue(site: pages.Site) -> None:
     held = waiting(site, 1)
     with site.catalogue.writing() as rows:

@@ -13,7 +13,9 @@ from rich.console import Console
 from config.commands.answers import Asked, answer, as_json
 from config.wiring import AGENT, Archive
 from ingest import quarantine
+from ingest.findings import sentence
 from ingest.quarantine import Person
+from repository.bags import shown
 from repository.catalogue import browse, decisions, intake, titles
 from repository.catalogue import deliveries as rows
 from repository.catalogue.browse import DeliveryLine
@@ -52,7 +54,9 @@ def listed(
 
     def say(console: Console) -> None:
         for line in lines:
-            console.print(f"{line.id}  {line.state:11}  {line.publisher}  {', '.join(line.file_names)}", markup=False)
+            console.print(
+                f"{line.id}  {line.state:11}  {line.publisher}  {shown(', '.join(line.file_names))}", markup=False
+            )
 
     answer(json_wanted, {"deliveries": [_as_json(line) for line in lines]}, say)
 
@@ -94,12 +98,12 @@ def show(asked: Asked, identifier: str, json_wanted: bool) -> None:
         for key, value in data.items():
             if key == "findings":
                 for each in map(Finding.from_json, value):
-                    console.print(f"  {each.level}: {each.code}: {each.message}", markup=False)
+                    console.print(f"  {each.level}: {each.code}: {sentence(each)}", markup=False)
             elif key == "decisions":
                 for one in value:
                     console.print(f"  {one['at']} {one['by']}: {one['verdict']} {one['reason']}", markup=False)
             elif value not in (None, []):
-                console.print(f"{key}: {value}", markup=False)
+                console.print(f"{key}: {shown(str(value))}", markup=False)
 
     answer(json_wanted, data, say)
 

@@ -26,6 +26,7 @@ from ingest.findings import sentence
 from ingest.profiles import DEFAULT
 from ingest.rebuild import rebuild as rebuilt_from_bags
 from ingest.receipts import Receipt
+from repository.bags import shown
 from repository.catalogue import titles as title_rows
 from repository.catalogue.titles import AgreedTitle
 from repository.errors import UsageError
@@ -245,13 +246,17 @@ def _answer_receipts(json_wanted: bool, done: list[Receipt]) -> None:
 
 
 def _say_receipt(console: Console, receipt: Receipt) -> None:
-    console.print(f"{receipt.file_names[0]}: {receipt.shown_state} ({receipt.delivery_id})", markup=False, style="bold")
+    console.print(
+        f"{shown(receipt.file_names[0])}: {receipt.shown_state} ({receipt.delivery_id})", markup=False, style="bold"
+    )
     for found in receipt.findings:
         console.print(f"  {found.level}: {found.code}: {sentence(found)}", markup=False)
     for line in receipt.articles:
         mark = {ArticleOutcome.ACCEPTED: "✓", ArticleOutcome.UNCHANGED: "="}.get(line.outcome, "✗")
-        name = line.doi or line.title or line.name
-        shown = "unchanged" if receipt.repeated and line.outcome is ArticleOutcome.ACCEPTED else line.outcome
-        console.print(f"  {mark} {name}: {shown}" + (f", version {line.version}" if line.version else ""), markup=False)
+        name = shown(line.doi or line.title or line.name)
+        outcome = "unchanged" if receipt.repeated and line.outcome is ArticleOutcome.ACCEPTED else line.outcome
+        console.print(
+            f"  {mark} {name}: {outcome}" + (f", version {line.version}" if line.version else ""), markup=False
+        )
         for found in line.findings:
             console.print(f"      {found.level}: {found.code}: {sentence(found)}", markup=False)

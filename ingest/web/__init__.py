@@ -19,6 +19,7 @@ from ingest.web import completeness, lists, proof
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
 from repository.access.web.guard import Route, Who, lay, member
+from repository.bags import shown
 from repository.catalogue import browse, decisions, deliveries, intake, tallies, titles
 from repository.catalogue.browse import DeliveryLine
 from repository.errors import UsageError
@@ -111,7 +112,8 @@ def decide(desk: Desk) -> ResponseReturnValue:
         else:
             done += 1
     back = request.form.get("back", "")
-    plain = back.startswith(url_for("ingest.console").removesuffix("ingest")) and "\\" not in back
+    pages = (url_for("ingest.console").removesuffix("ingest"), url_for("ingest.receipt", identifier="0" * 32)[:-32])
+    plain = back.startswith(pages) and "\\" not in back
     address = urlsplit(back if plain else url_for("ingest.deliveries_listed"))
     query = [(name, value) for name, value in parse_qsl(address.query) if name not in ("decided", "not_decided")]
     query += [("decided", str(done)), ("not_decided", str(refused))]
@@ -142,6 +144,10 @@ def receipt(desk: Desk, identifier: str) -> ResponseReturnValue:
         remedy=remedy,
         public=desk.public(url_for("ingest.page", word=attestation.token(desk.secret, identifier))),
         decisions=decided,
+        held_up=pauses.noted(desk.home).get(identifier, delivery.held_up),
+        verdicts=quarantine.open_to(delivery.state),
+        decided=request.args.get("decided", type=int),
+        not_decided=request.args.get("not_decided", 0, type=int),
     )
 
 
@@ -155,7 +161,7 @@ def receipt_json(desk: Desk, identifier: str) -> ResponseReturnValue:
 
 def blueprint(desk: Desk) -> Blueprint:
     """The pages of the door, all of them for staff."""
-    return lay(
+    made = lay(
         Blueprint("ingest", __name__, template_folder="../templates"),
         desk,
         (
@@ -177,6 +183,8 @@ def blueprint(desk: Desk) -> Blueprint:
             Route("/.well-known/mahfuz-keys.json", proof.keys),
         ),
     )
+    made.add_app_template_filter(shown, "shown")  # what cannot be seen in a publisher's name stands as its number
+    return made
 
 
 def _delivery(rows: Session, identifier: str) -> Delivery:
