@@ -18,9 +18,9 @@ from ingest.judging import Checked, kept_line, refused_line
 from ingest.retelling import Retelling
 from ingest.sealing import files_of_adopted, seal
 from repository.bags import payload_digest
-from repository.catalogue import Catalogue, changes, deliveries, holdings, links, titles
+from repository.catalogue import Catalogue, changes, deliveries, holdings, links, registration, titles
 from repository.catalogue.deliveries import ArticleLine
-from repository.catalogue.holdings import Entering, Sealed
+from repository.catalogue.registration import Entering, Sealed
 from repository.errors import MahfuzError, WouldOverwrite
 from repository.preservation import Replication, preserve
 from repository.vocabulary import NOTICES, ArticleOutcome
@@ -195,7 +195,7 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
     with door.catalogue.writing() as session:
         publisher = titles.publisher_named(session, arrived.publisher)
         entering = [one.entering(door, now) for one in kept]
-        articles = holdings.register_all(
+        articles = registration.register_all(
             session, publisher, entering, at=now, agent=door.agent, delivery_id=arrived.delivery_id
         )
         told = [article.datestamp for article in articles]

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from ingest import inbox, receipts
 from ingest.premis import with_formats
 from repository.bags import BagReport, seal_of
-from repository.catalogue import Catalogue, copies, deliveries, holdings, titles
+from repository.catalogue import Catalogue, copies, deliveries, holdings, registration, titles
 from repository.catalogue.copies import CopyRef
-from repository.catalogue.holdings import Sealed
+from repository.catalogue.registration import Sealed
 from repository.errors import Doubt, ObjectMissing
 from repository.preservation import read_bag
 from repository.storage import Store
@@ -120,7 +120,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, wher
     due = {s: work.first_due(article, version, s, now) if when else now for s, when in verified.items()}
     with work.catalogue.writing() as session:
         known = deliveries.find(session, info.get("Delivery-Identifier", ""))
-        holdings.register(
+        registration.register(
             session,
             titles.publisher_named(session, info["Source-Organization"]),
             record,

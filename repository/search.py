@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from repository.catalogue import browse, holdings
+from repository.catalogue import browse, holdings, registration
 from repository.models import Article, ArticleWord, Title
 
 LONGEST_QUERY = 300
@@ -53,7 +53,7 @@ def understand(text: str) -> Question:
         return Question(typed, doi=doi.group(1))
     if issn := _ISSN.fullmatch(typed):
         return Question(typed, issn=f"{issn.group(1)}-{issn.group(2)}".replace("x", "X"))
-    words = dict.fromkeys(holdings.folded_words(typed))
+    words = dict.fromkeys(registration.folded_words(typed))
     return Question(typed, words=tuple(words)[:MOST_WORDS])
 
 

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
 from repository.access import staff
-from repository.catalogue import Catalogue, holdings, schema, titles
+from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
 from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
 
@@ -145,11 +145,11 @@ def enter(
         into.shelf.objects[store, bag_key(identifier, version)] = bag
     seal = hashlib.sha256(bag + f"{identifier}{version}".encode()).hexdigest()
     where = verified if verified is not None else {"main": at, "second": at}
-    sealed = holdings.Sealed(
+    sealed = registration.Sealed(
         identifier, version, seal, len(bag), hashlib.sha256(bag).hexdigest(), f"{at:%Y-%m-%d}", tuple(payload), where
     )
     with into.catalogue.writing() as rows:
-        holdings.register(
+        registration.register(
             rows,
             titles.publisher_named(rows, publisher),
             record,

@@ -17,8 +17,8 @@ from sqlalchemy import select
 from fixity.report import RoundReport
 from fixity.rounds import Scope, Watch, run_round
 from repository.bags import Bag
-from repository.catalogue import Catalogue, copies, holdings, schema, tallies, titles
-from repository.catalogue.holdings import Sealed
+from repository.catalogue import Catalogue, copies, registration, schema, tallies, titles
+from repository.catalogue.registration import Sealed
 from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Event
 from repository.storage import ByteStream, Store, StoredObject
@@ -237,7 +237,7 @@ def add_bag(small: Miniature, folder: Path, number: int, *, due: datetime, verif
     for store in small.stores.values():
         store.put(bag_key(bag.article_id, bag.version), bag.path, bag.seal)
     with small.catalogue.writing() as session:
-        holdings.register(
+        registration.register(
             session,
             titles.publisher_named(session, "Örnek Yayınevi"),
             record,

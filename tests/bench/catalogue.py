@@ -25,7 +25,7 @@ _BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 def fill(catalogue: Catalogue, count: int) -> None:
     """Enter ``count`` articles, stamped one second after the other, as a harvest sees them: no bags, no copies.
 
-    In bulk and not by :func:`repository.catalogue.holdings.register`, which would take longer than all the rest.
+    In bulk and not by :func:`repository.catalogue.registration.register`, which would take longer than all the rest.
     """
     with catalogue.writing() as session:
         publisher = titles.publisher_named(session, PUBLISHER)

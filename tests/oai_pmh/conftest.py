@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from oai_pmh.tokens import TokenKeys
 from oai_pmh.web import Window, blueprint
-from repository.catalogue import Catalogue, changes, holdings, schema, tallies, titles
+from repository.catalogue import Catalogue, changes, registration, schema, tallies, titles
 from repository.models import Article
 from repository.vocabulary import ArticleRecord, ArticleState, Author, Related, article_id
 
@@ -53,7 +53,7 @@ class Archive:
     ) -> str:
         """The same inside a transaction of the caller's."""
         name = article_id(record)
-        sealed = holdings.Sealed(
+        sealed = registration.Sealed(
             article_id=name,
             version=version,
             seal=hashlib.sha256(f"{name} {version}".encode()).hexdigest(),
@@ -63,7 +63,7 @@ class Archive:
             files=(),
             verified={},
         )
-        holdings.register(
+        registration.register(
             session,
             titles.publisher_named(session, publisher),
             record,

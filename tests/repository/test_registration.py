@@ -13,8 +13,8 @@ import pytest
 from pages import record
 from sqlalchemy import select
 
-from repository.catalogue import Catalogue, holdings, schema, titles
-from repository.catalogue.holdings import Entering, Sealed
+from repository.catalogue import Catalogue, registration, schema, titles
+from repository.catalogue.registration import Entering, Sealed
 from repository.models import Table
 from repository.vocabulary import ArticleRecord, PayloadFile, article_id
 
@@ -49,7 +49,7 @@ def rows_after(url: str, batches: Sequence[Sequence[Entering]]) -> dict[str, lis
         for batch in batches:
             with catalogue.writing() as session:
                 publisher = titles.publisher_named(session, "Örnek Yayınevi")
-                holdings.register_all(session, publisher, batch, at=AT, agent="test", delivery_id=None)
+                registration.register_all(session, publisher, batch, at=AT, agent="test", delivery_id=None)
         with catalogue.reading() as session:
             return {
                 table.name: sorted(
