@@ -11,40 +11,26 @@ import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from ingest import completeness, pauses, receipts
-from ingest.dialects import describe
 from ingest.door import Door
-from ingest.findings import delivery_verdict, finding
+from ingest.findings import finding
 from ingest.inbox import Arrived
 from ingest.judging import Checked, judged
 from ingest.keeping import keep
-from ingest.profiles import told
+from ingest.looking import end_state, look_through
 from ingest.quarantine import MOST_DEATHS
 from ingest.receipts import Receipt
-from ingest.sips import Grouping, Sip, group
-from ingest.unpack import Delivered, unpack
-from ingest.virus import checked_for_viruses
+from ingest.sips import Grouping, Sip
 from repository.catalogue import deliveries
 from repository.catalogue.deliveries import ArticleLine
 from repository.errors import Doubt, MahfuzError
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Stage
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A delivery looked through: its articles by their files, and checked; no grouping when it is unusable."""
-
-    found: list[Finding]
-    arrived: Arrived
-    grouping: Grouping | None = None
-    checked: Sequence[Checked] = ()
 
 
 def ingest(door: Door, arrived: Arrived) -> Receipt:
@@ -90,7 +76,7 @@ def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
     for identifier, fallen in waiting:
         arrived = kept(identifier)
         if fallen >= MOST_DEATHS:
-            yield _finish(door, arrived, [finding("SET_ASIDE", times=fallen)], [], True)
+            yield _finish(door, arrived, [finding("SET_ASIDE", times=fallen)], None)
             continue
         try:
             receipt = ingest(door, arrived)
@@ -106,20 +92,21 @@ def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
         raise trouble
 
 
-def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine], bool]:
-    """What was found of the delivery, a line for each article, and whether nothing of it can be used at all."""
+def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding], list[ArticleLine] | None]:
+    """What was found of the delivery, and a line for each article; no lines when nothing of it can be used at all."""
     try:
-        opened = _looked_through(door, arrived, staging)
+        looked = look_through(door, arrived, staging)
+        checked = _checked(door, looked.arrived, looked.grouping.sips) if looked.grouping is not None else []
     except (MahfuzError, OSError):
         raise
     except Exception as error:
         log.exception("the program fell over a delivery", delivery=arrived.delivery_id)
-        return [finding("PROGRAM_FAULT", detail=type(error).__name__)], [], True
-    if opened.grouping is None:
-        return opened.found, [], True
-    lines = keep(door, opened.arrived, opened.checked, staging)
-    _note_contents(door, arrived, opened.grouping)
-    return opened.found, lines, False
+        return [finding("PROGRAM_FAULT", detail=type(error).__name__)], None
+    if looked.grouping is None:
+        return looked.found, None
+    lines = keep(door, looked.arrived, checked, staging)
+    _note_contents(door, arrived, looked.grouping)
+    return looked.found, lines
 
 
 def _note_contents(door: Door, arrived: Arrived, grouping: Grouping) -> None:
@@ -135,30 +122,6 @@ def _note_contents(door: Door, arrived: Arrived, grouping: Grouping) -> None:
         log.exception("the program fell over a table of contents", delivery=arrived.delivery_id)
 
 
-def _looked_through(door: Door, arrived: Arrived, staging: Path) -> _Opened:
-    """The delivery unpacked, scanned, divided into articles and checked."""
-    profile = door.profiles.of(arrived.publisher, arrived.profile)
-    if profile is None:
-        return _Opened([finding("PROFILE_UNKNOWN", name=arrived.profile)], arrived)
-    raw_names = arrived.raw_names or (None,) * len(arrived.files)
-    files = list(map(Delivered, arrived.file_names, arrived.files, raw_names))
-    unpacked = unpack(files, staging, door.limits, profile)
-    found = [*told(profile), *unpacked.findings]
-    if delivery_verdict(found):
-        return _Opened(found, arrived)
-    if door.virus_scanner is not None:
-        scanned = checked_for_viruses(door.virus_scanner, unpacked.members)
-        found += scanned.findings
-        if delivery_verdict(found):
-            return _Opened(found, arrived)
-        arrived = replace(arrived, virus_check=scanned.note)
-    grouping = group(unpacked, describe, profile)
-    found += grouping.findings
-    if delivery_verdict(found):
-        return _Opened(found, arrived)
-    return _Opened(found, arrived, grouping, _checked(door, arrived, grouping.sips))
-
-
 def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[Checked]:
     """Every article with all its findings at once."""
     with door.catalogue.writing() as session:
@@ -166,17 +129,10 @@ def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[Checked]
     return judged(door.catalogue, arrived, sips)
 
 
-def _finish(
-    door: Door, arrived: Arrived, found: Sequence[Finding], lines: Sequence[ArticleLine], unusable: bool
-) -> Receipt:
+def _finish(door: Door, arrived: Arrived, found: Sequence[Finding], lines: Sequence[ArticleLine] | None) -> Receipt:
     """The receipt, kept as a file first and then told to the catalogue."""
-    refused = sum(line.outcome is ArticleOutcome.REFUSED for line in lines)
-    if unusable:
-        state = delivery_verdict(found) or DeliveryState.REFUSED
-    elif not lines or refused == len(lines):
-        state = DeliveryState.QUARANTINED
-    else:
-        state = DeliveryState.PARTIAL if refused else DeliveryState.ACCEPTED
+    state = end_state(found, None if lines is None else [line.outcome for line in lines])
+    lines = lines or ()
     with door.catalogue.reading() as session:
         delivery = deliveries.known(session, arrived.delivery_id)
     receipt = Receipt(
@@ -195,7 +151,13 @@ def _finish(
     assert receipt.finished_at is not None
     with door.catalogue.writing() as session:
         deliveries.finish(session, arrived.delivery_id, state, found, lines, receipt.finished_at)
-    log.info("delivery finished", delivery=arrived.delivery_id, state=state, articles=len(lines), refused=refused)
+    log.info(
+        "delivery finished",
+        delivery=arrived.delivery_id,
+        state=state,
+        articles=len(lines),
+        refused=sum(line.outcome is ArticleOutcome.REFUSED for line in lines),
+    )
     return receipt
 
 

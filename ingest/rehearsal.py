@@ -7,15 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.dialects import describe
 from ingest.door import Door
-from ingest.findings import delivery_verdict, finding
 from ingest.inbox import Arrived
 from ingest.judging import judged
-from ingest.profiles import told
-from ingest.sips import group
-from ingest.unpack import Delivered, unpack
-from ingest.virus import checked_for_viruses
+from ingest.looking import end_state, look_through
 from repository.bags import payload_digest
 from repository.catalogue import holdings
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding
@@ -54,31 +49,21 @@ def rehearse(door: Door, files: Sequence[Path], publisher: str, profile: str | N
     does not answer.
     """
     files = sorted(files, key=lambda file: file.name)
-    publisher = " ".join(publisher.split())
     arrived = Arrived(
         delivery_id="",
-        publisher=publisher,
+        publisher=" ".join(publisher.split()),
         accepted_on=door.clock(),
         state=DeliveryState.RECEIVED,
         files=tuple(files),
         file_names=tuple(file.name for file in files),
+        profile=profile,
     )
-    used = door.profiles.of(publisher, profile)
-    if used is None:
-        return Rehearsal(DeliveryState.QUARANTINED, (finding("PROFILE_UNKNOWN", name=profile),), ())
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=_passing(door.home)) as folder:
-        unpacked = unpack([Delivered(file.name, file) for file in files], Path(folder), door.limits, used)
-        found = [*told(used), *unpacked.findings]
-        if (verdict := delivery_verdict(found)) is not None:
-            return Rehearsal(verdict, tuple(found), ())
-        if door.virus_scanner is not None:
-            found += checked_for_viruses(door.virus_scanner, unpacked.members).findings
-        grouping = group(unpacked, describe, used)
-        found += grouping.findings
-        if (verdict := delivery_verdict(found)) is not None:
-            return Rehearsal(verdict, tuple(found), ())
+        looked = look_through(door, arrived, Path(folder))
+        if looked.grouping is None:
+            return Rehearsal(end_state(looked.found, None), tuple(looked.found), ())
         articles = []
-        for one in judged(door.catalogue, arrived, grouping.sips):
+        for one in judged(door.catalogue, arrived, looked.grouping.sips):
             record = one.sip.record
             outcome, version = ArticleOutcome.REFUSED, None
             if not one.refused and one.identity is not None:
@@ -95,9 +80,8 @@ def rehearse(door: Door, files: Sequence[Path], publisher: str, profile: str | N
                     findings=one.findings,
                 )
             )
-    refused = sum(article.outcome is ArticleOutcome.REFUSED for article in articles)
-    state = DeliveryState.PARTIAL if refused else DeliveryState.ACCEPTED
-    return Rehearsal(DeliveryState.QUARANTINED if refused == len(articles) else state, tuple(found), tuple(articles))
+    state = end_state(looked.found, [article.outcome for article in articles])
+    return Rehearsal(state, tuple(looked.found), tuple(articles))
 
 
 def _fate(door: Door, identity: str, digest: str) -> tuple[ArticleOutcome, int]:
