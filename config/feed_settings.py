@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from config.kept_files import text_in
 from ingest.feeds.content import Rule
 from ingest.feeds.pln_entry import split_address, uuid_in
-from repository.errors import UsageError
 
 _URLS = {
     "folder": (r"file:///.+", "file:///srv/feeds/ornek"),
@@ -164,13 +164,13 @@ class FeedSettings(BaseModel):
         for key in ("secret_key_file", "password_file"):
             file: Path | None = getattr(self, key)
             if file is not None:
-                return _read(file, f"feeds.{self.name}.{key}").strip()
+                return text_in(file, f"feeds.{self.name}.{key}").strip()
         return None
 
     def host_keys(self) -> str:
         """The lines of known_hosts. Raises UsageError when its file cannot be read."""
         given = self.known_hosts or ""
-        return given if " " in given.strip() else _read(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
+        return given if " " in given.strip() else text_in(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
 
     def next_after(self, time_zone: str) -> Callable[[datetime], datetime]:
         """From the end of one look to the moment of the next."""
@@ -196,11 +196,3 @@ def _timetable(schedule: str, zone: tzinfo) -> Callable[[datetime], datetime]:
         return (found or at + timedelta(days=3650)).astimezone(UTC)
 
     return next_after
-
-
-def _read(file: Path, key: str) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"{key}: {file} cannot be read: {reason}") from error

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from config.feed_settings import FeedSettings
+from config.kept_files import text_in
 from config.mail_settings import MailSettings
 from config.profile_settings import ProfileSettings
 from ingest.profiles import DEFAULT
@@ -128,12 +129,7 @@ class StoreSettings(Section):
         """The secret key, from wherever it is kept. Raises UsageError when its file cannot be read."""
         if self.secret_key_file is None:
             return self.secret_key.get_secret_value() if self.secret_key else ""
-        try:
-            return self.secret_key_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise UsageError(
-                f"stores.{self.name}.secret_key_file: {self.secret_key_file} cannot be read: {error.strerror}"
-            ) from error
+        return text_in(self.secret_key_file, f"stores.{self.name}.secret_key_file").strip()
 
 
 class PolicySettings(Section):

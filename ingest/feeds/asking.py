@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ingest.feeds.host import Host
 from ingest.feeds.offered import FeedFailed
+from repository.turkish import machine_lower
 
 _MOST_REDIRECTS = 5
 _MOST_TRIES = 4
@@ -51,7 +52,7 @@ class Asking:
     ) -> None:
         self._feed = feed
         self._own = urlsplit(url)
-        self._allowed = {authority_of(self._own), *(one.lower() for one in others)}
+        self._allowed = {authority_of(self._own), *map(machine_lower, others)}
         self._account = {"user": user, "password": password}
         self._ca_file = ca_file
         self._wait = wait

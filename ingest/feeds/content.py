@@ -17,6 +17,7 @@ from ingest.dialects.xml import descendants
 from ingest.feeds.asking import Asking, Elsewhere, address_in
 from ingest.feeds.host import BrokeOff
 from ingest.feeds.offered import NotAsListed, NotAsPromised, append
+from repository.turkish import machine_lower
 
 _SPEAKING = ("identifier", "relation", "link", "self-uri", "url", "Resource", "FLocat")
 """Elements that give addresses of an article and its files: Dublin Core, Atom, JATS, MODS, DIDL, METS."""
@@ -144,7 +145,7 @@ class Content:
             head = stream.read(_HEAD)
             stream.seek(0)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        kind = machine_lower(answer.headers.get("Content-Type", "").partition(";")[0].strip())
         new = digest not in found.digests
         if new and (b"%PDF-" in head or kind == "application/pdf"):
             found.pdfs.append(file)

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue
+from repository.catalogue.parts import parts
 from repository.models import Feed, FeedItem
 
 SEEN, FETCHED, FAILED, WITHDRAWN = "seen", "fetched", "failed", "withdrawn"
@@ -38,8 +39,8 @@ def state_of(session: Session, feed: str) -> Feed | None:
 def states_of(session: Session, feeds: Sequence[str]) -> dict[str, Feed]:
     """What the last look at each of these found, by name; those that were never looked at are left out."""
     found: dict[str, Feed] = {}
-    for first in range(0, len(feeds), _PAGE):
-        rows = session.scalars(select(Feed).where(Feed.name.in_(feeds[first : first + _PAGE])))
+    for some in parts(feeds):
+        rows = session.scalars(select(Feed).where(Feed.name.in_(some)))
         found |= {row.name: row for row in rows}
     return found
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from repository.catalogue.parts import parts
 from repository.catalogue.shelves import natural
 from repository.models import Article, Expectation, Issue
 from repository.turkish import tr_fold
@@ -113,8 +114,7 @@ class Holding:
     def look_into(self, session: Session, identifiers: Collection[int]) -> None:
         """Read the articles of these issues, those that were not read yet."""
         new = [each for each in identifiers if each not in self._contents]
-        for start in range(0, len(new), 500):
-            part = new[start : start + 500]
+        for part in parts(new):
             self._contents.update({each: _Contents() for each in part})
             rows = select(Article.issue_id, Article.shelf, Article.doi).where(Article.issue_id.in_(part))
             for issue_id, shelf, doi in session.execute(rows):

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Row, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, links
+from repository.catalogue.parts import parts
 from repository.models import Aip, Article, Copy, Delivery, File, Publisher
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, PayloadFile, as_utc_text, bare_doi
 
 _MOST_POINTING = 500
-_AT_ONCE = 500
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def held(session: Session, article_id: str) -> Held | None:
 def held_of(session: Session, article_ids: Sequence[str]) -> dict[str, Held]:
     """What is held of each of these articles; those of which nothing is held are left out."""
     latest: dict[str, Row[tuple[str, int, str, str]]] = {}
-    for part in _parts(article_ids):
+    for part in parts(article_ids):
         rows = session.execute(
             select(Aip.article_id, Aip.version, Aip.seal, Aip.payload_digest)
             .where(Aip.article_id.in_(part))
@@ -56,17 +54,12 @@ def held_of(session: Session, article_ids: Sequence[str]) -> dict[str, Held]:
         )
         latest |= {row.article_id: row for row in rows}
     with_pdf: set[str] = set()
-    for part in _parts(list(latest)):
+    for part in parts(list(latest)):
         paths = session.execute(
             select(Aip.article_id, File.path).join(File, File.aip_id == Aip.id).where(Aip.article_id.in_(part))
         )
         with_pdf |= {row.article_id for row in paths if machine_lower(row.path).endswith(".pdf")}
     return {one: Held(row.version, row.seal, row.payload_digest, one in with_pdf) for one, row in latest.items()}
-
-
-def _parts(ids: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """As many at a time as one statement takes on every database."""
-    yield from (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
 
 def latest_pdfs(session: Session, article_id: str) -> tuple[int, list[str]] | None:
@@ -184,7 +177,7 @@ class KeptBag:
 def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], KeptBag]:
     """The bags of these ``(article id, version)``, with their files and copies; two queries for each five hundred."""
     found: dict[tuple[str, int], KeptBag] = {}
-    for part in _parts(wanted):
+    for part in parts(wanted):
         ours = tuple_(Aip.article_id, Aip.version).in_(part)
         files: dict[int, list[KeptFile]] = {}
         listed = select(File.aip_id, File.path, File.bytes, File.sha512).join(Aip, Aip.id == File.aip_id).where(ours)

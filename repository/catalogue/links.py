@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,13 @@ from sqlalchemy import Row, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import identity
+from repository.catalogue.parts import parts
 from repository.models import Alias, Article, Link
 from repository.turkish import machine_lower
 from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related, bare_doi
 
 _INSERT = insert(Link)
 _LONGEST = 500
-_AT_ONCE = 500
 _NUMBER = re.compile(r"\d{1,9}")
 _PMC = re.compile(r"(?:pmc)?(\d{1,9})")
 _PII = re.compile(r"s\d{7}[\dx]\d{7}[\dx]|b[\dx]{10}\d{6,7}[\dx]")
@@ -79,7 +79,7 @@ def told_of(session: Session, entering: Mapping[str, ArticleRecord]) -> list[str
     """The ids of the articles whose description changes when these enter: those that they are, or were, notices of."""
     keys = {target for record in entering.values() for target, kind in _pointers(record) if kind in NOTICES}
     ids = list(entering)
-    for some in _parts(ids):
+    for some in parts(ids):
         before = select(Link.target).where(Link.article_id.in_(some), Link.type.in_(NOTICES))
         keys.update(session.execute(before).scalars())
     found = {one for many in _held(session, sorted(keys)).values() for one in many}
@@ -121,7 +121,7 @@ def notices_of(session: Session, records: Mapping[str, ArticleRecord]) -> dict[s
         for each in keys_of(record):
             whose[each].append(identifier)
     found: dict[str, list[Row[Any]]] = defaultdict(list)
-    for some in _parts(list(whose)):
+    for some in parts(list(whose)):
         rows = session.execute(
             select(Link.article_id, Link.type, Link.target, Article.record)
             .join(Article, Article.id == Link.article_id)
@@ -149,7 +149,7 @@ def _pointers(record: ArticleRecord) -> set[tuple[str, str]]:
 def _held(session: Session, keys: Sequence[str]) -> dict[str, list[str]]:
     """Key to the ids of the articles shown that have it."""
     found: dict[str, list[str]] = defaultdict(list)
-    for some in _parts([each for each in keys if each.startswith("10.")]):
+    for some in parts([each for each in keys if each.startswith("10.")]):
         rows = session.execute(
             select(Article.doi, Article.id)
             .where(Article.doi.in_(some), Article.state == ArticleState.ACTIVE)
@@ -157,7 +157,7 @@ def _held(session: Session, keys: Sequence[str]) -> dict[str, list[str]]:
         )
         for row in rows:
             found[str(row.doi)].append(row.id)
-    for some in _parts([each for each in keys if not each.startswith("10.")]):
+    for some in parts([each for each in keys if not each.startswith("10.")]):
         digests = {identity.digest_of_name(each): each for each in some}
         rows = session.execute(
             select(Alias.digest, Article.id)
@@ -168,8 +168,3 @@ def _held(session: Session, keys: Sequence[str]) -> dict[str, list[str]]:
         for row in rows:
             found[digests[str(row.digest)]].append(row.id)
     return found
-
-
-def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]
