@@ -23,11 +23,13 @@ _EDGE = 16 * 1024
 _LONG = 64 << 20
 """Of longer files only the ends are shown: every page of a file that is gone through counts as memory."""
 _LONG_EDGE = 8 << 20
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURES = (b"\xff\xd8\xff", b"GIF8")
 _PDF = b"%PDF-"
 _ZIP = b"PK\x03\x04"
-_SHOWN = 512
-"""So much of the beginning and of the end of each stream of a PDF is shown."""
+_SHOWN = 64
+"""So much of the beginning and of the end of each stream of a PDF, or chunk of a PNG, is shown."""
+_MOST_CHUNKS = 10_000
 
 
 def main() -> None:
@@ -65,7 +67,7 @@ def _decisive(source: str) -> list[bytes] | None:
     """The bytes of a long file that signatures look at; None: all of them.
 
     Siegfried goes through compressed data byte by byte in search of patterns that can only be there by chance.
-    A picture has its marks at its edges. A PDF has them everywhere but inside its compressed streams.
+    A JPEG or GIF has its marks at its edges, a PNG between its chunks, a PDF everywhere but inside its streams.
     """
     try:
         with open(source, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:  # noqa: PTH123
@@ -74,11 +76,35 @@ def _decisive(source: str) -> list[bytes] | None:
             head = data[:8]
             if len(data) > _LONG and not head.startswith(_ZIP):
                 return [data[:_LONG_EDGE], data[-_LONG_EDGE:]]
+            if head == _PNG:
+                return list(_without_long_chunks(data))
             if head.startswith(_PICTURES):
-                return [data[:_EDGE], data[-_EDGE:]]
+                return _edges(data, 0)
             return list(_without_streams(data)) if head.startswith(_PDF) else None
     except (OSError, ValueError):  # it is not there, or empty: Siegfried says so
         return None
+
+
+def _edges(data: mmap, start: int) -> list[bytes]:
+    """What follows ``start``, less its middle."""
+    return [data[start : start + _EDGE], data[max(start + _EDGE, len(data) - _EDGE) :]]
+
+
+def _without_long_chunks(data: mmap) -> Iterator[bytes]:
+    """A PNG less the middle of its long chunks (ISO 15948, 5.3): versions are told by which chunks there are."""
+    yield data[: len(_PNG)]
+    at = len(_PNG)
+    for _ in range(_MOST_CHUNKS):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end > len(data):
+            break
+        if end - at > 3 * _SHOWN:
+            yield data[at : at + _SHOWN]
+            yield data[end - _SHOWN : end]
+        else:
+            yield data[at:end]
+        at = end
+    yield from _edges(data, at)
 
 
 def _without_streams(data: mmap) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ def _identified(file: Mapping[str, Any]) -> Identified:
     )
 
 
+@cache
 def _package_version() -> str:
     try:
         return version("pygfried")

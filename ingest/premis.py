@@ -101,6 +101,11 @@ def premis_xml(
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
+def format_key(found: Identified) -> str | None:
+    """The PRONOM identifier under which a file is told, as :func:`with_formats` reads it from the document again."""
+    return found.puid if found.puid and _PUID.fullmatch(found.puid) else None
+
+
 def with_formats(files: Iterable[PayloadFile], document: bytes) -> tuple[PayloadFile, ...]:
     """The files of a bag with the PRONOM identifiers that its PREMIS ``document`` gives them.
 

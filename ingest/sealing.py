@@ -73,7 +73,8 @@ def seal(
         },
         payload=[PayloadSource(m.name, m.source, m.bytes, m.sha512) for m in sip.members],
     )
-    return replace(bag, files=premis.with_formats(bag.files, document))
+    formats = {m.name: premis.format_key(found) for m, found in zip(sip.members, identified.files, strict=True)}
+    return replace(bag, files=tuple(replace(file, format=formats[file.path]) for file in bag.files))
 
 
 def files_of_adopted(bag: Path, article_id: str, version: int, files: Sequence[PayloadFile]) -> tuple[PayloadFile, ...]:

@@ -12,7 +12,26 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 # İ and I first: after that the locale-free mapping of the rest is right.
 _DOTS = str.maketrans({"İ": "i", "I": "ı"})
-_UNDOTTED = str.maketrans({"\u00ad": "", "ı": "i", "ø": "o", "đ": "d", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe"})
+# A soft hyphen is no letter and no blank.
+_UNDOTTED = {"\u00ad": "", "ı": "i", "ø": "o", "đ": "d", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe"}
+
+
+class _Folded(dict[int, str]):
+    """What each code point of a decomposed small text becomes; found out once for each."""
+
+    def __missing__(self, point: int) -> str:
+        letter = chr(point)
+        if letter in _UNDOTTED:
+            folded = _UNDOTTED[letter]
+        elif unicodedata.combining(letter):
+            folded = ""
+        else:
+            folded = letter if letter.isalnum() else " "
+        self[point] = folded
+        return folded
+
+
+_FOLDED = _Folded()
 
 # CLDR tr: 29 letters, with q after p, w after v, x after w.
 _ALPHABET = "abcçdefgğhıijklmnoöpqrsştuüvwxyz"
@@ -32,9 +51,7 @@ def tr_fold(text: str) -> str:
     """
     # Composed first: an İ written as I and a combining dot is one letter before it is made small.
     small = unicodedata.normalize("NFKC", text).translate(_DOTS).lower()
-    bare = "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
-    bare = bare.translate(_UNDOTTED)  # and a soft hyphen is no letter and no blank
-    return " ".join("".join(c if c.isalnum() else " " for c in bare).split())
+    return " ".join(unicodedata.normalize("NFKD", small).translate(_FOLDED).split())
 
 
 def tr_sort_key(text: str) -> str:

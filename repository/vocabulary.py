@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -264,7 +264,8 @@ class ArticleRecord:
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries, keys in the order above; written to ``metadata/article.json``."""
-        return asdict(self)
+        # Not dataclasses.asdict: that copies every text deeply, and this is asked for three times an article.
+        return _fields(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ArticleRecord:
@@ -274,6 +275,16 @@ class ArticleRecord:
         known["related"] = tuple(Related(**related) for related in known.get("related", ()))
         known["keywords"] = tuple(known.get("keywords", ()))
         return cls(**known)
+
+
+def _fields(value: ArticleRecord | Author | Related) -> dict[str, Any]:
+    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_fields(each) if isinstance(each, Author | Related) else each for each in value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True, slots=True)

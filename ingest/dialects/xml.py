@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import etree
 
@@ -218,6 +219,7 @@ def local(node: etree._Element) -> str:
     return _local(node.tag) if isinstance(node.tag, str) else ""
 
 
+@lru_cache(maxsize=4096)
 def _local(name: str) -> str:
     return name.rpartition("}")[2].rpartition(":")[2]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import String, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,21 @@ _NEARLY = 0.9
 """So like each other are a title and the same with a slip mended; at most so many letters of them are compared:"""
 _COMPARED = 500
 
+# Said once: each is asked for every article that comes.
+_SAME = (
+    select(Article.id)
+    .where(or_(Article.id == bindparam("own"), Article.doi == bindparam("doi", type_=String)))
+    .order_by(Article.id)
+    .limit(_FEW)
+)
+_CALLED = (
+    select(Alias.digest, Article.id, Article.doi, Article.record)
+    .join(Article, Article.id == Alias.article_id)
+    .where(Alias.digest.in_(bindparam("digests", expanding=True)))
+    .order_by(Alias.digest, Article.id)
+    .limit(_FEW)
+)
+
 
 def resolved(session: Session, record: ArticleRecord) -> str:
     """The id of the article that ``record`` describes: of the one held, else the one derived from the record.
@@ -34,20 +49,13 @@ def resolved(session: Session, record: ArticleRecord) -> str:
     """
     own = article_id(record)
     doi = machine_lower(record.doi) if record.doi else None
-    same = [Article.id == own, *([Article.doi == doi] if doi else [])]
-    ids = session.execute(select(Article.id).where(or_(*same)).order_by(Article.id).limit(_FEW)).scalars().all()
+    ids = session.execute(_SAME, {"own": own, "doi": doi}).scalars().all()
     if ids:
         return own if own in ids else ids[0]
     kinds = {kind: _digests(kind(record)) for kind in _KINDS}
     if not any(kinds.values()):
         return own
-    rows = session.execute(
-        select(Alias.digest, Article.id, Article.doi, Article.record)
-        .join(Article, Article.id == Alias.article_id)
-        .where(Alias.digest.in_([digest for digests in kinds.values() for digest in digests]))
-        .order_by(Alias.digest, Article.id)
-        .limit(_FEW)
-    ).all()
+    rows = session.execute(_CALLED, {"digests": [digest for digests in kinds.values() for digest in digests]}).all()
     for kind, digests in kinds.items():
         found = {row.id: row for row in rows if row.digest in digests}
         if len(found) != 1 or len(rows) == _FEW:

@@ -31,6 +31,8 @@ class DirectoryStore:
     def __init__(self, name: str, root: Path) -> None:
         self._name = name
         self.root = root
+        self._durable: set[tuple[Path, int, int]] = set()
+        """Folders whose names are on the disk, each with the device and inode that it had then."""
 
     def __repr__(self) -> str:
         return f"DirectoryStore({self._name!r}, {str(self.root)!r})"
@@ -158,12 +160,20 @@ class DirectoryStore:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def _sync_way(self, target: Path) -> None:
-        """Every folder on the way is on the disk, also those that another process has just made."""
+        """Every folder on the way is on the disk, also those that another process has just made.
+
+        Of the upper ones each is seen to once in a process: as the one folder that it was then.
+        """
         folder = target.parent
+        sync_folder(folder)
         while folder != self.root:
-            sync_folder(folder)
+            there = folder.stat()
+            known = folder, there.st_dev, there.st_ino
             folder = folder.parent
-        sync_folder(self.root)
+            if known not in self._durable:
+                sync_folder(folder)
+                if folder != target.parent.parent:  # a bag's own folder is not met again
+                    self._durable.add(known)
 
     def _settle(self, key: str, target: Path, sha256: str) -> Put:
         found = self._digest(target)
