@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, bindparam, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, links
@@ -17,6 +17,13 @@ from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, PayloadFile, as_utc_text, bare_doi
 
 _MOST_POINTING = 500
+
+# Said once: it is asked for every article that comes.
+_VERSIONS = (
+    select(Aip.version, Aip.payload_digest, Aip.delivery_id)
+    .where(Aip.article_id == bindparam("article"))
+    .order_by(Aip.version.desc())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +102,7 @@ def aip_version(session: Session, article_id: str, version: int) -> Aip | None:
 
 def versions_of(session: Session, article_id: str) -> list[Version]:
     """Every registered version of this article, the newest first."""
-    rows = session.execute(
-        select(Aip.version, Aip.payload_digest, Aip.delivery_id)
-        .where(Aip.article_id == article_id)
-        .order_by(Aip.version.desc())
-    )
-    return [Version(*row) for row in rows]
+    return [Version(*row) for row in session.execute(_VERSIONS, {"article": article_id})]
 
 
 def article_json(session: Session, article: Article) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_an_upload_that_nobody_finished_is_swept_when_it_is_old(s3_store: S3Stor
     s3_server.store("main", s3_store.bucket, prefix=s3_store.prefix, limits=limits).prepare()
     assert uploads(s3_server, s3_store) == []
     beside = s3_server.client().list_multipart_uploads(Bucket=s3_store.bucket)["Uploads"]
-    assert [upload["Key"] for upload in beside] == ["beside-our-prefix"]
+    assert "beside-our-prefix" in [upload["Key"] for upload in beside]
 
 
 def test_more_keys_than_a_page_are_all_listed(s3_store: S3Store, s3_server: S3Server) -> None:

@@ -48,6 +48,20 @@ class Bucket:
         with in_our_words(self.store, operation, key, seconds, hear):
             return within(seconds, lambda: call(Bucket=self.bucket, **arguments))
 
+    def fetch(self, key: str, hear: frozenset[int], limits: str | None = None) -> Any:
+        """The answer to a GET of the object, or of the ``limits`` of it (``bytes=0-99``); raises as :meth:`ask`."""
+        wire, seconds = self._client.wire, self.limits.allowance()
+        headers = {"Range": limits} if limits else {}
+        with in_our_words(self.store, "get_object", key.removeprefix(self.prefix), seconds, hear):
+            answer = within(seconds, lambda: wire.get(self.bucket, key, headers))
+        return answer or self.ask("get_object", hear, Key=key, **headers)
+
+    def send(self, key: str, body: bytes, sha256: str, headers: dict[str, str]) -> bool:
+        """Whether one PUT did it; if not, nothing is known, and ``put_object`` is to be asked. Raises as that does."""
+        wire, seconds = self._client.wire, self.limits.allowance(len(body))
+        with in_our_words(self.store, "put_object", key.removeprefix(self.prefix), seconds, TAKEN):
+            return within(seconds, lambda: wire.put(self.bucket, key, body, sha256, headers))
+
     def content(self, answer: dict[str, Any]) -> bytes:
         """What a GET of a small object brought. Raises StoreUnavailable."""
         with answer["Body"] as raw:

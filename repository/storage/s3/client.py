@@ -1,4 +1,4 @@
-"""The one module that imports boto3: its clients set up as an archive needs them, its exceptions in our words."""
+"""Where boto3 is imported: its clients set up as an archive needs them, its exceptions in our words."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from repository.errors import RefusedByStore, StoreUnavailable
 from repository.storage.s3.answers import Answer, plain
 from repository.storage.s3.deadlines import S3Limits
+from repository.storage.s3.wire import Wire
 
 PROBE = ".probe/"
 """Stands in the key of every object of a trial, and in no other's: no segment of a key begins with a dot."""
@@ -57,13 +58,23 @@ class ClientOfProcess:
         self._credentials = credentials
         self._limits = limits
         self._lock = threading.Lock()
-        self._clients: dict[int, Any] = {}
+        self._clients: dict[int, tuple[Any, Wire]] = {}
 
     def __call__(self) -> Any:
         """The client, made at the first call. Raises StoreUnavailable when there can be none with these settings."""
+        return self._own()[0]
+
+    @property
+    def wire(self) -> Wire:
+        """The short way over its connections. Raises StoreUnavailable as the client."""
+        return self._own()[1]
+
+    def _own(self) -> tuple[Any, Wire]:
         with self._lock:
             if os.getpid() not in self._clients:
-                self._clients = {os.getpid(): self._new()}
+                client = self._new()
+                wire = Wire(client, self._region, self._credentials, patient=self._limits.attempts > 1)
+                self._clients = {os.getpid(): (client, wire)}
             return self._clients[os.getpid()]
 
     @property

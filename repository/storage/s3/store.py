@@ -115,9 +115,9 @@ class S3Store:
             yield Nothing()
             return
         last = "" if length is None else offset + length - 1
-        condition = {"Range": f"bytes={offset}-{last}"} if ranged else {}
+        limits = f"bytes={offset}-{last}" if ranged else None
         try:
-            answer = self._bucket.ask("get_object", GONE | {416}, Key=self.prefix + key, **condition)
+            answer = self._bucket.fetch(self.prefix + key, GONE | {416}, limits)
         except Answer as no:
             if no.status in GONE:
                 self._bucket.check_still_there()
