@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lxml import etree
 
-from ingest.dialects.dates import iso_date
+from ingest.dialects.dates import date_in_words, iso_date
 from ingest.dialects.text import fold
 from ingest.findings import finding
 from repository.turkish import machine_lower
@@ -33,10 +33,8 @@ def date_in_parts(year: str | None, month: str | None = None, day: str | None = 
 
 
 def date_in_text(text: str | None) -> str | None:
-    """ISO 8601 from ``2023-06-23``, ``2023-06`` or ``2023``; of other words the year alone."""
-    written = etree.Element("date", {"iso-8601-date": text or ""})
-    etree.SubElement(written, "string-date").text = text
-    return iso_date(written)
+    """As :func:`ingest.dialects.dates.date_in_words` reads it."""
+    return date_in_words(text)
 
 
 class Dates:

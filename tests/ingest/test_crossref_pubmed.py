@@ -283,7 +283,7 @@ def test_abbreviated_pages_and_medline_dates_are_read() -> None:
     )
     (one,) = describe(text.encode(), "export.xml").articles
     assert (one.record.first_page, one.record.last_page) == ("1865", "1876")
-    assert one.record.published == {"PubDate": "1998"}
+    assert one.record.published == {"PubDate": "1998-12"}
     assert one.record.related == (Related("retracted-article", "5", "pmid"),)
     assert one.record.other_ids["pmid"] == "7"
 

@@ -243,6 +243,14 @@ def test_issns_are_shaped_and_sorted_by_medium(issn: str, field: str, value: str
         ("<pub-date pub-type='ppub'><year>2003-2004</year></pub-date>", {"ppub": "2003"}),
         ("<pub-date pub-type='ppub' iso-8601-date='2024-05-06'/>", {"ppub": "2024-05-06"}),
         ("<pub-date pub-type='ppub'><string-date>Güz 2024</string-date></pub-date>", {"ppub": "2024"}),
+        ("<pub-date pub-type='ppub'><string-date>30 Eylül 2024</string-date></pub-date>", {"ppub": "2024-09-30"}),
+        ("<pub-date pub-type='ppub'><string-date>Sept. 30th, 2024</string-date></pub-date>", {"ppub": "2024-09-30"}),
+        ("<pub-date pub-type='ppub'><string-date>30.09.2024</string-date></pub-date>", {"ppub": "2024-09-30"}),
+        ("<pub-date pub-type='ppub'><string-date>05/06/2024</string-date></pub-date>", {"ppub": "2024"}),
+        ("<pub-date pub-type='ppub'><string-date>5–7 May 2024</string-date></pub-date>", {"ppub": "2024-05-05"}),
+        ("<pub-date pub-type='ppub'><month>juillet</month><year>2024</year></pub-date>", {"ppub": "2024-07"}),
+        ("<pub-date pub-type='ppub'><month>Dezember</month><year>2024</year></pub-date>", {"ppub": "2024-12"}),
+        ("<pub-date pub-type='ppub' iso-8601-date='20240506'/>", {"ppub": "2024-05-06"}),
         (
             (
                 "<pub-date pub-type='ppub'><year>2023</year></pub-date>"
