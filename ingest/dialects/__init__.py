@@ -61,6 +61,7 @@ def _module(reader: Reader) -> str:
 READERS: Mapping[str, Reader] = {
     "JATS/NLM": jats.read,
     "a PMC article set (JATS/NLM)": jats.read,
+    "a set of JATS/NLM articles": jats.read,
     "an OAI-PMH response with JATS/NLM articles": jats.read,
     "OJS 3 native XML": ojs.read,
     "OJS 2 native XML": ojs2.read,

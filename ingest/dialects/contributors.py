@@ -14,17 +14,20 @@ from repository.vocabulary import Author
 
 _ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
 _IN_BRACKETS = re.compile(r"\([^()]+\)")
-_AUTHOR_ROLES = {"", "author", "authors"}
+_AUTHOR_ROLES = {"", "author", "authors", "person"}
+"""An editor of JATS calls contributors persons and groups, and says of the contrib-group whether they are authors."""
 _GROUP_ROLES = {"collab", "collaboration", "collaborations", "consortium", "group", "on-behalf-of"}
 _GROUP_NAMES = ("collab", "collab-alternatives", "collab-name")
-_OTHER_GROUPS = {"editor", "editors", "reviewer", "reviewers", "translator", "translators"}
+_OTHER_GROUPS = ("editor", "reviewer", "translator")
+"""Parts of what their contrib-group is called: volume-editors, conference-editors."""
 
 
 def authors_of(meta: etree._Element | None) -> tuple[Author, ...]:
     """Every person and group whose role is author; the members of a group are not authors themselves."""
     found: list[Author] = []
     for group in children(meta, "contrib-group"):
-        if machine_lower(attribute(group, "content-type") or "") in _OTHER_GROUPS:
+        called = machine_lower(attribute(group, "content-type") or "")
+        if "author" not in called and any(other in called for other in _OTHER_GROUPS):
             continue
         for contributor in children(group, "contrib", "collab"):
             if local(contributor) == "collab":

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from lxml import etree
 
-from ingest.dialects.xml import attribute, children, descendants, local
+from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
 
 
@@ -55,6 +55,7 @@ def _holds(*names: str) -> _Test:
 
 
 _ELSEVIER = "an Elsevier article (journal article DTD 4 or 5)"
+_SET = "a set of JATS/NLM articles"
 
 # Root element, further test, name, kind: the first line that fits is the answer.
 _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
@@ -155,6 +156,9 @@ def recognise(root: etree._Element, public_id: str | None = None, name: str = ""
     for element, test, label, kind in _ROOTS:
         if tag == element and test(root):
             return Format(_nlm(root, public_id) if label == "JATS/NLM" else label, kind, label)
+    # Editors' programs and aggregators put several articles into one element of their own: article-set, collection.
+    if any(child(article, "front") is not None for article in descendants(root, "article")):
+        return Format(_SET, Kind.READ, _SET)
     return Format(f"an XML file with the root element {tag or '?'}", Kind.UNKNOWN)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import reduce
+from itertools import takewhile
 
 from lxml import etree
 
+from ingest.dialects import house_words as words
 from ingest.dialects.contributors import authors_of
 from ingest.dialects.dates import iso_date
 from ingest.dialects.description import Described
@@ -19,6 +22,7 @@ from repository.vocabulary import ArticleRecord, Finding, Related, bare_doi
 _PRINT = {"ppub", "print", "p", "ppub-only", "print-only"}
 _ELECTRONIC = {"epub", "electronic", "online", "online-only", "e", "epub-only", "electronic-only"}
 _ISSN = re.compile(r"(?<!\d)(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])(?!\d)")
+_PAGE = re.compile(r"[^\s,;\u2010-\u2015\u2212-]+")
 _WEB = re.compile(r"[a-z][a-z0-9+.-]*:|10\.\d{4,}/|//", re.IGNORECASE)
 _LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|publicdomain)", re.IGNORECASE)
 _TRUE_ABSTRACTS = {"", "abstract", "main", "normal", "regular", "standard", "structured", "text-abstract"}
@@ -61,7 +65,8 @@ def read_article(article: etree._Element, path: str) -> Described:
         issn_unspecified=issns.get("issn_unspecified"),
         issn_l=issns.get("issn_l"),
         volume=_said(meta, "volume"),
-        issue=_said(meta, "issue"),
+        # A supplement to a volume stands where the issue would.
+        issue=_said(meta, "issue") or _said(meta, "supplement"),
         first_page=first_page,
         last_page=last_page,
         elocation=_said(meta, "elocation-id"),
@@ -99,35 +104,36 @@ def _title(group: etree._Element | None) -> str | None:
         for node in children(group, "subtitle")
         if not (attribute(node, "content-type") or "").startswith("running")
     )
-    subtitles = [text for node in true if (text := plain(node))]
-    if title is None:
-        return ": ".join(subtitles) or None
-    for subtitle in subtitles:
-        title = f"{title} {subtitle}" if title.endswith((":", "?", "!", ".", "–", "—")) else f"{title}: {subtitle}"
-    return title
+    return _joined(title, *map(plain, true))
+
+
+def _joined(*parts: str | None) -> str | None:
+    return reduce(words.with_subtitle, parts, None)
 
 
 def _translated(group: etree._Element | None, article: etree._Element) -> dict[str, str]:
     """Language to title. The language is empty where the file gives none (XML 1.0, section 2.12)."""
     found: dict[str, str] = {}
 
-    def note(language: str | None, *nodes: etree._Element | None) -> None:
-        text = ": ".join(text for node in nodes if (text := plain(node)))
+    def note(language: str | None, text: str | None) -> None:
         if text:
             found.setdefault(language or "", text)
 
     for trans in children(group, "trans-title-group"):
         title = child(trans, "trans-title")
         inner = attribute(title, "lang") if title is not None else None
-        note(attribute(trans, "lang") or inner, title, child(trans, "trans-subtitle"))
+        subtitles = map(plain, children(trans, "trans-subtitle"))
+        note(attribute(trans, "lang") or inner, _joined(plain(title), *subtitles))
     for title in children(group, "trans-title"):
-        note(attribute(title, "lang"), title)
+        # NLM 2 has no group: what follows a translated title, up to the next one, is its subtitle.
+        after = takewhile(lambda node: local(node) == "trans-subtitle", title.itersiblings(etree.Element))
+        note(attribute(title, "lang"), _joined(plain(title), *map(plain, after)))
     for sub in children(article, "sub-article"):
         stub = child(sub, "front-stub")
         if stub is None:
             stub = child(sub, "front", "article-meta")
         if attribute(sub, "article-type") == "translation":
-            note(attribute(sub, "lang"), child(stub, "title-group", "article-title"))
+            note(attribute(sub, "lang"), _title(child(stub, "title-group")))
     return found
 
 
@@ -174,7 +180,7 @@ def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str
     others: dict[str, str] = {}
     for node in sorted(children(meta, "article-id"), key=_is_version):
         kind, text = attribute(node, "pub-id-type") or "other", plain(node)
-        if text and kind == "doi":
+        if text and machine_lower(kind) == "doi":
             dois.setdefault(bare_doi(text) or text)
         elif text:
             others.setdefault(kind, text)
@@ -186,10 +192,10 @@ def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str
 
 def _pages(meta: etree._Element | None) -> tuple[str | None, str | None]:
     first, last = _said(meta, "fpage"), _said(meta, "lpage")
-    whole = _said(meta, "page-range")
-    if first is None and whole:
-        start, _, end = re.sub(r"[\u2010-\u2015\u2212]", "-", whole).partition("-")
-        first, last = fold(start), fold(end) or last
+    # Of an article continued elsewhere, 8-11, 40, the last page is 40.
+    numbers = _PAGE.findall(_said(meta, "page-range") or "")
+    if numbers and first in (None, numbers[0]):
+        first, last = numbers[0], last or (numbers[-1] if len(numbers) > 1 else None)
     return _true_page(first), _true_page(last)
 
 
@@ -233,10 +239,13 @@ def _related(meta: etree._Element | None) -> Iterator[Related]:
 
 def _licence(meta: etree._Element | None) -> str | None:
     """The licence's addresses, parted by `` ; `` if the article has several; its text if it has no address."""
+    permissions = child(meta, "permissions") if meta is not None else None
     addresses: dict[str, None] = {}
     texts: list[str] = []
-    for licence in descendants(child(meta, "permissions") if meta is not None else None, "license"):
+    # NLM 2 has the licence without permissions around it.
+    for licence in (*descendants(permissions, "license"), *children(meta, "license")):
         given = [attribute(licence, "href")]
+        given += [kind for kind in [attribute(licence, "license-type")] if kind and _LICENCE_ADDRESS.match(kind)]
         given += [plain(node) for node in descendants(licence, "license_ref")]
         links = (attribute(node, "href") for node in descendants(licence, "ext-link", "uri"))
         # A licence's text also links to the publisher's pages.
@@ -245,6 +254,7 @@ def _licence(meta: etree._Element | None) -> str | None:
         text = plain(licence)
         if text:
             texts.append(text)
+    addresses.update((address, None) for node in children(permissions, "license_ref") if (address := plain(node)))
     return " ; ".join(addresses) or " ".join(texts) or None
 
 
@@ -304,7 +314,7 @@ def _lines(journal: etree._Element | None, meta: etree._Element | None) -> dict[
         note(_issn_field(issn), issn)
     note("journal", journal)
     for identifier in sorted(children(meta, "article-id"), key=_is_version):
-        if attribute(identifier, "pub-id-type") == "doi":
+        if machine_lower(attribute(identifier, "pub-id-type") or "") == "doi":
             note("doi", identifier)
     note("title", child(meta, "title-group", "article-title"))
     for uri in children(meta, "self-uri", "related-article"):

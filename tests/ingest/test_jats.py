@@ -197,6 +197,16 @@ def test_the_doi_of_several_is_the_one_that_is_not_of_a_version() -> None:
     assert (one.doi, one.other_ids) == ("10.5555/a", {"other": "x7", "version-doi": "10.5555/a.2"})
 
 
+def test_a_supplement_to_a_volume_stands_where_the_issue_would() -> None:
+    assert record("<volume>3</volume><supplement>Ek 1</supplement>").issue == "Ek 1"
+    assert record("<volume>3</volume><issue>2</issue><supplement>Ek 1</supplement>").issue == "2"
+
+
+def test_the_type_of_an_identifier_may_be_written_in_capitals() -> None:
+    one = described(article("<article-id pub-id-type='DOI'>10.5555/1</article-id>"))
+    assert (one.record.doi, one.record.other_ids, "doi" in one.lines) == ("10.5555/1", {}, True)
+
+
 @pytest.mark.parametrize("prefix", ["", "doi:", "DOI: ", "http://dx.doi.org/", "https://doi.org/", "info:doi/"])
 def test_a_doi_is_stored_bare(prefix: str) -> None:
     assert record(f'<article-id pub-id-type="doi">{prefix}10.5555/Abc</article-id>').doi == "10.5555/Abc"
@@ -340,7 +350,19 @@ def test_names_come_in_many_forms() -> None:
 def test_editors_and_reviewers_are_not_authors() -> None:
     name = "<name><surname>E</surname></name>"
     assert authors(f"<contrib contrib-type='editor'>{name}</contrib>") == []
-    assert record(f"<contrib-group content-type='editors'><contrib>{name}</contrib></contrib-group>").authors == ()
+    for called in ("editors", "volume-editors", "conference editor"):
+        group = f"<contrib-group content-type='{called}'><contrib>{name}</contrib></contrib-group>"
+        assert record(group).authors == ()
+
+
+def test_whether_persons_are_authors_their_group_says() -> None:
+    persons = "<contrib contrib-type='person'><name><surname>Işık</surname></name></contrib>"
+    one = record(
+        f"<contrib-group content-type='author'>{persons}"
+        "<contrib contrib-type='group'><collab>Tuz Grubu</collab></contrib>"
+        f"</contrib-group><contrib-group content-type='editor'>{persons}</contrib-group>"
+    )
+    assert [author.label for author in one.authors] == ["Işık", "Tuz Grubu"]
 
 
 @pytest.mark.parametrize("given", ["0000-0002-1825-009X", "http://orcid.org/0000-0002-1825-009x", "000000021825009X"])
@@ -371,10 +393,24 @@ def test_an_orcid_is_written_as_orcid_asks(given: str) -> None:
         ("<license><p>Open access.</p></license>", "Open access."),
         ("<license><license-p/></license>", None),
         ("<copyright-statement>© A</copyright-statement>", None),
+        (
+            "<license license-type='https://creativecommons.org/licenses/by/4.0/'><p>Open.</p></license>",
+            "https://creativecommons.org/licenses/by/4.0/",
+        ),
+        ("<license license-type='open-access'><p>Open.</p></license>", "Open."),
+        (
+            "<ali:free_to_read xmlns:ali='a'/><ali:license_ref xmlns:ali='a'>https://c.org/by</ali:license_ref>",
+            "https://c.org/by",
+        ),
     ],
 )
 def test_a_licence_is_its_address_or_its_text(licence: str, expected: str | None) -> None:
     assert record(f"<permissions>{licence}</permissions>").licence == expected
+
+
+def test_in_nlm_2_a_licence_stands_without_permissions_around_it() -> None:
+    meta = "<copyright-statement>© A</copyright-statement><license xlink:href='https://c.org/by'><p>Open.</p></license>"
+    assert record(meta, doctype=NLM).licence == "https://c.org/by"
 
 
 def test_related_articles_are_named_by_bare_doi_and_pdf_links_are_not_related() -> None:
@@ -395,6 +431,10 @@ def test_related_articles_are_named_by_bare_doi_and_pdf_links_are_not_related() 
         ("<fpage>1</fpage><lpage>9</lpage>", ("1", "9", None)),
         ("<fpage>S12</fpage><elocation-id>e4</elocation-id>", ("S12", None, "e4")),
         ("<page-range>1–18</page-range>", ("1", "18", None)),
+        ("<page-range>8-11, 14-19, 40</page-range>", ("8", "40", None)),
+        ("<page-range>7</page-range>", ("7", None, None)),
+        ("<fpage>S12</fpage><page-range>S12-S19</page-range>", ("S12", "S19", None)),
+        ("<fpage>3</fpage><page-range>5-9</page-range>", ("3", None, None)),
         ("<fpage>n/a</fpage><lpage>n/a</lpage>", (None, None, None)),
     ],
 )
@@ -413,10 +453,33 @@ def test_a_translation_gives_its_title_and_other_sub_articles_give_nothing() -> 
     assert (one.title, one.translated_titles) == ("Kuzey", {"en": "North"})
 
 
+def test_a_translated_title_keeps_its_subtitle_wherever_it_stands() -> None:
+    stub = "<front-stub><title-group><article-title>Norden?</article-title><subtitle>Ein Blick</subtitle></title-group>"
+    one = record(
+        "<title-group><article-title>Kuzey</article-title><trans-title-group xml:lang='en'>"
+        "<trans-title>North:</trans-title><trans-subtitle>a view</trans-subtitle></trans-title-group></title-group>",
+        rest=f"<sub-article article-type='translation' xml:lang='de'>{stub}</front-stub></sub-article>",
+    )
+    assert one.translated_titles == {"en": "North: a view", "de": "Norden? Ein Blick"}
+
+
+def test_in_nlm_2_a_translated_subtitle_follows_its_title() -> None:
+    one = record(
+        "<title-group><article-title>Kuzey</article-title><trans-title xml:lang='en'>North</trans-title>"
+        "<trans-subtitle>a view</trans-subtitle><trans-title xml:lang='de'>Norden</trans-title></title-group>",
+        doctype=NLM,
+    )
+    assert one.translated_titles == {"en": "North: a view", "de": "Norden"}
+
+
 def test_one_file_may_hold_several_articles() -> None:
     one = article().decode().partition("\n<article")[2]
     one = "<article" + one
-    for wrapper in ("<pmc-articleset>{}\n{}</pmc-articleset>", "<OAI-PMH xmlns='o'><r>{}</r><r>\n{}</r></OAI-PMH>"):
+    for wrapper in (
+        "<pmc-articleset>{}\n{}</pmc-articleset>",
+        "<OAI-PMH xmlns='o'><r>{}</r><r>\n{}</r></OAI-PMH>",
+        "<article-set>{}\n{}</article-set>",
+    ):
         description = describe(wrapper.format(one, one).encode(), "set.xml")
         assert [found.record.title for found in description.articles] == ["Kuzey", "Kuzey"]
         assert description.articles[0].line == 1
