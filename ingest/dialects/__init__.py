@@ -96,6 +96,8 @@ SIDE_READERS: Mapping[str, SideReader] = {
     "a Crossref deposit": crossref.read_others,
     "Crossref unixref XML": crossref.read_others,
     "a Crossref query result": crossref.read_others,
+    "a PubMed/MEDLINE export": pubmed.read_others,
+    "a MEDLINE export": pubmed.read_others,
 }
 """The same for what a file says of articles beside it, or of the delivery."""
 

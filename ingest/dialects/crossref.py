@@ -10,12 +10,11 @@ from lxml import etree
 
 from ingest.dialects import crossref_query
 from ingest.dialects import house_words as words
-from ingest.dialects.description import Described, Side
+from ingest.dialects.description import Described, Side, passed_over
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
-from ingest.findings import finding
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleRecord, Author, Level, Related
+from repository.vocabulary import ArticleRecord, Author, Related
 
 _UPDATES = {
     "addendum": "addended-article",
@@ -65,7 +64,6 @@ _OTHERS = {
     "grant": "a grant",
     "sa_component": "a component",
 }
-_MOST_TOLD = 50
 _MERE_NUMBER = re.compile(r"(?:^|/)\d{1,4}\.\w+$")
 
 
@@ -91,14 +89,7 @@ def _publisher(journal: etree._Element) -> str | None:
 def read_others(root: etree._Element, path: str) -> tuple[Side, ...]:
     """What is no article of a journal beside those that are: told one by one, so that nobody waits for it."""
     others = [node for node in descendants(root, *_OTHERS) if _parent(node) in ("body", "crossref")]
-    told = [
-        finding("NOT_METADATA", path, node.sourceline, Level.WARNING, format=_OTHERS[local(node)], detail=_name(node))
-        for node in others[:_MOST_TOLD]
-    ]
-    if len(others) > _MOST_TOLD:
-        more = f"{len(others) - _MOST_TOLD} more that are no articles"
-        told.append(finding("NOT_METADATA", path, level=Level.WARNING, format=more))
-    return (Side(None, ArticleRecord(), findings=tuple(told)),) if told else ()
+    return passed_over(path, [(node, _OTHERS[local(node)], _name(node)) for node in others])
 
 
 def _name(node: etree._Element) -> str | None:

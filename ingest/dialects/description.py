@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lxml import etree
+
 from ingest.dialects.formats import Format
-from repository.vocabulary import ArticleRecord, Finding
+from ingest.findings import finding
+from repository.vocabulary import ArticleRecord, Finding, Level
 
 MOST_ARTICLES = 20_000
 """In one file: a journal's whole life is some thousands, and each costs memory that its few bytes do not announce."""
+_MOST_TOLD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,18 @@ class Side:
     pdf_names: tuple[str, ...] = ()
     file_names: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+def passed_over(path: str, entries: Sequence[tuple[etree._Element, str, str | None]]) -> tuple[Side, ...]:
+    """What is told of ``entries`` of the file ``path`` that are no articles: each with what it is and what names it."""
+    told = [
+        finding("NOT_METADATA", path, node.sourceline, Level.WARNING, format=called, detail=name)
+        for node, called, name in entries[:_MOST_TOLD]
+    ]
+    if len(entries) > _MOST_TOLD:
+        more = f"{len(entries) - _MOST_TOLD} more that are no articles"
+        told.append(finding("NOT_METADATA", path, level=Level.WARNING, format=more))
+    return (Side(None, ArticleRecord(), findings=tuple(told)),) if told else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("crossref_result", _always, "a Crossref query result", Kind.READ),
     ("ArticleSet", _always, "a PubMed ArticleSet (publisher deposit)", Kind.READ),
     ("PubmedArticleSet", _always, "a PubMed/MEDLINE export", Kind.READ),
+    ("PubmedArticle", _always, "a PubMed/MEDLINE export", Kind.READ),
+    ("MedlineCitation", _always, "a MEDLINE export", Kind.READ),
     ("MedlineCitationSet", _always, "a MEDLINE export", Kind.READ),
     ("issue", _namespace("pkp.sfu.ca"), "OJS 3 native XML", Kind.READ),
     ("issues", _namespace("pkp.sfu.ca"), "OJS 3 native XML", Kind.READ),

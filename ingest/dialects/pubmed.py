@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.dialects import house_words as words
-from ingest.dialects.description import Described
+from ingest.dialects.description import Described, Side, passed_over
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Author, Related
 
-_BRACKETED = re.compile(r"\[(.*?)\.?\]\.?", re.DOTALL)
+_BRACKETED = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*?)\.?\]\.?")
+_NO_TITLE = ("not available", "in process citation")
 _LETTERS_AND_NUMBER = re.compile(r"(\D*)(\d+)")
 _LEADING_ZEROS = re.compile(r"^0+(?=\d)")
 _SPAN = re.compile(r"([^\s,;-]+)\s*[-\u2010-\u2015]\s*([^\s,;-]+)")
@@ -43,6 +44,7 @@ _REFERENCES = {
 }
 _BACKWARDS = {kind: relation for kind, relation in _REFERENCES.items() if not kind.endswith("In")}
 """Deposits name their objects by these words too, where they are the notice themselves."""
+_OTHERS = {"PubmedBookArticle": "a book", "DeleteCitation": "a list of deleted citations"}
 _NOTICES = {
     "published erratum": "correction",
     "retraction of publication": "retraction",
@@ -58,12 +60,26 @@ def read(root: etree._Element, path: str) -> tuple[Described, ...]:
     return tuple(_exported(citation, path) for citation in citations)
 
 
+def read_others(root: etree._Element, path: str) -> tuple[Side, ...]:
+    """Books, and the numbers of citations that the NLM deleted: no articles, told so that nobody waits for them."""
+    return passed_over(path, [(node, _OTHERS[local(node)], _named(node)) for node in children(root, *_OTHERS)])
+
+
+def _named(node: etree._Element) -> str | None:
+    """What the sender knows it by: its title and number, or the numbers to be deleted."""
+    if local(node) == "DeleteCitation":
+        return ", ".join(text for one in children(node, "PMID") if (text := plain(one))) or None
+    title = next(descendants(node, "ArticleTitle", "BookTitle"), None)
+    return ", ".join(text for text in (plain(title), plain(child(node, "BookDocument", "PMID"))) if text) or None
+
+
 def _deposited(article: etree._Element, path: str) -> Described:
     journal = child(article, "Journal")
-    ids = dict(_ids(children(article, "ELocationID"), "EIdType"))
-    ids |= {kind: text for kind, text in _ids(descendants(article, "ArticleId"), "IdType") if kind not in ids}
+    at = _ids(children(article, "ELocationID"), "EIdType")
+    # Its references have such lists too.
+    ids = _ids(children(child(article, "ArticleIdList"), "ArticleId"), "IdType") | at
     # The citation that this one replaces is of the same article: by its PMID, which publishers know from before.
-    replaced = dict(_ids(children(article, "Replaces"), "IdType"))
+    replaced = _ids(children(article, "Replaces"), "IdType")
     ids = {name: replaced[kind] for kind, name in (("pubmed", "pmid"), ("doi", "doi")) if kind in replaced} | ids
     title, translated = _titles(article, plain(child(article, "Language")))
     kinds = [text for node in descendants(article, "PublicationType") if (text := plain(node))]
@@ -82,7 +98,7 @@ def _deposited(article: etree._Element, path: str) -> Described:
         issue=plain(child(journal, "Issue")),
         first_page=first,
         last_page=_page(child(article, "LastPage")),
-        elocation=_elocation(first, ids),
+        elocation=_elocation(first, at),
         doi=words.doi_of(ids.get("doi")),
         authors=tuple(_authors(article)),
         published=dates.published,
@@ -99,10 +115,11 @@ def _exported(citation: etree._Element, path: str) -> Described:
     article = child(citation, "Article")
     journal, issue = child(article, "Journal"), child(article, "Journal", "JournalIssue")
     around = citation.getparent()
-    ids = dict(_ids(children(article, "ELocationID"), "EIdType"))
+    at = _ids(children(article, "ELocationID"), "EIdType")
     listed = child(around, "PubmedData", "ArticleIdList") if around is not None else None
-    ids |= {kind: text for kind, text in _ids(children(listed, "ArticleId"), "IdType") if kind not in ids}
-    if pmid := plain(child(citation, "PMID")):
+    ids = _ids(children(listed, "ArticleId"), "IdType") | at
+    pmid = ids.pop("pubmed", None)
+    if pmid := plain(child(citation, "PMID")) or pmid:
         ids["pmid"] = pmid
     language = plain(child(article, "Language"))
     title, translated = _titles(article, language)
@@ -129,7 +146,7 @@ def _exported(citation: etree._Element, path: str) -> Described:
         issue=plain(child(issue, "Issue")),
         first_page=first,
         last_page=last,
-        elocation=_elocation(first, ids),
+        elocation=_elocation(first, at),
         doi=words.doi_of(ids.get("doi")),
         authors=tuple(_authors(article)),
         published=dates.published,
@@ -159,6 +176,8 @@ def _titles(article: etree._Element | None, language: str | None) -> tuple[str |
     title, own = plain(child(article, "ArticleTitle")), plain(child(article, "VernacularTitle"))
     bracketed = _BRACKETED.fullmatch(title or "")
     english = bracketed[1].strip() if bracketed else None
+    if english and machine_lower(english) in _NO_TITLE:  # the NLM's words where it has no translation (yet)
+        return own, {}
     if own and english:
         return own, {"en": english}
     if own and title and own != title:
@@ -196,22 +215,35 @@ def _span(pagination: etree._Element | None) -> tuple[str | None, str | None]:
     return words.page_of(first), words.page_of(last)
 
 
-def _elocation(first: str | None, ids: dict[str, str]) -> str | None:
-    """The publisher's item number stands in the place of pages where the article has none."""
-    return None if first else ids.get("pii")
+def _elocation(first: str | None, at: dict[str, str]) -> str | None:
+    """The number by which the article is found (``ELocationID``) stands in the place of pages where it has none.
+
+    The publisher's item number among its other identifiers is no place in the journal.
+    """
+    return None if first else at.get("pii")
 
 
-def _ids(nodes: Iterator[etree._Element], kind: str) -> Iterator[tuple[str, str]]:
-    """Kind and text, but for those that the file itself calls wrong (``ValidYN``)."""
+def _ids(nodes: Iterator[etree._Element], kind: str) -> dict[str, str]:
+    """Kind to text, the first of each, but for those that the file itself calls wrong (``ValidYN``)."""
+    found: dict[str, str] = {}
     for node in nodes:
         name, text = attribute(node, kind), plain(node)
-        if name and text and attribute(node, "ValidYN") != "N":
-            yield machine_lower(name), text
+        if name and text and _is_valid(node):
+            found.setdefault(machine_lower(name), text)
+    return found
+
+
+def _is_valid(node: etree._Element) -> bool:
+    """False of what the NLM keeps beside its correction."""
+    return attribute(node, "ValidYN") != "N"
 
 
 def _authors(article: etree._Element | None) -> Iterator[Author]:
     """Persons and groups; the members of a group (``GroupList``) are not authors themselves."""
-    for node in children(child(article, "AuthorList"), "Author"):
+    lists = (node for node in children(article, "AuthorList") if attribute(node, "Type") != "editors")
+    for node in children(next(lists, None), "Author"):
+        if not _is_valid(node):
+            continue
         if group := plain(child(node, "CollectiveName")):
             yield Author(collab=group)
             continue

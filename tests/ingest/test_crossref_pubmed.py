@@ -350,3 +350,109 @@ def test_what_a_citation_replaces_is_the_article_itself() -> None:
     record = pubmed('<Replaces IdType="pubmed">123</Replaces><ArticleTitle>T</ArticleTitle>').record
     assert (record.other_ids, record.related) == ({"pmid": "123"}, ())
     assert pubmed('<Replaces IdType="doi">10.5555/1</Replaces><ArticleTitle>T</ArticleTitle>').record.doi == "10.5555/1"
+
+
+def test_the_dois_of_references_are_not_the_articles() -> None:
+    record = pubmed(
+        "<ArticleTitle>T</ArticleTitle><ArticleIdList><ArticleId IdType='doi'>10.5555/kendi</ArticleId></ArticleIdList>"
+        "<ReferenceList><Reference><Citation>K.</Citation><ArticleIdList><ArticleId IdType='doi'>10.5555/kaynak"
+        "</ArticleId></ArticleIdList></Reference></ReferenceList>"
+    ).record
+    assert record.doi == "10.5555/kendi"
+
+
+def test_of_several_dois_the_first_is_the_articles() -> None:
+    record = pubmed(
+        "<ArticleTitle>T</ArticleTitle><ELocationID EIdType='doi'>10.5555/1</ELocationID>"
+        "<ELocationID EIdType='doi'>10.5555/2</ELocationID>"
+    ).record
+    assert record.doi == "10.5555/1"
+
+
+def test_a_publishers_number_is_no_place_in_the_journal() -> None:
+    ids = "<ArticleIdList><ArticleId IdType='pii'>DERG-2024-17</ArticleId></ArticleIdList>"
+    ahead = pubmed(f"<ArticleTitle>T</ArticleTitle>{ids}").record
+    assert (ahead.elocation, ahead.other_ids) == (None, {"pii": "DERG-2024-17"})
+    found = pubmed(f"<ArticleTitle>T</ArticleTitle><ELocationID EIdType='pii'>e17</ELocationID>{ids}").record
+    assert found.elocation == "e17"
+
+
+def exported(inside: str = "", around: str = "", beside: str = "") -> str:
+    return (
+        "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><Journal><ISSN>1300-0632</ISSN>"
+        f"<Title>Dergi</Title></Journal>{inside}</Article>{around}</MedlineCitation></PubmedArticle>{beside}"
+        "</PubmedArticleSet>"
+    )
+
+
+def export(inside: str) -> Described:
+    (one,) = describe(exported(inside).encode(), "export.xml").articles
+    return one
+
+
+@pytest.mark.parametrize(
+    ("said", "title", "translated"),
+    [
+        ("<ArticleTitle>[Salt].</ArticleTitle><VernacularTitle>Tuz</VernacularTitle>", "Tuz", {"en": "Salt"}),
+        ("<ArticleTitle>[Salt in [Na] lakes].</ArticleTitle>", "Salt in [Na] lakes", {}),
+        ("<ArticleTitle>[18F]FDG or [11C]</ArticleTitle>", "[18F]FDG or [11C]", {}),
+        ("<ArticleTitle>[Not Available].</ArticleTitle><VernacularTitle>Tuz</VernacularTitle>", "Tuz", {}),
+        ("<ArticleTitle>[In Process Citation]</ArticleTitle>", None, {}),
+    ],
+)
+def test_brackets_around_a_title_are_the_nlms(said: str, title: str | None, translated: dict[str, str]) -> None:
+    record = export(said).record
+    assert (record.title, record.translated_titles) == (title, translated)
+
+
+def test_a_misspelt_author_kept_beside_the_correction_and_an_editor_are_none() -> None:
+    people = (
+        "<AuthorList Type='editors'><Author><LastName>Yayıncı</LastName></Author></AuthorList>"
+        "<AuthorList Type='authors'><Author ValidYN='N'><LastName>Isik</LastName></Author>"
+        "<Author ValidYN='Y'><LastName>Işık</LastName><ForeName>Ayşe</ForeName></Author></AuthorList>"
+    )
+    assert [author.label for author in export(f"<ArticleTitle>T</ArticleTitle>{people}").record.authors] == [
+        "Işık, Ayşe"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "date"),
+    [
+        ("<Year>2001</Year><Season>Spring</Season>", "2001"),
+        ("<MedlineDate>2015 Nov-Dec</MedlineDate>", "2015-11"),
+        ("<MedlineDate>2000 Nov 15-30</MedlineDate>", "2000-11-15"),
+        ("<MedlineDate>2000 Spring</MedlineDate>", "2000"),
+        ("<MedlineDate>1999-2000</MedlineDate>", "1999"),
+    ],
+)
+def test_a_date_in_words_gives_what_its_beginning_says(said: str, date: str) -> None:
+    text = exported("<ArticleTitle>T</ArticleTitle>").replace(
+        "<Title>", f"<JournalIssue><PubDate>{said}</PubDate></JournalIssue><Title>"
+    )
+    (one,) = describe(text.encode(), "export.xml").articles
+    assert one.record.published == {"PubDate": date}
+
+
+def test_books_and_deletions_are_no_articles_and_are_told() -> None:
+    text = exported(
+        "<ArticleTitle>T</ArticleTitle>",
+        beside="<PubmedBookArticle><BookDocument><PMID>8</PMID><Book><BookTitle>Kitap</BookTitle></Book>"
+        "<AuthorList><Author><LastName>X</LastName></Author></AuthorList></BookDocument></PubmedBookArticle>"
+        "<DeleteCitation><PMID>5</PMID><PMID>6</PMID></DeleteCitation>",
+    )
+    description = describe(text.encode(), "export.xml")
+    assert [one.record.other_ids for one in description.articles] == [{"pmid": "7"}]
+    (side,) = description.sides
+    assert [(told.code, told.params["format"], told.params["detail"]) for told in side.findings] == [
+        ("NOT_METADATA", "a book", "Kitap, 8"),
+        ("NOT_METADATA", "a list of deleted citations", "5, 6"),
+    ]
+
+
+@pytest.mark.parametrize("root", ["PubmedArticle", "MedlineCitation"])
+def test_one_citation_without_its_set_is_read(root: str) -> None:
+    text = exported("<ArticleTitle>T</ArticleTitle>")
+    start, end = text.index(f"<{root}>"), text.index(f"</{root}>")
+    (one,) = describe((text[start:end] + f"</{root}>").encode(), "one.xml").articles
+    assert (one.record.title, one.record.other_ids) == ("T", {"pmid": "7"})
