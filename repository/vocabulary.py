@@ -301,11 +301,15 @@ class PayloadFile:
     format: str | None = None
 
 
-_DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|info:doi/|doi:)\s*", re.IGNORECASE)
+_DOI_PREFIX = re.compile(
+    r"(?:(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/|info:doi/|doi\s*:|doi\s+(?=10\.))\s*)+", re.IGNORECASE
+)
 
 
 def bare_doi(text: str) -> str:
-    """``text`` without one ``https://doi.org/``, ``info:doi/`` or ``doi:`` at its front, and without outer blanks."""
+    """``text`` without outer blanks and without what is written before a DOI: ``https://doi.org/``, ``doi.org/``,
+    ``info:doi/``, ``doi:`` or ``DOI ``, or an address before a scheme.
+    """
     given = text.strip()
     found = _DOI_PREFIX.match(given)
     return given[found.end() :].strip() if found else given

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lxml import etree
 
-from ingest.dialects.text import fold, plain
+from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, local
 from repository.turkish import machine_lower
 from repository.vocabulary import Author
@@ -17,6 +17,7 @@ _IN_BRACKETS = re.compile(r"\([^()]+\)")
 _AUTHOR_ROLES = {"", "author", "authors", "person"}
 """An editor of JATS calls contributors persons and groups, and says of the contrib-group whether they are authors."""
 _GROUP_ROLES = {"collab", "collaboration", "collaborations", "consortium", "group", "on-behalf-of"}
+_BESIDE_A_NAME = {"contrib-group", "contrib", "aff", "address", "author-comment", "email", "institution-id"}
 _GROUP_NAMES = ("collab", "collab-alternatives", "collab-name")
 _OTHER_GROUPS = ("editor", "reviewer", "translator")
 """Parts of what their contrib-group is called: volume-editors, conference-editors."""
@@ -72,22 +73,7 @@ def _group_name(node: etree._Element) -> str | None:
     """The group's own name: text and inline mark-up, without the lists of members and addresses inside it."""
     if local(node) == "collab-alternatives":
         return next((name for form in children(node, "collab") if (name := _group_name(form))), None)
-    parts = [node.text or ""]
-    for below in node:
-        if local(below) not in {
-            "contrib-group",
-            "contrib",
-            "aff",
-            "address",
-            "xref",
-            "fn",
-            "author-comment",
-            "email",
-            "",
-        }:
-            parts.append(plain(below) or "")
-        parts.append(below.tail or "")
-    name = fold("".join(parts))
+    name = plain(node, lambda below: local(below) in _BESIDE_A_NAME)
     return name[1:-1].strip() if name and _IN_BRACKETS.fullmatch(name) else name
 
 

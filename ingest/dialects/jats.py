@@ -226,12 +226,16 @@ def _dates(meta: etree._Element | None, path: str) -> tuple[dict[str, str], tupl
 def _related(meta: etree._Element | None) -> Iterator[Related]:
     for node in descendants(meta, "related-article"):
         kind = attribute(node, "related-article-type") or "related-article"
-        target = attribute(node, "href") or plain(node)
+        address = attribute(node, "href")
+        target = address or plain(node)
         if not target or kind == "pdf":
             continue
         scheme = attribute(node, "ext-link-type")
-        doi = bare_doi(fold(target) or "")
-        if doi and doi.startswith("10.") and "/" in doi:
+        # A citation in words has the DOI among them, or behind a link.
+        links = (attribute(link, "href") for link in descendants(node, "ext-link", "uri"))
+        named = [] if address else [words.doi_in(text) for text in (target, *links)]
+        doi = next((found for found in named if found), None) or bare_doi(target)
+        if doi.startswith("10.") and "/" in doi:
             yield Related(kind, doi, "doi")
         else:
             yield Related(kind, target, scheme)

@@ -222,7 +222,5 @@ def find_article(session: Session, id_or_doi: str) -> Article | None:
     word = id_or_doi.strip()
     if (article := session.get(Article, word)) is not None:
         return article
-    doi = machine_lower(word)
-    while (bare := bare_doi(doi)) != doi:  # an address may be written before a scheme
-        doi = bare
+    doi = bare_doi(machine_lower(word))
     return session.execute(select(Article).where(Article.doi == doi).limit(1)).scalar_one_or_none()

@@ -207,7 +207,13 @@ def test_the_type_of_an_identifier_may_be_written_in_capitals() -> None:
     assert (one.record.doi, one.record.other_ids, "doi" in one.lines) == ("10.5555/1", {}, True)
 
 
-@pytest.mark.parametrize("prefix", ["", "doi:", "DOI: ", "http://dx.doi.org/", "https://doi.org/", "info:doi/"])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("", "doi:", "DOI: ", "DOI ", "doi : ", "info:doi/", "doi.org/", "www.doi.org/"),
+        *("http://dx.doi.org/", "https://doi.org/", "https://doi.org/doi:", "https://doi.org/https://doi.org/"),
+    ],
+)
 def test_a_doi_is_stored_bare(prefix: str) -> None:
     assert record(f'<article-id pub-id-type="doi">{prefix}10.5555/Abc</article-id>').doi == "10.5555/Abc"
 
@@ -291,6 +297,8 @@ def test_groups_are_authors_and_their_members_are_not() -> None:
         f"<contrib-group>{member * 3}</contrib-group></collab></contrib>{member}"
     ) == ["Kuzey Grubu", "Üye"]
     assert authors("<collab>Güney Grubu</collab>") == ["Güney Grubu"]
+    wrapped = "<institution-wrap><institution-id>https://example.org/1</institution-id><institution>Kurum</institution>"
+    assert authors(f"<contrib><collab>{wrapped}</institution-wrap></collab></contrib>") == ["Kurum"]
 
 
 @pytest.mark.parametrize("role", ["collab", "collaboration", "Author", "consortium"])
@@ -423,6 +431,21 @@ def test_related_articles_are_named_by_bare_doi_and_pdf_links_are_not_related() 
     )
     assert one.record.related == (Related("corrected-article", "10.5555/a", "doi"), Related("companion", "77", "pmid"))
     assert one.pdf_names == ("kad.pdf",)
+
+
+@pytest.mark.parametrize(
+    ("said", "identifier", "scheme"),
+    [
+        ("Kuzey 2020;3:1. doi:10.5555/asil.", "10.5555/asil", "doi"),
+        ("<ext-link xlink:href='https://doi.org/10.5555/asil'>Kuzey 2020</ext-link>", "10.5555/asil", "doi"),
+        ("Kuzey 2020;3:1", "Kuzey 2020;3:1", None),
+    ],
+)
+def test_a_related_article_told_in_words_is_known_by_the_doi_among_them(
+    said: str, identifier: str, scheme: str | None
+) -> None:
+    one = record(f"<related-article related-article-type='corrected-article'>{said}</related-article>")
+    assert one.related == (Related("corrected-article", identifier, scheme),)
 
 
 @pytest.mark.parametrize(
