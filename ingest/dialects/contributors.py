@@ -14,8 +14,10 @@ from repository.vocabulary import Author
 
 _ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
 _IN_BRACKETS = re.compile(r"\([^()]+\)")
-_AUTHOR_ROLES = {"", "author", "authors", "person"}
+_AUTHOR_ROLES = {"", "person", "corresp"}
 """An editor of JATS calls contributors persons and groups, and says of the contrib-group whether they are authors."""
+_AUTHOR_WORDS = ("author", "autor", "yazar")
+"""Parts of other roles: first-author, corresponding author, sorumlu yazar."""
 _GROUP_ROLES = {"collab", "collaboration", "collaborations", "consortium", "group", "on-behalf-of"}
 _BESIDE_A_NAME = {"contrib-group", "contrib", "aff", "address", "author-comment", "email", "institution-id"}
 _GROUP_NAMES = ("collab", "collab-alternatives", "collab-name")
@@ -36,12 +38,18 @@ def authors_of(meta: etree._Element | None) -> tuple[Author, ...]:
                 found += _groups([contributor])
                 continue
             role = machine_lower(attribute(contributor, "contrib-type") or "")
-            if role in _AUTHOR_ROLES:
+            is_author = role in _AUTHOR_ROLES or _is_author(role)
+            if is_author:
                 person = _person(contributor)
                 found += [person] if person else []
-            if role in _AUTHOR_ROLES or role in _GROUP_ROLES:
+            if is_author or role in _GROUP_ROLES:
                 found += _groups(children(contributor, *_GROUP_NAMES))
     return tuple(found)
+
+
+def _is_author(role: str) -> bool:
+    # eLife's "author non-byline" is a member of a group.
+    return any(word in role for word in _AUTHOR_WORDS) and "non-byline" not in role
 
 
 def _groups(nodes: Iterable[etree._Element]) -> list[Author]:
@@ -79,9 +87,11 @@ def _group_name(node: etree._Element) -> str | None:
 
 def _orcid(contributor: etree._Element) -> str | None:
     """``https://orcid.org/0000-0002-1825-0097``, the form that ORCID asks for, whichever one was given."""
-    for node in children(contributor, "contrib-id", "uri"):
-        kind = attribute(node, "contrib-id-type") or attribute(node, "content-type") or ""
-        digits = _ORCID.search(plain(node) or attribute(node, "href") or "")
-        if digits and machine_lower(kind) == "orcid":
+    for node in (*children(contributor, "contrib-id", "uri", "ext-link"), contributor):
+        address = attribute(node, "href") or ""
+        kinds = [attribute(node, name) for name in ("contrib-id-type", "content-type", "ext-link-type")]
+        written = "" if node is contributor else plain(node) or ""
+        digits = _ORCID.search(written) or _ORCID.search(address)
+        if digits and ("orcid" in map(machine_lower, filter(None, kinds)) or "orcid.org/" in f"{written} {address}"):
             return "https://orcid.org/" + "-".join(digits.groups()).replace("x", "X")
     return None

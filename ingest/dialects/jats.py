@@ -19,9 +19,10 @@ from ingest.findings import finding
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Finding, Related, bare_doi
 
-_PRINT = {"ppub", "print", "p", "ppub-only", "print-only"}
-_ELECTRONIC = {"epub", "electronic", "online", "online-only", "e", "epub-only", "electronic-only"}
+_PRINT = {"ppub", "print", "p", "ppub-only", "print-only", "pissn", "p-issn"}
+_ELECTRONIC = {"epub", "electronic", "online", "online-only", "e", "epub-only", "electronic-only", "eissn", "e-issn"}
 _ISSN = re.compile(r"(?<!\d)(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])(?!\d)")
+_SPAN = re.compile(r"(\d{1,6})\s*[\u2010-\u2015\u2212-]\s*(\d{1,6})")
 _PAGE = re.compile(r"[^\s,;\u2010-\u2015\u2212-]+")
 _WEB = re.compile(r"[a-z][a-z0-9+.-]*:|10\.\d{4,}/|//", re.IGNORECASE)
 _LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|publicdomain)", re.IGNORECASE)
@@ -171,6 +172,12 @@ def _is_version(node: etree._Element) -> bool:
     return attribute(node, "specific-use") == "version"
 
 
+def _is_doi(node: etree._Element) -> bool:
+    """Whether an ``article-id`` is the DOI: by its type, whatever its letters; without a type, by its form."""
+    kind = attribute(node, "pub-id-type")
+    return machine_lower(kind) == "doi" if kind else bool(words.doi_in(bare_doi(plain(node) or "")))
+
+
 def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str]]:
     """The DOI of the article, and its other identifiers by their type.
 
@@ -180,7 +187,7 @@ def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str
     others: dict[str, str] = {}
     for node in sorted(children(meta, "article-id"), key=_is_version):
         kind, text = attribute(node, "pub-id-type") or "other", plain(node)
-        if text and machine_lower(kind) == "doi":
+        if text and _is_doi(node):
             dois.setdefault(bare_doi(text) or text)
         elif text:
             others.setdefault(kind, text)
@@ -192,6 +199,10 @@ def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str
 
 def _pages(meta: etree._Element | None) -> tuple[str | None, str | None]:
     first, last = _said(meta, "fpage"), _said(meta, "lpage")
+    both = _SPAN.fullmatch(first or "")
+    # Of both pages in one element: 12-3 may be the third page of a twelfth part.
+    if both and last is None and int(both[1]) < int(both[2]):
+        first, last = both[1], both[2]
     # Of an article continued elsewhere, 8-11, 40, the last page is 40.
     numbers = _PAGE.findall(_said(meta, "page-range") or "")
     if numbers and first in (None, numbers[0]):
@@ -318,7 +329,7 @@ def _lines(journal: etree._Element | None, meta: etree._Element | None) -> dict[
         note(_issn_field(issn), issn)
     note("journal", journal)
     for identifier in sorted(children(meta, "article-id"), key=_is_version):
-        if machine_lower(attribute(identifier, "pub-id-type") or "") == "doi":
+        if _is_doi(identifier):
             note("doi", identifier)
     note("title", child(meta, "title-group", "article-title"))
     for uri in children(meta, "self-uri", "related-article"):

@@ -10,7 +10,10 @@ from lxml import etree
 
 from ingest.dialects.xml import local
 
-_DROPPED = {"xref", "fn", "index-term", "annotation", "annotation-xml", "long-desc", "media", "supplementary-material"}
+_DROPPED = {
+    *("xref", "fn", "index-term", "annotation", "annotation-xml", "long-desc", "media", "supplementary-material"),
+    *("rt", "rp"),  # how a word is pronounced, beside the word
+}
 _PICTURES = {"graphic", "inline-graphic", "private-char"}
 _FORMULAE = {"inline-formula", "disp-formula", "alternatives"}
 _FORMS = ("math", "textual-form", "alt-text", "tex-math")

@@ -146,6 +146,7 @@ def test_turkish_encodings_come_out_right(encoding: str) -> None:
     [
         ("<article-title>A <italic>b</italic> H<sub>2</sub>O</article-title>", "A b H2O"),
         ("<article-title>A<break/>B</article-title>", "A B"),
+        ("<article-title><ruby><rb>漢</rb><rt>kan</rt></ruby>字</article-title>", "漢字"),
         ("<article-title>A<fn><p>note</p></fn><xref>1</xref>.</article-title>", "A."),
         ("<article-title>Şi\u0307z s\u0327</article-title>", "Şi\u0307z ş"),
         ("<article-title> </article-title><alt-title>Yedek</alt-title>", "Yedek"),
@@ -205,6 +206,8 @@ def test_a_supplement_to_a_volume_stands_where_the_issue_would() -> None:
 def test_the_type_of_an_identifier_may_be_written_in_capitals() -> None:
     one = described(article("<article-id pub-id-type='DOI'>10.5555/1</article-id>"))
     assert (one.record.doi, one.record.other_ids, "doi" in one.lines) == ("10.5555/1", {}, True)
+    untyped = described(article("<article-id>17</article-id><article-id>https://doi.org/10.5555/1</article-id>"))
+    assert (untyped.record.doi, untyped.record.other_ids) == ("10.5555/1", {"other": "17"})
 
 
 @pytest.mark.parametrize(
@@ -226,6 +229,8 @@ def test_a_doi_is_stored_bare(prefix: str) -> None:
         ('<issn pub-type="online-only">99990016</issn>', "issn_electronic", "9999-0016"),
         ('<issn publication-format="epub">ISSN 2434 561x</issn>', "issn_electronic", "2434-561X"),
         ('<issn pub-type="ppub">9999\u20130016</issn>', "issn_print", "9999-0016"),
+        ('<issn pub-type="pISSN">9999-0016</issn>', "issn_print", "9999-0016"),
+        ('<issn pub-type="e-ISSN">9999-0016</issn>', "issn_electronic", "9999-0016"),
         ("<issn>9999-0016</issn>", "issn_unspecified", "9999-0016"),
         ("<issn-l>9999-0016</issn-l>", "issn_l", "9999-0016"),
         ('<issn pub-type="ppub">yok</issn>', "issn_print", "yok"),
@@ -363,6 +368,40 @@ def test_editors_and_reviewers_are_not_authors() -> None:
         assert record(group).authors == ()
 
 
+@pytest.mark.parametrize("role", ["first-author", "co-author", "Corresponding author", "corresp", "yazar", "autor"])
+def test_an_author_is_one_whatever_the_role_is_called(role: str) -> None:
+    assert authors(f"<contrib contrib-type='{role}'><name><surname>Işık</surname></name></contrib>") == ["Işık"]
+    member = "<contrib contrib-type='author non-byline'><name><surname>Üye</surname></name></contrib>"
+    assert authors(member) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<ext-link ext-link-type='orcid'>0000-0002-1825-0097</ext-link>",
+        "<ext-link ext-link-type='uri' xlink:href='https://orcid.org/0000-0002-1825-0097'>ORCID</ext-link>",
+        "<uri>https://orcid.org/0000-0002-1825-0097</uri>",
+    ],
+)
+def test_an_orcid_may_stand_in_a_link(said: str) -> None:
+    (one,) = record(
+        f"<contrib-group><contrib><name><surname>A</surname></name>{said}</contrib></contrib-group>"
+    ).authors
+    assert one.orcid == "https://orcid.org/0000-0002-1825-0097"
+    contributor = (
+        "<contrib xlink:href='http://orcid.org/0000-0002-1825-0097'><name><surname>A</surname></name></contrib>"
+    )
+    assert record(f"<contrib-group>{contributor}</contrib-group>").authors == (one,)
+
+
+def test_a_number_like_an_orcid_in_another_link_is_none() -> None:
+    link = "<ext-link ext-link-type='uri' xlink:href='https://example.org/0000-0002-1825-0097'>x</ext-link>"
+    (one,) = record(
+        f"<contrib-group><contrib><name><surname>A</surname></name>{link}</contrib></contrib-group>"
+    ).authors
+    assert one.orcid is None
+
+
 def test_whether_persons_are_authors_their_group_says() -> None:
     persons = "<contrib contrib-type='person'><name><surname>Işık</surname></name></contrib>"
     one = record(
@@ -458,6 +497,9 @@ def test_a_related_article_told_in_words_is_known_by_the_doi_among_them(
         ("<page-range>7</page-range>", ("7", None, None)),
         ("<fpage>S12</fpage><page-range>S12-S19</page-range>", ("S12", "S19", None)),
         ("<fpage>3</fpage><page-range>5-9</page-range>", ("3", None, None)),
+        ("<fpage>12 – 34</fpage>", ("12", "34", None)),
+        ("<fpage>12-3</fpage>", ("12-3", None, None)),
+        ("<fpage>1-12</fpage><lpage>1-20</lpage>", ("1-12", "1-20", None)),
         ("<fpage>n/a</fpage><lpage>n/a</lpage>", (None, None, None)),
     ],
 )
