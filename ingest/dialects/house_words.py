@@ -23,10 +23,12 @@ _CORRECTIONS = ("errat", "corrigend", "correct")
 _JOINED = (":", "?", "!", ".", "\u2013", "\u2014")
 
 
-def date_in_parts(year: str | None, month: str | None = None, day: str | None = None) -> str | None:
+def date_in_parts(
+    year: str | None, month: str | None = None, day: str | None = None, season: str | None = None
+) -> str | None:
     """ISO 8601 of the precision given, from texts as :func:`ingest.dialects.dates.iso_date` reads them."""
     parts = etree.Element("date")
-    for name, text in (("year", year), ("month", month), ("day", day)):
+    for name, text in (("year", year), ("month", month), ("day", day), ("season", season)):
         if text:
             etree.SubElement(parts, name).text = text
     return iso_date(parts)

@@ -186,7 +186,7 @@ def _titles(article: etree._Element | None, language: str | None) -> tuple[str |
 
 
 def _date(node: etree._Element) -> str | None:
-    parts = [plain(child(node, name)) for name in ("Year", "Month", "Day")]
+    parts = [plain(child(node, name)) for name in ("Year", "Month", "Day", "Season")]
     said = plain(child(node, "MedlineDate"))
     return words.date_in_parts(*parts) or (words.date_in_text(said) if said else None)
 

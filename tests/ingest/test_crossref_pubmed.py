@@ -420,6 +420,7 @@ def test_a_misspelt_author_kept_beside_the_correction_and_an_editor_are_none() -
     ("said", "date"),
     [
         ("<Year>2001</Year><Season>Spring</Season>", "2001"),
+        ("<Year>2001</Year><Season>Jul-Sep</Season>", "2001-07"),
         ("<MedlineDate>2015 Nov-Dec</MedlineDate>", "2015-11"),
         ("<MedlineDate>2000 Nov 15-30</MedlineDate>", "2000-11-15"),
         ("<MedlineDate>2000 Spring</MedlineDate>", "2000"),
