@@ -175,7 +175,10 @@ def _is_version(node: etree._Element) -> bool:
 def _is_doi(node: etree._Element) -> bool:
     """Whether an ``article-id`` is the DOI: by its type, whatever its letters; without a type, by its form."""
     kind = attribute(node, "pub-id-type")
-    return machine_lower(kind) == "doi" if kind else bool(words.doi_in(bare_doi(plain(node) or "")))
+    if kind:
+        return machine_lower(kind) == "doi"
+    bare = bare_doi(plain(node) or "")
+    return bool(bare) and words.doi_in(bare) == bare
 
 
 def _identifiers(meta: etree._Element | None) -> tuple[str | None, dict[str, str]]:
