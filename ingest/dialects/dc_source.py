@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
-_VALUE = r"[\s.:]*([^\s;:,()]+(?:\s?[-/\u2013]\s?\d+)?)"
+_VALUE = r"[\s.:]*(?!(?:no|num|number|issue|iss|sayı|sayi)\b)([^\s;:,()]+(?:\s?[-/\u2013]\s?\d+)?)"
 _COMMAS = re.compile(
     r"(?P<title>[^;:]*[^\W\d][^;:]*?)[,\s]+(?P<volume>\d{1,4})\s*\((?!(?:1[4-9]|20)\d\d\))(?P<issue>[^()\s]{1,12})\)"
     r"(?:,\s*(?P<first>[A-Za-z]{0,2}\d+)(?:\s*[-\u2010-\u2015\u2212]\s*(?P<last>[A-Za-z]{0,2}\d+))?)?\.?"
 )
 """``Örnek Dergi, 12(3), 45-67``, with nothing else before or after."""
+_DERGIPARK = re.compile(
+    r"(?P<title>[^;]*[^\W\d][^;]*?),\s*Vol\.\s*(?P<volume>[^,;:()]*?)\s*No\.(?!\s*\S+\s+\d+\s*[-\u2010-\u2015]\s*\d+$)\s*(?P<issue>[^,;:()]*)"
+)
+"""``Örnek Dergi, Vol. 12 No. Özel Sayı`` as DergiPark writes it: either number may be words, or empty."""
+_VANCOUVER = re.compile(
+    r"(?P<title>[^;:]*[^\W\d][^;:]*?)[.,\s]+(?P<year>(?:1[4-9]|20)\d\d)\s*;\s*(?P<volume>\d{1,4})"
+    r"\s*(?:\((?P<issue>[^()]{1,12})\))?\s*:\s*"
+    r"(?P<first>[A-Za-z]{0,2}\d+)(?:\s*[-\u2010-\u2015\u2212]\s*(?P<last>[A-Za-z]{0,2}\d+))?\.?"
+)
+"""``Örnek Dergi 2015;4(2):12-20``, with nothing else before or after."""
+_NUMBER_OF_ARTICLE = re.compile(r"[eE]\d{2,}")
 _VOLUME = re.compile(
     rf"(?<!\w)(?:volumen|volume|vol|cilt|jahrgang|bd|band|[vVcC](?=[.:]))(?!\w){_VALUE}", re.IGNORECASE
 )
@@ -40,6 +51,7 @@ class Citation:
     year: str | None = None
     first_page: str | None = None
     last_page: str | None = None
+    elocation: str | None = None
 
     def or_else(self, other: Citation) -> Citation:
         """This one, with what it leaves open taken from ``other``."""
@@ -51,21 +63,35 @@ class Citation:
 
 def citation_of(text: str) -> Citation:
     """What can be read in ``text``. The journal's title is what stands before the first semicolon or number."""
-    if (short := _SHORT.fullmatch(text.strip())) and not (_VOLUME.search(text) or _ISSUE.search(text)):
-        found = short.groupdict()
-        return Citation(found["title"], found["volume"], found["issue"], None, found["first"], found["last"])
+    said = _citation(text.strip())
+    if said.first_page and not said.last_page and _NUMBER_OF_ARTICLE.fullmatch(said.first_page):
+        return replace(said, first_page=None, elocation=said.first_page)
+    return said
+
+
+def _citation(text: str) -> Citation:
+    if given := _DERGIPARK.fullmatch(text):
+        return Citation(*(given[name].strip() or None for name in ("title", "volume", "issue")))
+    whole = _VANCOUVER.fullmatch(text)
+    if not (_VOLUME.search(text) or _ISSUE.search(text)):
+        whole = whole or _SHORT.fullmatch(text) or _COMMAS.fullmatch(text)
+    if whole:
+        said = whole.groupdict()
+        return Citation(
+            said["title"], said["volume"], said["issue"], said.get("year"), said.get("first"), said.get("last")
+        )
     head, semicolon, tail = text.partition(";")
     numbered = tail if semicolon else text
     if semicolon and _VOLUME.match(head.strip()):
         head, numbered = "", text
-    if (given := _COMMAS.fullmatch(text.strip())) and not (_VOLUME.search(text) or _ISSUE.search(text)):
-        return Citation(given["title"], given["volume"], given["issue"], None, given["first"], given["last"])
     if not semicolon and not (_VOLUME.search(text) or _ISSUE.search(text) or _PAGES.search(text)):
-        # A source of one part is the title of the journal, unless it is an address.
-        return Citation(journal_title=None if "://" in text else text)
-    pages = _PAGES.search(text)
+        # A source of one part is the title of the journal, unless it is an address or a number.
+        return Citation(journal_title=text if "://" not in text and any(map(str.isalpha, text)) else None)
     year = _YEAR.search(numbered)
     volume, issue = _VOLUME.search(numbered), _ISSUE.search(numbered)
+    # What counts the issue (No. 1-2) are no pages.
+    counted = max((each.end() for each in (volume, issue) if each), default=0)
+    pages = _PAGES.search(text, len(text) - len(numbered) + counted)
     # A number alone at the end is a page only where volume or issue stand before it.
     one = _ONE_PAGE.search(text) if not pages and (volume or issue) else None
     starts = [each.start() for each in (volume, issue, year, pages) if each]

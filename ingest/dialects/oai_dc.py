@@ -11,6 +11,8 @@ from lxml import etree
 
 from ingest.dialects.dc_source import Citation, citation_of
 from ingest.dialects.description import MOST_ARTICLES, Described
+from ingest.dialects.house_words import orcid_of
+from ingest.dialects.ojs_words import text_of
 from ingest.dialects.text import fold
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
@@ -19,6 +21,9 @@ from repository.vocabulary import ArticleRecord, Author, bare_doi
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*|info:doi/)?(10\.\d{4,9}(?:\.\d+)*/\S+)", re.IGNORECASE)
 _ALTERNATIVE = re.compile(r"info:eu-repo/semantics/altIdentifier/doi/(10\.\d{4,9}(?:\.\d+)*/\S+)", re.IGNORECASE)
 _ISSN = re.compile(r"(?:urn:|e-?|p-?)?(?:issn)?\s*[:=]?\s*(\d{4})[-\u2010-\u2015\u2212](\d{3}[\dXx])", re.IGNORECASE)
+_ISSN_NAMED = re.compile(
+    r"[\s,;(]*\b[ep]?-?ISSN\b[\s:.]*(\d{4})[-\u2010-\u2015\u2212](\d{3}[\dXx])(?!\d)\)?", re.IGNORECASE
+)
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?!\d)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LICENCE = re.compile(r"https?://\S{0,200}?(?:creativecommons\.org|licen[cs]e|publicdomain)\S*", re.IGNORECASE)
@@ -75,8 +80,9 @@ def _article(node: etree._Element, *, among_others: bool) -> Described:
         issue=said.issue,
         first_page=said.first_page,
         last_page=said.last_page,
+        elocation=said.elocation,
         doi=doi,
-        authors=tuple(_author(text) for text in _texts(node, "creator")),
+        authors=tuple(_authors(node)),
         published={key: day for key, day in (("date", date), ("collection", said.year)) if day},
         article_type=_type(node),
         licence=_licence(node),
@@ -90,14 +96,18 @@ def _article(node: etree._Element, *, among_others: bool) -> Described:
 
 
 def _texts(node: etree._Element, name: str) -> Iterator[str]:
-    for each in children(node, name):
-        if text := fold("".join(str(part) for part in each.itertext())):
-            yield text
+    """The texts of these elements, without the HTML that DergiPark and its kin leave in their CDATA (``&#039;``)."""
+    return (text for each in children(node, name) if (text := text_of(each)))
+
+
+def _as_written(node: etree._Element, name: str) -> Iterator[str]:
+    """The same for addresses and names of files, in which ``&sect`` is no sign."""
+    return (text for each in children(node, name) if (text := fold("".join(str(part) for part in each.itertext()))))
 
 
 def _in_languages(node: etree._Element, name: str) -> Iterator[tuple[str | None, str]]:
     for each in children(node, name):
-        if text := fold("".join(str(part) for part in each.itertext())):
+        if text := text_of(each):
             yield _language(attribute(each, "lang")), text
 
 
@@ -123,12 +133,12 @@ def _titles(titles: list[tuple[str | None, str]], language: str | None) -> tuple
 def _sources(node: etree._Element) -> _Sources:
     found = _Sources()
     for text in _texts(node, "source"):
-        issn = _ISSN.fullmatch(text)
-        if issn:
+        written = [*_ISSN_NAMED.finditer(text)] if not (alone := _ISSN.fullmatch(text)) else [alone]
+        for issn in written:
             number = f"{issn[1]}-{issn[2]}".replace("x", "X")
             found.issns += [number] if number not in found.issns else []
-        else:
-            found.citation = found.citation.or_else(citation_of(text))
+        if alone is None and not _DOI.fullmatch(text):
+            found.citation = found.citation.or_else(citation_of(_ISSN_NAMED.sub("", text)))
     return found
 
 
@@ -136,7 +146,7 @@ def _identifiers(node: etree._Element) -> tuple[str | None, dict[str, str]]:
     """The DOI, and of the other identifiers the first address, the first of any other form, and the OAI identifier."""
     doi: str | None = None
     others: dict[str, str] = {}
-    for text in _texts(node, "identifier"):
+    for text in _as_written(node, "identifier"):
         found = _DOI.fullmatch(text)
         if found:
             doi = doi or bare_doi(found[1])
@@ -144,7 +154,7 @@ def _identifiers(node: etree._Element) -> tuple[str | None, dict[str, str]]:
             others.setdefault("uri", text)
         elif text and not _ISSN.fullmatch(text):
             others.setdefault("other", text)
-    for text in _texts(node, "relation"):
+    for text in _as_written(node, "relation"):
         # OpenAIRE's way to give the article's own DOI; any other relation may be to another work.
         found = _ALTERNATIVE.fullmatch(text)
         if found and doi is None:
@@ -161,12 +171,15 @@ def _texts_of(node: etree._Element | None) -> Iterator[str]:
         yield text
 
 
-def _author(text: str) -> Author:
-    family, comma, given = text.partition(",")
-    if comma and given.strip():
-        return Author(family.strip(), given.strip())
-    # Without a comma nobody but the author knows where the family name begins.
-    return Author(family.strip())
+def _authors(node: etree._Element) -> Iterator[Author]:
+    """One person an element, or several parted by semicolons; Pensoft gives the ORCID as the element's ``id``."""
+    for each in children(node, "creator"):
+        orcid = orcid_of(attribute(each, "id"))
+        for text in (text_of(each) or "").strip("[]").split(";"):
+            family, comma, given = text.partition(",")
+            if family.strip() or given.strip():
+                # Without a comma nobody but the author knows where the family name begins.
+                yield Author(fold(family), fold(given) if comma else None, orcid=orcid)
 
 
 def _day(text: str) -> str | None:
@@ -188,7 +201,7 @@ def _type(node: etree._Element) -> str | None:
 
 
 def _licence(node: etree._Element) -> str | None:
-    every = list(_texts(node, "rights"))
+    every = list(_as_written(node, "rights"))
     addresses = dict.fromkeys(found[0] for text in every if (found := _LICENCE.search(text)))
     return " ; ".join(addresses) or " ".join(every) or None
 
@@ -203,7 +216,7 @@ def _pdf_names(node: etree._Element, *, among_others: bool) -> Iterator[str]:
 
     There an article has nothing else that leads to its PDF; alone, it is known by its place.
     """
-    for text in dict.fromkeys((*_texts(node, "relation"), *_texts(node, "identifier"))):
+    for text in dict.fromkeys((*_as_written(node, "relation"), *_as_written(node, "identifier"))):
         if not _ADDRESS.match(text):
             if machine_lower(text).endswith(".pdf"):
                 yield text

@@ -62,12 +62,13 @@ def language_of(locale: str | None) -> str | None:
 
 
 def text_of(node: etree._Element | None) -> str | None:
-    """The element's text; HTML that the editor's field wrote into it as text is taken out."""
+    """The element's text; HTML that the editor's field wrote into it as text, perhaps escaped twice, is taken out."""
     text = plain(node)
-    if text is None:
-        return None
-    without = _TAG.sub(lambda tag: "" if _INLINE.match(tag[0]) else " ", text)
-    return fold(html.unescape(without))
+    return fold(_without_tags(html.unescape(_without_tags(text)))) if text else None
+
+
+def _without_tags(text: str) -> str:
+    return _TAG.sub(lambda tag: "" if _INLINE.match(tag[0]) else " ", text)
 
 
 def by_locale(parent: etree._Element | None, name: str, locale: str | None = None) -> dict[str, str]:

@@ -135,7 +135,16 @@ def test_a_doi_among_the_relations_is_the_articles_only_when_it_says_so() -> Non
         ("Örnek Dergi", Citation("Örnek Dergi")),
         ("Örnek Dergi 8: 63-93", Citation("Örnek Dergi", "8", None, None, "63", "93")),
         ("Örnek Dergi 45(3-4): 12–34.", Citation("Örnek Dergi", "45", "3-4", None, "12", "34")),
-        ("Örnek Dergi 17: e173358", Citation("Örnek Dergi", "17", None, None, "e173358", None)),
+        ("Örnek Dergi 17: e173358", Citation("Örnek Dergi", "17", elocation="e173358")),
+        ("Örnek Dergi, Vol. 29 No. 247            ", Citation("Örnek Dergi", "29", "247")),
+        ("Örnek Dergi, Vol. 17 No. Özel Sayı 1", Citation("Örnek Dergi", "17", "Özel Sayı 1")),
+        ("Örnek Dergi, Vol.  No. 3", Citation("Örnek Dergi", None, "3")),
+        ("Örnek Dergi, Vol. 3 No. ", Citation("Örnek Dergi", "3")),
+        ("Örnek Dergi, Vol. 12 No. 1-2", Citation("Örnek Dergi", "12", "1-2")),
+        ("Örnek Dergi, Cilt 12 Sayı 1-2", Citation("Örnek Dergi", "12", "1-2")),
+        ("Örnek Dergi, Vol. 3 No. 2 12-20", Citation("Örnek Dergi", "3", "2", None, "12", "20")),
+        ("Örnek Dergi 2015;4(2):12-20.", Citation("Örnek Dergi", "4", "2", "2015", "12", "20")),
+        ("99990016", Citation()),
         ("https://example.org/dergi", Citation()),
         ("2149-1234;2015", Citation()),
         ("Örnek Dergi, Cilt 2, 7-9", Citation("Örnek Dergi", "2", None, None, "7", "9")),
@@ -143,3 +152,42 @@ def test_a_doi_among_the_relations_is_the_articles_only_when_it_says_so() -> Non
 )
 def test_citations(text: str, citation: Citation) -> None:
     assert citation_of(text) == citation
+
+
+def test_html_that_was_left_in_a_text_is_none_and_an_address_stays_as_it_is() -> None:
+    (one,) = articles(
+        bare(
+            "<dc:title><![CDATA[Meclis&#039;in &lt;i&gt;tezkere&lt;/i&gt; usul&uuml;]]></dc:title>"
+            "<dc:creator><![CDATA[O&#039;Hara, Işık]]></dc:creator>"
+            "<dc:identifier>https://example.org/?a=1&amp;sect=2</dc:identifier>"
+        )
+    )
+    assert one.record.title == "Meclis'in tezkere usulü"
+    assert one.record.authors == (Author("O'Hara", "Işık"),)
+    assert one.record.other_ids == {"uri": "https://example.org/?a=1&sect=2"}
+
+
+def test_authors_in_one_element_are_told_apart_and_an_id_is_an_orcid() -> None:
+    (one,) = articles(
+        bare(
+            "<dc:title>A</dc:title><dc:creator>[Işık,  Çağrı; Ada  Öz]</dc:creator>"
+            '<dc:creator id="https://orcid.org/0000-0002-1825-0097">Şen,Ece</dc:creator>'
+        )
+    )
+    assert one.record.authors == (
+        Author("Işık", "Çağrı"),
+        Author("Ada Öz"),
+        Author("Şen", "Ece", orcid="https://orcid.org/0000-0002-1825-0097"),
+    )
+
+
+def test_a_source_may_name_the_issn_and_a_doi_is_no_journal() -> None:
+    (one,) = articles(
+        bare(
+            "<dc:title>A</dc:title><dc:source>10.5555/a.1</dc:source>"
+            "<dc:source>Örnek Dergi, Vol. 12 No. 2, ISSN: 9999-0016</dc:source>"
+        )
+    )
+    record = one.record
+    assert (record.journal_title, record.volume, record.issue) == ("Örnek Dergi", "12", "2")
+    assert (record.issn_unspecified, record.first_page) == ("9999-0016", None)
