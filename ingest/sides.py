@@ -43,6 +43,7 @@ class Sides:
     said: list[Said]
     _exact: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
     _anywhere: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    _beside: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
     _of_all: list[Said] = field(default_factory=list)
     _met: set[str] = field(default_factory=set)
 
@@ -50,10 +51,14 @@ class Sides:
         for said in self.said:
             if said.side.path is None:
                 self._of_all.append(said)
-            else:
-                path = _plain(said.side.path)
+                continue
+            path = _plain(said.side.path)
+            within = _plain(posixpath.join(posixpath.dirname(said.source.name), path))
+            if said.side.awaited:
                 self._anywhere[path].append(said)
-                self._exact[_plain(posixpath.join(posixpath.dirname(said.source.name), path))].append(said)
+                self._exact[within].append(said)
+            else:
+                self._beside[within].append(said)
 
     def complete(self, described: Described, name: str, family: str, *, only: bool) -> Completed:
         """``described``, the article in the metadata file ``name``, with what is said of it.
@@ -111,7 +116,7 @@ class Sides:
         endings = ["/".join(parts[at:]) for at in range(len(parts))]
         found = self._exact.get(path) or next((self._anywhere[end] for end in endings if end in self._anywhere), [])
         self._met.update(_plain(said.side.path) for said in found if said.side.path is not None)
-        return found
+        return [*found, *self._beside.get(path, ())]
 
 
 def _plain(path: str) -> str:

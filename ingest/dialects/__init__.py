@@ -93,6 +93,7 @@ SIDE_READERS: Mapping[str, SideReader] = {
     "an Atom entry (SWORD deposit)": pkp_pln.read,
     "a MECA manifest": meca.read,
     "Elsevier CAP dataset.xml": elsevier_dataset.read,
+    "Elsevier issue.xml": elsevier_issue.read,
     "a Crossref deposit": crossref.read_others,
     "Crossref unixref XML": crossref.read_others,
     "a Crossref query result": crossref.read_others,

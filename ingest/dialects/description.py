@@ -42,7 +42,8 @@ class Side:
     ``path`` is the article's metadata file as that file names it (from the top of the delivery, perhaps without
     the top folder); None speaks of every article of the delivery. ``record`` fills only what the article's own
     XML leaves open. ``pdf_names`` and ``file_names`` are as in :class:`Described`, written from the same place as
-    ``path``. ``findings`` are about the delivery.
+    ``path``. ``findings`` are about the delivery. ``awaited``: the article is said to be in this delivery; else
+    the file lists what it knows of, and ``path`` is from its own folder.
     """
 
     path: str | None
@@ -50,6 +51,7 @@ class Side:
     pdf_names: tuple[str, ...] = ()
     file_names: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    awaited: bool = True
 
 
 def passed_over(path: str, entries: Sequence[tuple[etree._Element, str, str | None]]) -> tuple[Side, ...]:

@@ -9,6 +9,7 @@ from lxml import etree
 
 from ingest.dialects.dates import iso_date
 from ingest.dialects.description import Described
+from ingest.dialects.house_words import date_in_text
 from ingest.dialects.text import fold
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
@@ -37,6 +38,7 @@ _ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
 _ISSN = re.compile(r"(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])")
 _DATE = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?(?:T.*)?")
 _WRITTEN_DATE = re.compile(r"(?:(?P<day>\d{1,2})\s+)?(?:(?P<month>[^\W\d]+)\s+)?(?P<year>\d{4})")
+_RANGE = re.compile(r"\s*[-\u2010-\u2015\u2212/]\s*")
 # The kind of a notice says what the document that it refers to has become by it (JATS related-article-type).
 _RELATIONS = {
     "add": "addended-article",
@@ -88,10 +90,18 @@ def issn(text: str | None) -> str | None:
 
 
 def date_of(text: str | None) -> str | None:
-    """The ISO 8601 date of ``2019-05-02T10:41:24Z``, ``15 January 2020``, ``August 2022`` or ``1995``; else None."""
+    """The ISO 8601 date of ``2019-05-02T10:41:24Z``, ``15 January 2020``, ``August 2022`` or ``1995``; else None.
+
+    Of ``March-April 2024`` the first month, of ``December 2023-January 2024`` the first date, of other words with a
+    year the year.
+    """
     found = _DATE.fullmatch(text or "") or _WRITTEN_DATE.fullmatch(text or "")
     if found is None:
-        return None
+        first, *rest = _RANGE.split(text or "", maxsplit=1)
+        year = re.search(r"\d{4}", rest[0] if rest else "")
+        found = _WRITTEN_DATE.fullmatch(first) or _WRITTEN_DATE.fullmatch(f"{first} {year[0] if year else ''}")
+    if found is None:
+        return date_in_text(text)
     node = etree.Element("date")
     for name, value in found.groupdict().items():
         etree.SubElement(node, name).text = value

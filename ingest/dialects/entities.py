@@ -22,8 +22,18 @@ _GREEK_4 = (
     "b.Upsi 𝚼 b.phis 𝛗 b.Phi 𝚽 b.phiv 𝛟 b.chi 𝛘 b.psi 𝛙 b.Psi 𝚿 b.omega 𝛚 b.Omega 𝛀"
 )
 
-# Of the names that Elsevier adds to the ISO sets, those of signs that stand in titles.
-_ELSEVIER = "z.euro € z.pes ₧ z.hfl ƒ z.lsquo ‹ z.rsquo › z.star ☆ z.cirf ● z.squf ■ z.hearts ♥ z.omicr ο"
+# What Elsevier adds to the ISO sets. A body may hold any of them, and a file with an unknown name is refused.
+_ELSEVIER = (
+    "z.Barwed ⩞ z.Inf ⨇ z.Lap ⧊ z.Rlarr ⥂ z.Sup ⨈ z.Theta ϴ z.Thr ⨅ z.ang90 ⦜ z.betav ϐ z.cirf ● z.cirfb ◒ "
+    "z.cirfl ◐ z.cirfr ◑ z.cirft ◓ z.ddfnc ⦙ z.defas ⧋ z.diam ♢ z.drule ⧹ z.dshfnc ┆ z.egs ⪖ z.els ⪕ "
+    "z.epsi ϵ z.epsiv ε z.euro € z.gEl ⪌ z.gammad ϝ z.gap ⪆ z.gne ⪈ z.hearts ♥ z.hex ⎔ z.hfl ƒ z.jup ♃ "
+    "z.lEg ⪋ z.lap ⪅ z.lne ⪇ z.lpargt ⦠ z.lsquo ‹ z.ltri ◁ z.ltrif ◀ z.merc ☿ z.nept ♆ z.nesim ≂⃒ z.ngE ≧̸ "
+    "z.nharr ⇹ z.nlE ≦̸ z.nsubE ⫅̸ z.nsupE ⫆̸ z.olarr ⥀ z.omicr ο z.orarr ⥁ z.parl ▱ z.pdbdbd ⎓ z.pes ₧ "
+    "z.prap ⪷ z.prnap ⪹ z.rLarr ⥄ z.rarrx ⥇ z.rsquo › z.rtri ▷ z.rtrif ▶ z.rvbull ◘ z.sat ♄ z.scap ⪸ z.sce ⪰ "
+    "z.scis ✂ z.scnap ⪺ z.sqfl ◧ z.sqfnw ◩ z.sqfr ◨ z.sqfse ◪ z.sqh ▤ z.sqhne ▨ z.sqhsw ▧ z.sqsbne ⋤ "
+    "z.sqshd ▩ z.sqspne ⋥ z.sqv ▥ z.squf ■ z.star ☆ z.subE ⫅ z.subnE ⫋ z.supE ⫆ z.supnE ⫌ z.tdcol ⫶ z.tfnc ⦀ "
+    "z.urule ⧸ z.veeBar ⩣ z.vrecto ▯ z.xsqcup ⨆ z.xuplus ⨄"
+)
 # What astronomers set above the decimal point (16.°5), by the names of AASTeX: in journals of IOP and of the AAS.
 _ASTRONOMY = "farcm .′ farcs .″ fd .ᵈ fdg .° fh .ʰ fm .ᵐ fp .ᵖ fs .ˢ"
 

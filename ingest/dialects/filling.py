@@ -14,13 +14,14 @@ def filled(record: ArticleRecord, more: ArticleRecord) -> ArticleRecord:
     """``record`` with what ``more`` says in the fields that are None or empty in it.
 
     The ISSNs are taken together, only where ``record`` has none: the same number under two media would be one too
-    many. Of ``other_ids`` each kind is a field of its own.
+    many. Of ``other_ids`` and ``published`` each kind is a field of its own.
     """
     taken: dict[str, Any] = {}
     for name in ArticleRecord.__dataclass_fields__:
         ours, theirs = getattr(record, name), getattr(more, name)
         if theirs and not ours and not (name in ISSN_FIELDS and record.issns):
             taken[name] = theirs
-    if more.other_ids:
-        taken["other_ids"] = {**more.other_ids, **record.other_ids}
+    for name in ("other_ids", "published"):
+        if theirs := getattr(more, name):
+            taken[name] = {**theirs, **getattr(record, name)}
     return replace(record, **taken)

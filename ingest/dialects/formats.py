@@ -54,6 +54,14 @@ def _holds(*names: str) -> _Test:
     return lambda root: next(descendants(root, *names), None) is not None
 
 
+def _of_a_book(root: etree._Element) -> bool:
+    """ConSyn and the API wrap the chapters of books alike, which are no articles, whatever they are called there."""
+    if any(next(children(node, "item-info"), None) is not None for node in root.iterdescendants()):
+        return False
+    kinds = (node.text or "" for node in descendants(root, "aggregationType"))
+    return any("book" in machine_lower(kind) for kind in kinds)
+
+
 _ELSEVIER = "an Elsevier article (journal article DTD 4 or 5)"
 _SET = "a set of JATS/NLM articles"
 
@@ -70,7 +78,9 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("converted-article", _always, _ELSEVIER, Kind.READ),
     ("book-review", _has("item-info"), _ELSEVIER, Kind.READ),
     ("exam", _has("item-info"), _ELSEVIER, Kind.READ),
+    ("document", _of_a_book, "a chapter of a book (Elsevier ConSyn)", Kind.OTHER),
     ("document", _has("RDF"), "an Elsevier ConSyn document", Kind.READ),
+    ("full-text-retrieval-response", _of_a_book, "a chapter of a book (Elsevier API)", Kind.OTHER),
     ("full-text-retrieval-response", _always, "an Elsevier API full-text response", Kind.READ),
     ("dataset", _has("dataset-unique-ids", "dataset-content"), "Elsevier CAP dataset.xml", Kind.WRAPPER),
     ("serial-issue", _always, "Elsevier issue.xml", Kind.WRAPPER),

@@ -14,6 +14,7 @@ from deliveries import Published
 from installation import Installation, folder_store_table
 
 from ingest.dialects import Described, describe
+from ingest.dialects.elsevier import date_of
 from repository.vocabulary import Author, Related
 
 PACKAGES = SAMPLES / "packages"
@@ -304,4 +305,65 @@ def test_a_real_set_has_the_outcome_that_is_expected_of_it(name: str, tmp_path: 
 
 
 def test_the_signs_of_elseviers_own_set_come_out_right() -> None:
-    assert one(main_xml("<ce:title>&z.euro; 6 milyon</ce:title>")).record.title == "€ 6 milyon"
+    assert one(main_xml("<ce:title>&z.euro; 6 milyon, &z.jup; ve &z.sat;</ce:title>")).record.title == (
+        "€ 6 milyon, ♃ ve ♄"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "date"),
+    [
+        ("March-April 2024", "2024-03"),
+        ("December 2023–January 2024", "2023-12"),
+        ("15 January 2020", "2020-01-15"),
+        ("1–15 June 2020", "2020"),
+        ("Spring 2024", "2024"),
+        ("Available online 3 May 2024", "2024"),
+        ("2010/11", "2010"),
+        ("in press", None),
+    ],
+)
+def test_a_date_in_words_gives_what_it_says_for_certain(said: str, date: str | None) -> None:
+    assert date_of(said) == date
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<doc:document><rdf:RDF><rdf:Description>{}</rdf:Description></rdf:RDF><bk:chapter/></doc:document>",
+        "<full-text-retrieval-response><coredata>{}</coredata></full-text-retrieval-response>",
+    ],
+)
+def test_a_chapter_of_a_book_is_no_article(around: str) -> None:
+    kind = "<prism:aggregationType>book</prism:aggregationType>"
+    doi = "<prism:doi>10.5555/els.b</prism:doi><dct:title>Bir</dct:title>"
+    description = describe(around.format(kind + doi).encode(), "main.xml")
+    assert [found.code for found in description.findings] == ["NOT_METADATA"]
+    assert "a chapter of a book" in description.format.name
+    (article,) = describe(around.format(kind.replace("book", "journal") + doi).encode(), "main.xml").articles
+    assert article.record.title == "Bir"
+
+
+ISSUE = """<serial-issue><issue-info><ce:issn>9999-0016</ce:issn><volume-issue-number><vol-first>12</vol-first>
+<iss-first>3</iss-first></volume-issue-number></issue-info><issue-data><cover-date><date-range>
+<start-date>202403</start-date></date-range></cover-date></issue-data><issue-body>
+<ce:include-item><ce:pii>S9999-0016(24)00007-1</ce:pii><ce:doi>10.5555/els.7</ce:doi><ce:pages>
+<ce:first-page>17</ce:first-page><ce:last-page>29</ce:last-page></ce:pages></ce:include-item>
+<ce:include-item><ce:pii>S9999-0016(24)00008-3</ce:pii><ce:doi>10.5555/els.8</ce:doi></ce:include-item>
+</issue-body></serial-issue>"""
+
+
+def test_the_list_of_an_issue_gives_the_pages_of_the_articles_beside_it_and_awaits_none(tmp_path: Path) -> None:
+    files = {
+        "CLKS9/dataset.xml": dataset(ITEM),
+        "CLKS9/99990016/v12i3/issue.xml": ISSUE.encode(),
+        **files_of_article(tmp_path),
+    }
+    archive = installed(tmp_path)
+    made = tar(tmp_path / "CLKS9A.tar", files)
+    (delivery,) = archive.run("ingest", str(made), "--publisher", "Örnek")["deliveries"]
+    assert delivery["state"] == "accepted", delivery
+    assert not [found for found in delivery["findings"] if found["code"] == "MANIFEST_FILE_MISSING"]
+    article = archive.run("article", "10.5555/els.7")
+    assert (article["first_page"], article["last_page"], article["volume"]) == ("17", "29", "12")
+    assert article["published"] == {"cover": "2024-03", "online": "2024-04-20"}
