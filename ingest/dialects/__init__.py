@@ -166,7 +166,7 @@ def _described(data: bytes, path: str, limits: Limits | None) -> Description:
         if not articles:
             nothing = f"{seen.name} without an article"
             return Description(
-                seen, (), (finding("FORMAT_NOT_RECOGNISED", path, parsed.root.sourceline, format=nothing),)
+                seen, (), (finding("FORMAT_NOT_RECOGNISED", path, parsed.root.sourceline, format=nothing),), sides
             )
         whole = seen.family in _ISSUES_OF_ARTICLES and local(parsed.root) in ("issue", "issues")
         contents = TableOfContents(tuple(each.record for each in articles), whole=True) if whole else None

@@ -64,6 +64,8 @@ _OTHERS = {
     "grant": "a grant",
     "sa_component": "a component",
 }
+_NOBODY = "WEB-FORM"
+"""Whom Crossref's own form for deposits writes as their registrant."""
 _MERE_NUMBER = re.compile(r"(?:^|/)\d{1,4}\.\w+$")
 
 
@@ -72,6 +74,8 @@ def read(root: etree._Element, path: str) -> tuple[Described, ...]:
     if flat := crossref_query.read(root, path):
         return flat
     registrant = plain(child(root, "head", "registrant"))
+    if registrant == _NOBODY:
+        registrant = None
     return tuple(
         _described(article, journal, registrant or _publisher(journal), path)
         for journal in descendants(root, "journal")
@@ -106,7 +110,7 @@ def _parent(node: etree._Element) -> str:
 
 def _described(article: etree._Element, journal: etree._Element, registrant: str | None, path: str) -> Described:
     metadata, issue = child(journal, "journal_metadata"), child(journal, "journal_issue")
-    title, translated = _titles(child(article, "titles"))
+    title, translated = _titles(article)
     first, last, eloc = _pages(article)
     related = tuple(_related(article))
     notice = next((_NOTICES[one.type] for one in related if one.type in _NOTICES), None)
@@ -145,13 +149,29 @@ def _described(article: etree._Element, journal: etree._Element, registrant: str
     )
 
 
-def _titles(titles: etree._Element | None) -> tuple[str | None, dict[str, str]]:
-    """The title in the article's own language where ``original_language_title`` gives it, with its translation."""
-    title = words.with_subtitle(plain(child(titles, "title")), plain(child(titles, "subtitle")))
-    original = child(titles, "original_language_title")
-    language = attribute(original, "language") if original is not None else None
-    said = plain(original)
-    return title, {language or "": said} if said and said != title else {}
+def _titles(article: etree._Element) -> tuple[str | None, dict[str, str]]:
+    """The first title, and by their languages the others: in the article's own language, and in further ``titles``.
+
+    Each may have a subtitle, which stands behind it.
+    """
+    found: list[tuple[str, str]] = []
+    for node in (each for titles in children(article, "titles") for each in children(titles)):
+        text = plain(node)
+        if not text:
+            continue
+        if local(node) != "subtitle":
+            found.append((attribute(node, "language") or "", text))
+        elif found:
+            language, title = found.pop()
+            found.append((language, words.with_subtitle(title, text) or title))
+        else:
+            found.append(("", text))
+    title = found[0][1] if found else None
+    others: dict[str, str] = {}
+    for language, text in found[1:]:
+        if text != title:
+            others.setdefault(language, text)
+    return title, others
 
 
 def _issns(metadata: etree._Element | None) -> dict[str, str]:

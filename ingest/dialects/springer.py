@@ -140,12 +140,14 @@ def _authors(group: etree._Element | None) -> Iterator[Author]:
 
 
 def _related(info: etree._Element | None) -> Iterator[Related]:
+    said = machine_lower(attribute(info, "ArticleType") or "") if info is not None else ""
+    is_notice = any(part in said for part in ("errat", "correct", "retract"))
     for node in children(info, "ArticleRelatedObject"):
         kind = attribute(node, "RelatedObjectType") or attribute(node, "Type")
         target = _said(node, "RelatedObjectDOI") or plain(node)
         if target:
-            # "ErratumFrom" stands in the article that was corrected.
-            notice = not machine_lower(kind or "").endswith("from")
+            # "ErratumFrom" stands in the article that was corrected, and in some errata all the same.
+            notice = is_notice or not machine_lower(kind or "").endswith("from")
             yield words.related_to(kind, target, of_a_notice=notice)
 
 

@@ -194,7 +194,9 @@ def _related(unit: etree._Element | None) -> Iterator[Related]:
         if not target or machine_lower(kind or "").startswith(_OWN_LINKS) or not words.doi_in(target):
             continue
         said = kind if kind and any(part in machine_lower(kind) for part in _NOTICES) else notice or kind
-        yield words.related_to(said, target, of_a_notice=notice is not None)
+        # "correctionTo", whatever the article itself is called.
+        to = machine_lower(kind or "").endswith(("to", "of"))
+        yield words.related_to(said, target, of_a_notice=to or notice is not None)
 
 
 def _licence(unit: etree._Element | None) -> str | None:

@@ -145,6 +145,34 @@ def test_a_book_is_no_article() -> None:
     assert describe(text.encode(), "book.xml").articles == ()
 
 
+def test_what_is_no_article_is_told_where_there_is_no_article_either() -> None:
+    text = """<doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><body><posted_content type="preprint"><titles>
+<title>Ön baskı</title></titles><doi_data><doi>10.5555/on</doi></doi_data></posted_content></body></doi_batch>"""
+    description = describe(text.encode(), "d.xml")
+    assert [found.code for found in description.findings] == ["FORMAT_NOT_RECOGNISED"]
+    (side,) = description.sides
+    assert [found.params["detail"] for found in side.findings] == ["Ön baskı, 10.5555/on"]
+
+
+def test_each_title_has_its_own_subtitle() -> None:
+    (one,) = crossref(
+        "<journal_article><titles><title>Bir</title>"
+        "<original_language_title language='en'>One</original_language_title>"
+        "<subtitle>a study</subtitle></titles><titles><title>Eins</title><subtitle>Teil</subtitle></titles>"
+        "<doi_data><doi>10.5555/1</doi></doi_data></journal_article>"
+    )
+    assert one.record.title == "Bir"
+    assert one.record.translated_titles == {"en": "One: a study", "": "Eins: Teil"}
+
+
+def test_the_form_for_deposits_is_no_publisher() -> None:
+    text = """<doi_batch xmlns="http://www.crossref.org/schema/4.3.7"><head><registrant>WEB-FORM</registrant></head><body>
+<journal><journal_metadata><full_title>Dergi</full_title></journal_metadata><journal_article><titles><title>Bir</title>
+</titles><doi_data><doi>10.5555/1</doi></doi_data></journal_article></journal></body></doi_batch>"""
+    (one,) = describe(text.encode(), "d.xml").articles
+    assert one.record.publisher is None
+
+
 def test_a_book_beside_an_article_is_told(tmp_path: Path) -> None:
     text = """<doi_batch xmlns="http://www.crossref.org/schema/5.3.1"><body><book><book_metadata><titles>
 <title>Kitap</title></titles><doi_data><doi>10.5555/kitap</doi></doi_data></book_metadata></book><journal>

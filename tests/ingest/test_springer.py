@@ -141,6 +141,16 @@ def test_an_erratum_names_what_it_corrects(kind: str, word: str) -> None:
     assert read(article(related)).record.related == (Related(word, "10.5555/old", "doi"),)
 
 
+@pytest.mark.parametrize("kind", ["ErratumFrom", "ErratumTo"])
+def test_an_erratum_is_about_what_it_points_to_whichever_word_it_uses(kind: str) -> None:
+    related = (
+        f'<ArticleRelatedObject RelatedObjectType="{kind}"><RelatedObjectDOI>10.5555/old</RelatedObjectDOI>'
+        "</ArticleRelatedObject>"
+    )
+    erratum = article(related).replace(b'"OriginalPaper"', b'"Erratum"')
+    assert read(erratum).record.related == (Related("corrected-article", "10.5555/old", "doi"),)
+
+
 def test_the_licence_is_its_address_else_what_is_granted() -> None:
     grants = '<ArticleGrants Type="OpenChoice"><BodyPDFGrant Grant="OpenAccess"/></ArticleGrants>'
     licence = (

@@ -124,6 +124,8 @@ def test_an_erratum_without_a_title_is_called_as_its_heading_and_leads_to_what_i
     assert one.record.related == (Related("corrected-article", "10.5555/w.0", "doi"),)
     retracted = read(article('<linkGroup><link type="retraction" href="10.5555/w.9"/></linkGroup>')).record
     assert retracted.related == (Related("retraction-forward", "10.5555/w.9", "doi"),)
+    corrects = read(article('<relatedItem type="correctionTo"><doi>10.5555/w.8</doi></relatedItem>')).record
+    assert corrects.related == (Related("corrected-article", "10.5555/w.8", "doi"),)
 
 
 @pytest.mark.parametrize("href", ["file:w1.pdf", "file://w1.pdf", "w1.pdf"])
