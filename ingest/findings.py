@@ -133,8 +133,8 @@ CODES: dict[str, Rule] = {
         _WHOLE,
     ),
     "NAME_NORMALISATION": _warn(
-        "Two names of one article are composed differently (Unicode NFC and NFD) and were taken as equal",
-        "Write file names in Unicode NFC.",
+        "Two names of one article differ in capitals or in Unicode form (NFC and NFD) and were taken as equal",
+        "Write both names alike, in Unicode NFC.",
         _WHOLE,
     ),
     "NAME_COLLISION": _warn(
