@@ -9,7 +9,7 @@ from lxml import etree
 
 from ingest.dialects.dates import iso_date
 from ingest.dialects.description import Described
-from ingest.dialects.house_words import date_in_text
+from ingest.dialects.house_words import date_in_text, with_subtitle
 from ingest.dialects.text import fold
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
@@ -134,19 +134,20 @@ def _title(head: etree._Element | None) -> str | None:
     if not given:
         headings = (words(node) for heading in children(head, "dochead") for node in children(heading, "textfn"))
         return next((text for text in headings if text), None)
-    title = given[0]
-    for subtitle in given[1:]:
-        title += f" {subtitle}" if title.endswith((":", "?", "!", ".", "–", "—")) else f": {subtitle}"
+    title: str | None = None
+    for text in given:
+        title = with_subtitle(title, text)
     return title
 
 
 def _translated(head: etree._Element | None) -> dict[str, str]:
+    """Language to alternative title, each with the alternative subtitle of its language."""
     found: dict[str, str] = {}
-    for node in children(head, "alt-title"):
-        text = words(node)
-        if text:
-            found.setdefault(attribute(node, "lang") or "", text)
-    return found
+    subtitles: dict[str, str] = {}
+    for node in children(head, "alt-title", "alt-subtitle"):
+        if text := words(node):
+            (found if local(node) == "alt-title" else subtitles).setdefault(attribute(node, "lang") or "", text)
+    return {language: with_subtitle(title, subtitles.get(language)) or title for language, title in found.items()}
 
 
 def _authors(head: etree._Element | None) -> Iterator[Author]:

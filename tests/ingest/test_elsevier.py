@@ -115,6 +115,7 @@ def test_every_kind_of_item_is_read_without_declared_prefixes(kind: str) -> None
 def test_the_head_gives_authors_groups_abstracts_and_keywords() -> None:
     head = """<ce:title>Bir<ce:cross-ref refid="fn1"><ce:sup>1</ce:sup></ce:cross-ref></ce:title>
 <ce:subtitle>İki</ce:subtitle><ce:alt-title xml:lang="en">One</ce:alt-title>
+<ce:alt-subtitle xml:lang="en">Two</ce:alt-subtitle>
 <ce:author-group><ce:author orcid="0000-0002-1825-0097"><ce:given-name>Çağrı</ce:given-name>
 <ce:surname>Işık</ce:surname><ce:cross-ref refid="a"><ce:sup>a</ce:sup></ce:cross-ref></ce:author>
 <ce:author><ce:surname>Gunadi</ce:surname></ce:author>
@@ -132,7 +133,7 @@ def test_the_head_gives_authors_groups_abstracts_and_keywords() -> None:
     )
     record = one(main_xml(head, info=info)).record
     assert record.title == "Bir: İki"
-    assert record.translated_titles == {"en": "One"}
+    assert record.translated_titles == {"en": "One: Two"}
     assert record.authors == (
         Author("Işık", "Çağrı", orcid="https://orcid.org/0000-0002-1825-0097"),
         Author("Gunadi"),
