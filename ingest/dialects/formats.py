@@ -62,6 +62,10 @@ def _of_a_book(root: etree._Element) -> bool:
     return any("book" in machine_lower(kind) for kind in kinds)
 
 
+def _book_of_wiley(root: etree._Element) -> bool:
+    return machine_lower(attribute(root, "type") or "").startswith("book")
+
+
 _ELSEVIER = "an Elsevier article (journal article DTD 4 or 5)"
 _SET = "a set of JATS/NLM articles"
 
@@ -78,14 +82,17 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("converted-article", _always, _ELSEVIER, Kind.READ),
     ("book-review", _has("item-info"), _ELSEVIER, Kind.READ),
     ("exam", _has("item-info"), _ELSEVIER, Kind.READ),
-    ("document", _of_a_book, "a chapter of a book (Elsevier ConSyn)", Kind.OTHER),
+    ("document", _of_a_book, "a chapter of a book (Elsevier ConSyn)", Kind.UNKNOWN),
     ("document", _has("RDF"), "an Elsevier ConSyn document", Kind.READ),
-    ("full-text-retrieval-response", _of_a_book, "a chapter of a book (Elsevier API)", Kind.OTHER),
+    ("full-text-retrieval-response", _of_a_book, "a chapter of a book (Elsevier API)", Kind.UNKNOWN),
     ("full-text-retrieval-response", _always, "an Elsevier API full-text response", Kind.READ),
     ("dataset", _has("dataset-unique-ids", "dataset-content"), "Elsevier CAP dataset.xml", Kind.WRAPPER),
     ("serial-issue", _always, "Elsevier issue.xml", Kind.WRAPPER),
     ("ready", _always, "the ready marker of an Elsevier CAP set", Kind.WRAPPER),
+    ("Publisher", _holds("Article"), "Springer A++", Kind.READ),
+    ("Publisher", _holds("Chapter", "Book"), "a chapter of a book (Springer A++)", Kind.UNKNOWN),
     ("Publisher", _has("PublisherInfo", "Journal", "Series"), "Springer A++", Kind.READ),
+    ("component", _book_of_wiley, "a part of a book (WileyML 3G)", Kind.UNKNOWN),
     ("component", _has("header"), "WileyML 3G", Kind.READ),
     ("doi_batch", _always, "a Crossref deposit", Kind.READ),
     ("doi_records", _always, "Crossref unixref XML", Kind.READ),
@@ -144,6 +151,8 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("premis", _always, "a PREMIS document", Kind.WRAPPER),
     ("schema", _namespace("w3.org/2001/XMLSchema"), "an XML Schema", Kind.OTHER),
     ("svg", _always, "an SVG picture", Kind.OTHER),
+    ("book", _always, "a book", Kind.UNKNOWN),
+    ("chapter", _always, "a chapter of a book", Kind.UNKNOWN),
     ("html", _always, "an HTML page", Kind.UNKNOWN),
     ("HTML", _always, "an HTML page", Kind.UNKNOWN),
 )

@@ -339,7 +339,7 @@ def test_a_chapter_of_a_book_is_no_article(around: str) -> None:
     kind = "<prism:aggregationType>book</prism:aggregationType>"
     doi = "<prism:doi>10.5555/els.b</prism:doi><dct:title>Bir</dct:title>"
     description = describe(around.format(kind + doi).encode(), "main.xml")
-    assert [found.code for found in description.findings] == ["NOT_METADATA"]
+    assert [found.code for found in description.findings] == ["FORMAT_NOT_RECOGNISED"]
     assert "a chapter of a book" in description.format.name
     (article,) = describe(around.format(kind.replace("book", "journal") + doi).encode(), "main.xml").articles
     assert article.record.title == "Bir"

@@ -56,7 +56,14 @@ SMALL = [
     ),
     ("<serial-issue/>", "Elsevier issue.xml", WRAPPER),
     ("<Publisher><PublisherInfo/><Journal><Article/></Journal></Publisher>", "Springer A++", READ),
+    (
+        "<Publisher><PublisherInfo/><Series><Book><Chapter/></Book></Series></Publisher>",
+        "a chapter of a book (Springer A++)",
+        UNKNOWN,
+    ),
     ("<component><header/></component>", "WileyML 3G", READ),
+    ('<component type="bookChapter"><header/></component>', "a part of a book (WileyML 3G)", UNKNOWN),
+    ("<chapter><info/></chapter>", "a chapter of a book", UNKNOWN),
     (
         "<doi_batch xmlns='http://www.crossref.org/schema/5.5.0'><journal><journal_article/></journal></doi_batch>",
         "a Crossref deposit",
