@@ -11,7 +11,7 @@ from lxml import etree
 from ingest.dialects import crossref_query
 from ingest.dialects import house_words as words
 from ingest.dialects.description import Described, Side, passed_over
-from ingest.dialects.text import plain
+from ingest.dialects.text import plain, text_of
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Author, Related
@@ -66,6 +66,7 @@ _OTHERS = {
 }
 _NOBODY = "WEB-FORM"
 """Whom Crossref's own form for deposits writes as their registrant."""
+_BOTH_PAGES = re.compile(r"([A-Za-z]?\d+)\s*[-\u2010-\u2015\u2212]\s*([A-Za-z]?\d+)")
 _MERE_NUMBER = re.compile(r"(?:^|/)\d{1,4}\.\w+$")
 
 
@@ -120,7 +121,7 @@ def _described(article: etree._Element, journal: etree._Element, registrant: str
         title=title,
         translated_titles=translated,
         language=attribute(article, "language"),
-        journal_title=plain(child(metadata, "full_title")) or plain(child(metadata, "abbrev_title")),
+        journal_title=text_of(child(metadata, "full_title")) or text_of(child(metadata, "abbrev_title")),
         publisher=registrant,
         issn_print=issns.get("print"),
         issn_electronic=issns.get("electronic"),
@@ -152,18 +153,18 @@ def _described(article: etree._Element, journal: etree._Element, registrant: str
 def _titles(article: etree._Element) -> tuple[str | None, dict[str, str]]:
     """The first title, and by their languages the others: in the article's own language, and in further ``titles``.
 
-    Each may have a subtitle, which stands behind it.
+    Each may have a subtitle, which stands behind it. Many write HTML into them as text.
     """
     found: list[tuple[str, str]] = []
     for node in (each for titles in children(article, "titles") for each in children(titles)):
-        text = plain(node)
+        text = text_of(node)
         if not text:
             continue
         if local(node) != "subtitle":
             found.append((attribute(node, "language") or "", text))
         elif found:
-            language, title = found.pop()
-            found.append((language, words.with_subtitle(title, text) or title))
+            language, before = found.pop()
+            found.append((language, words.with_subtitle(before, text) or before))
         else:
             found.append(("", text))
     title = found[0][1] if found else None
@@ -188,6 +189,8 @@ def _pages(article: etree._Element) -> tuple[str | None, str | None, str | None]
     pages = child(article, "pages")
     first = words.page_of(plain(child(pages, "first_page")))
     last = words.page_of(plain(child(pages, "last_page")))
+    if last is None and (both := _BOTH_PAGES.fullmatch(first or "")):
+        first, last = both.groups()
     item = child(article, "publisher_item")
     numbers = [
         text
@@ -246,7 +249,7 @@ def _abstracts(article: etree._Element) -> dict[str, str]:
     found: dict[str, str] = {}
     language = attribute(article, "language") or ""
     for node in children(article, "abstract"):
-        if text := plain(node):
+        if text := text_of(node):
             found.setdefault(attribute(node, "lang") or language, text)
     return found
 

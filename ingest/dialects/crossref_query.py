@@ -8,7 +8,7 @@ from lxml import etree
 
 from ingest.dialects import house_words as words
 from ingest.dialects.description import Described
-from ingest.dialects.text import plain
+from ingest.dialects.text import plain, text_of
 from ingest.dialects.xml import attribute, child, children, descendants
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Author
@@ -45,8 +45,8 @@ def _described(query: etree._Element, path: str) -> Described:
         dates.note(attribute(node, "media_type") or "publication_date", words.date_in_parts(plain(node)), node)
     first = words.page_of(plain(child(query, "first_page")))
     record = ArticleRecord(
-        title=plain(child(query, "article_title")),
-        journal_title=plain(child(query, "journal_title")),
+        title=text_of(child(query, "article_title")),
+        journal_title=text_of(child(query, "journal_title")),
         issn_print=issns.get("print"),
         issn_electronic=issns.get("electronic"),
         issn_unspecified=issns.get("unspecified"),

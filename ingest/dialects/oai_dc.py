@@ -12,8 +12,7 @@ from lxml import etree
 from ingest.dialects.dc_source import Citation, citation_of
 from ingest.dialects.description import MOST_ARTICLES, Described
 from ingest.dialects.house_words import orcid_of
-from ingest.dialects.ojs_words import text_of
-from ingest.dialects.text import fold
+from ingest.dialects.text import fold, text_of
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Author, bare_doi

@@ -16,11 +16,11 @@ from ingest.dialects.ojs_words import (
     language_of,
     lines_of,
     pages_of,
-    text_of,
     titles_of,
     with_notices,
     within_articles,
 )
+from ingest.dialects.text import text_of
 from ingest.dialects.xml import attribute, child, children, descendants
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Author, bare_doi

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +11,12 @@ from lxml import etree
 
 from ingest.dialects.description import Described
 from ingest.dialects.embedded import WITHIN, content
-from ingest.dialects.text import fold, plain
+from ingest.dialects.text import fold, text_of
 from ingest.dialects.xml import attribute, child, children, local
 from ingest.findings import finding
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import Finding, Level, Related
 
-_TAG = re.compile(
-    r"</?(?:p|br|b|i|u|em|strong|sup|sub|span|div|a|ul|ol|li|h[1-6]|table|tr|td|th|tbody)(?:\s[^<>]*)?/?>",
-    re.IGNORECASE,
-)
-_INLINE = re.compile(r"</?(?:b|i|u|em|strong|sup|sub|span|a)\b", re.IGNORECASE)
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2,4}))?(?:@(latin|cyrillic))?")
 _SCRIPTS = {"latin": "Latn", "cyrillic": "Cyrl"}
 _DATE = re.compile(r"\s*(\d{4})-(\d{2})-(\d{2})(?!\d)")
@@ -59,16 +53,6 @@ def language_of(locale: str | None) -> str | None:
     if len(region) == 4:
         return f"{language}-{region.title()}"
     return f"{language}-{region.upper()}" if region and language in {"pt", "zh"} else language
-
-
-def text_of(node: etree._Element | None) -> str | None:
-    """The element's text; HTML that the editor's field wrote into it as text, perhaps escaped twice, is taken out."""
-    text = plain(node)
-    return fold(_without_tags(html.unescape(_without_tags(text)))) if text else None
-
-
-def _without_tags(text: str) -> str:
-    return _TAG.sub(lambda tag: "" if _INLINE.match(tag[0]) else " ", text)
 
 
 def by_locale(parent: etree._Element | None, name: str, locale: str | None = None) -> dict[str, str]:

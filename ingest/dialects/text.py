@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable
@@ -19,6 +20,12 @@ _FORMULAE = {"inline-formula", "disp-formula", "alternatives"}
 _FORMS = ("math", "textual-form", "alt-text", "tex-math")
 _APART = {"break", "p", "title", "sec", "list-item", "label", "td", "th", "disp-formula", "speech", "verse-line"}
 _TEX = {"tex-math", "EquationSource"}
+# HTML that stands in a text as text.
+_TAG = re.compile(
+    r"</?(?:p|br|b|i|u|em|strong|sup|sub|span|div|a|ul|ol|li|h[1-6]|table|tr|td|th|tbody)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_INLINE = re.compile(r"</?(?:b|i|u|em|strong|sup|sub|span|a)\b", re.IGNORECASE)
 _TEX_BODY = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
 
 
@@ -52,6 +59,16 @@ def plain(node: etree._Element | None, without: Callable[[etree._Element], bool]
     if sum(map(len, parts)) > LONGEST:
         raise TextTooLong
     return fold("".join(parts))
+
+
+def text_of(node: etree._Element | None, without: Callable[[etree._Element], bool] | None = None) -> str | None:
+    """As :func:`plain`; HTML that the field of an editor wrote into the text, perhaps escaped twice, is taken out."""
+    text = plain(node, without)
+    return fold(_without_tags(html.unescape(_without_tags(text)))) if text else None
+
+
+def _without_tags(text: str) -> str:
+    return _TAG.sub(lambda tag: "" if _INLINE.match(tag[0]) else " ", text)
 
 
 def _collect(

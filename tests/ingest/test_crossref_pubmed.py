@@ -154,6 +154,15 @@ def test_what_is_no_article_is_told_where_there_is_no_article_either() -> None:
     assert [found.params["detail"] for found in side.findings] == ["Ön baskı, 10.5555/on"]
 
 
+def test_html_in_a_title_is_no_text_and_a_span_of_pages_is_two() -> None:
+    (one,) = crossref(
+        "<journal_article><titles><title>H&lt;sub&gt;2&lt;/sub&gt;O &lt; buz, A&amp;amp;B</title></titles>"
+        "<pages><first_page>1–18</first_page></pages><doi_data><doi>10.5555/1</doi></doi_data></journal_article>"
+    )
+    assert one.record.title == "H2O < buz, A&B"
+    assert (one.record.first_page, one.record.last_page) == ("1", "18")
+
+
 def test_each_title_has_its_own_subtitle() -> None:
     (one,) = crossref(
         "<journal_article><titles><title>Bir</title>"
