@@ -134,6 +134,7 @@ def test_a_missing_pdf_weighs_by_what_else_holds_the_text(
 
 def test_a_named_pdf_that_did_not_come_beside_another_is_a_warning(context: ArticleContext) -> None:
     assert told(replace(context, pdf_names=("KAD-1.PDF", "ek.pdf"))) == [("FILE_MISSING", "warning", 3)]
+    assert told(replace(context, pdf_names=("kad-1",))) == []
 
 
 def state(path: Path) -> tuple[PdfState, bool]:
