@@ -319,7 +319,7 @@ def test_the_signs_of_elseviers_own_set_come_out_right() -> None:
         ("15 January 2020", "2020-01-15"),
         ("1–15 June 2020", "2020"),
         ("Spring 2024", "2024"),
-        ("Available online 3 May 2024", "2024"),
+        ("Available online 3 May 2024", "2024-05-03"),
         ("2010/11", "2010"),
         ("in press", None),
     ],
