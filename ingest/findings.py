@@ -163,7 +163,9 @@ CODES: dict[str, Rule] = {
         "Send the delivery again with its manifest.",
     ),
     "MANIFEST_UNREADABLE": _hold(
-        "The manifest cannot be read, so that nothing can be compared with it", "Send the delivery again."
+        "The manifest cannot be read, so that nothing can be compared with it",
+        "Write a digest and the name of its file into each line, by one algorithm (the agreed one, if there is one), "
+        "and send the delivery again.",
     ),
     "UNLISTED_FILE": _warn(
         "This file is not in the manifest of its delivery", "List every file in the manifest.", _WHOLE

@@ -23,13 +23,15 @@ from repository.storage.durable import sync_folder, write_text
 from repository.vocabulary import as_utc_text
 
 # One delivery may be several files. The first group of each pattern names the set to which a file belongs.
+_DIGEST_ENDING = r"[._-](?:md5|sha-?(?:1|224|256|384|512))(?:sums?)?(?:\.txt)?$"
 _MEMBERS_OF_A_SET = (
-    re.compile(r"(?i)(.+\.(?:zip|tar|tgz|tar\.gz|gz))\.(?:md5|sha1|sha256|sha512)$"),
+    re.compile(rf"(?i)(.+){_DIGEST_ENDING}"),
     re.compile(r"(?i)(.+)\.go\.xml$"),
     re.compile(r"(?i)(.+)\.ready\.xml$"),
     re.compile(r"(?i)(CLKS\w*?\d+)[A-Z]\.tar$"),
     re.compile(r"(?i)(.+?)(?:\.(?:zip|tar|tgz|tar\.gz|xml|pdf|rar|7z|gz))?$"),
 )
+_SIDECAR = re.compile(rf"(?i)(?:{_DIGEST_ENDING}|\.go\.xml$|\.ready\.xml$)")
 _ABOUT = "about.json"
 _ARCHIVE_ENDING = re.compile(r"(?i)\.(?:zip|tar|tgz|tar\.gz|gz)$")
 
@@ -67,6 +69,11 @@ def set_of(name: str) -> str:
     """What the names of all files of one delivery have in common; ``name`` is without its folder."""
     matches = (pattern.match(name) for pattern in _MEMBERS_OF_A_SET)
     return next((_ARCHIVE_ENDING.sub("", match.group(1)) for match in matches if match), name)
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a file of this name is about the others of its set, and no delivery without them."""
+    return _SIDECAR.search(name) is not None
 
 
 def accept(

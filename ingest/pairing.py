@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from ingest.claims import Claim, File, articles_among, loose, nfc, without_ending
@@ -70,7 +70,6 @@ class _Pairing:
         self._owned: set[str] = set()
         self._owners: dict[str, Claim] = {}
         self._unclear: dict[Claim, list[File]] = {}
-        self._found_by_doi: set[Claim] = set()
         self._reach = Reach(claims)
         self._names = Names(files, claims, self._reach)
         self._places = Places(claims, files, self._names, self._reach, self._owned)
@@ -135,8 +134,6 @@ class _Pairing:
         """The PDFs that the XML names, or a list of the delivery, be there one already or not."""
         for claim in self._claims:
             has_one = bool(claim.pdfs)
-            if not listed and claim in self._found_by_doi:
-                continue  # what stands at an address on the web is no file of the delivery, then
             for name in claim.described.pdf_names if claim.described else ():
                 if (name in claim.listed) is not listed:
                     continue
@@ -206,7 +203,11 @@ class _Pairing:
     def _pair_by_doi(self) -> None:
         before = {claim for claim in self._claims if claim.pdfs}
         self._try(self._named_by_doi)
-        self._found_by_doi.update(claim for claim in self._claims if claim.pdfs and claim not in before)
+        for claim in self._claims:
+            if claim.pdfs and claim not in before and claim.described is not None:
+                # What the XML names stands at an address on the web, then, and is no file of the delivery.
+                names = tuple(name for name in claim.described.pdf_names if name in claim.listed)
+                claim.described = replace(claim.described, pdf_names=names)
 
     def _named_by_doi(self, claim: Claim) -> list[File]:
         """The DOI as folders, or as the base name with '_' for '/' (CLOCKSS guideline)."""

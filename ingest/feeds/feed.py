@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ingest.feeds.offered import Source
+from ingest.inbox import is_sidecar
 
-_SIDECAR = re.compile(r"(?i)(?:\.(?:md5|sha1|sha256|sha512)|\.go\.xml|\.ready\.xml)$")
 _CLKS = re.compile(r"(?i)CLKS\w*\d+[A-Z]\.tar$")
 _LATE_AFTER = 1.5
 
@@ -44,7 +44,7 @@ class Feed:
     def wants(self, name: str) -> bool:
         """Whether a file of this name is asked for: the last segment or the whole name fits the patterns."""
         last = name.rpartition("/")[2]
-        if not (fnmatchcase(name, self.pattern) or fnmatchcase(last, self.pattern) or _SIDECAR.search(last)):
+        if not (fnmatchcase(name, self.pattern) or fnmatchcase(last, self.pattern) or is_sidecar(last)):
             return False
         return not any(fnmatchcase(name, glob) or fnmatchcase(last, glob) for glob in self.ignore)
 
@@ -67,7 +67,7 @@ def completion_problem(names: Sequence[str], sidecar: str) -> str | None:
 
     ``sidecar`` is none, go.xml, ready.xml or md5; sister tars of a CLKS set always need their ready.xml.
     """
-    contents = [name for name in names if not _SIDECAR.search(name)]
+    contents = [name for name in names if not is_sidecar(name)]
     if not contents:
         return "the file that belongs to it"
     wanted = "ready.xml" if any(_CLKS.search(name) for name in contents) else sidecar

@@ -1,7 +1,8 @@
 """Lists of digests that a publisher sent along, compared with what came: a list is binding once it is one.
 
-A file counts as a list only if both its name and every line of it say so, so that a text that
-happens to be named ``checksums.txt`` stays a text.
+A file counts as a list if every line of it is a digest and a name, and most of the names are those of files that
+came; the less its own name promises a list, the more of them. A text that happens to be named ``checksums.txt``, or
+the digests of somebody's data elsewhere, stay what they are.
 """
 
 from __future__ import annotations
@@ -10,36 +11,44 @@ import hashlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
-from ingest.dialects.xml import read_xml
+from lxml import etree
+
+from ingest.dialects.xml import local, read_xml
 from ingest.findings import finding
 from ingest.profiles import DEFAULT, ManifestRule
 from ingest.unpack.archives import BUFFER, INNER
-from ingest.unpack.names import caseless, code_page_of, is_junk
+from ingest.unpack.digest_lines import ALGORITHMS, Line, read_digests, text_lines
+from ingest.unpack.names import caseless, is_junk
 from repository.turkish import machine_lower
 from repository.vocabulary import Finding
 
-_ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
-_BY_LENGTH = {hashlib.new(name, usedforsecurity=False).digest_size * 2: name for name in _ALGORITHMS}
-_ANY = "|".join(_ALGORITHMS)
-_LARGEST = 32 << 20
-_MOST_LINES = 250_000
+_ANY = "|".join(ALGORITHMS)
+_HYPHENED = _ANY.replace("sha", "sha-?")
 _LARGEST_ENTRY = 1 << 20
 
 _BAG_LIST = re.compile(r"(tag)?manifest-([a-z0-9]+)\.txt")
 _NAMED_BY_ALGORITHM = re.compile(rf"(.*)\.({_ANY})(?:sums?)?(?:\.txt)?")
-_NAMED_BY_HABIT = re.compile(rf"(?:({_ANY})[-_]?sums?|check[-_]?sums?|({_ANY})|hash(?:es)?)(?:\.txt)?")
+_BY_HABIT = rf"(?:{_HYPHENED})?[-_. ]?(?:(?:check)?sums?|hash(?:es)?|shasums)?[-_. ]?(?:{_HYPHENED}|224|256|384|512)?"
+_NAMED_BY_HABIT = re.compile(rf"(?=.*[a-z]){_BY_HABIT}(?:\.(?:txt|lst|list|csv|tsv))?")
+_MAY_BE_ONE = re.compile(r"[^.]+|.*\.(?:txt|lst|list|csv|tsv|sums?|chk|mf)")
+_SOME_DIGEST = re.compile(rb"(?i)(?:[0-9a-f]\0?){32}")
 
-_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+\*?)(.+)")
-_BSD = re.compile(r"(MD5|SHA-?\d+) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})")
-_BARE = re.compile(r"[0-9A-Fa-f]{32,128}")
 _BAG_LINE = re.compile(r"([0-9A-Fa-f]+)[ \t]+\*?(.+)")
 _BAG_ESCAPE = re.compile(r"%(0[AaDd]|25)")
-_ESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
-_GNU_ESCAPE = re.compile(r"\\([\\nr])")
+_ABSOLUTE = re.compile(r"[A-Za-z]:|[/\\]")
+
+
+class _Sure(Enum):
+    """How much a file's name alone promises a list."""
+
+    YES = "its name leaves no doubt"
+    LIKELY = "it is called as such lists are"
+    POSSIBLY = "it may be any text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +58,6 @@ class Held:
     name: str
     source: Path
     bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One line of a list: which file (None: the one that the list is named after), which digest."""
-
-    target: str | None
-    algorithm: str
-    digest: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class _Comparison:
             for member in members
             if member.name.rpartition("/")[2] == "bagit.txt" and _begins(member.source, b"BagIt-Version")
         }
-        self._promised: dict[Held, list[tuple[str, Listed]]] = defaultdict(list)
+        self._promised: dict[Held, list[tuple[str, Line]]] = defaultdict(list)
         self._scopes: set[str] = set()
 
     def take(self, member: Held) -> None:
@@ -109,38 +108,50 @@ class _Comparison:
         folder += "/" if folder else ""
         small = machine_lower(base)
         if self._rule.names(member.name):
-            self._take_list(member, folder, None, None, sure=True)
+            self._take_list(member, folder, None, None, _Sure.YES)
             return
         bag_list = _BAG_LIST.fullmatch(small)
         if bag_list and folder in self._bags:
             self._take_bag_list(member, folder, bag_list[2], payload=not bag_list[1])
             return
-        by_algorithm, by_habit = _NAMED_BY_ALGORITHM.fullmatch(small), _NAMED_BY_HABIT.fullmatch(small)
-        if bag_list or by_algorithm or by_habit:
+        by_algorithm = _NAMED_BY_ALGORITHM.fullmatch(small)
+        if bag_list or by_algorithm:
             algorithm = bag_list[2] if bag_list else by_algorithm[2] if by_algorithm else None
             stem = base[: len(by_algorithm[1])] if by_algorithm else None
-            self._take_list(member, folder, algorithm, stem, sure=(bag_list or by_algorithm) is not None)
+            self._take_list(member, folder, algorithm, stem, _Sure.YES)
+        elif _NAMED_BY_HABIT.fullmatch(small):
+            self._take_list(member, folder, None, None, _Sure.LIKELY)
+        elif _MAY_BE_ONE.fullmatch(small) and _SOME_DIGEST.search(_head(member.source)):
+            self._take_list(member, folder, None, None, _Sure.POSSIBLY)
         elif small.endswith(".xml") and member.name in self._loose and member.bytes <= _LARGEST_ENTRY:
             self._take_entry(member)
 
-    def _take_list(self, member: Held, folder: str, algorithm: str | None, stem: str | None, *, sure: bool) -> None:
-        """A list by name: ``stem`` is what the list is named after, ``sure`` whether its name leaves no doubt."""
-        listed = _read_list(member, algorithm)
-        if not listed:
-            if sure:
-                self.findings.append(finding("MANIFEST_UNREADABLE", member.name, detail="its lines are no digests"))
+    def _take_list(self, member: Held, folder: str, algorithm: str | None, stem: str | None, sure: _Sure) -> None:
+        """A list by name or by content: ``stem`` is what the list is named after."""
+        read = read_digests(member.source, member.bytes, algorithm)
+        found = [(line, line.targets or (stem or member.name,)) for line in read.lines]
+        means = [self._find(member, folder, line, targets) for line, targets in found]
+        here = sum(
+            held is not None and (held.name != member.name or bool(line.targets))
+            for held, line in zip(means, read.lines, strict=True)
+        )
+        if sure is _Sure.POSSIBLY and (not read.is_list or here * 2 <= len(found)):
+            return
+        if not read.is_list:
+            if sure is _Sure.YES or (here and read.strange < len(found)):
+                detail = "this line is no digest of a file" if read.wrong else "its lines are no digests of files"
+                self.findings.append(finding("MANIFEST_UNREADABLE", member.name, read.wrong, detail=detail))
                 self.lists.add(member.name)
             return
-        found = [(line, line.target or stem or member.name) for line in listed]
-        if not sure and not any(self._find(member, folder, line, target) for line, target in found):
+        if sure is _Sure.LIKELY and not here:
             return  # the digests of somebody's data set, none of which is here
-        if not self._is_believed(member, listed[0].algorithm):
+        if not self._is_believed(member, read.lines[0].algorithm):
             return
         self.lists.add(member.name)
-        for line, target in found:
-            self._promise(member, folder, line, target)
-        first = listed[0].target
-        alone = stem is not None and len(listed) == 1 and (first is None or (first + ".").startswith(stem + "."))
+        for line, targets in found:
+            self._promise(member, folder, line, targets)
+        first = read.lines[0].targets
+        alone = stem is not None and len(found) == 1 and (not first or f"{first[0]}.".startswith(f"{stem}."))
         if member.name in self._loose:
             self.findings.append(finding("SIDECAR", member.name))
         elif not alone:
@@ -170,7 +181,7 @@ class _Comparison:
             return
         if payload:
             self._scopes.add(folder + "data/")
-        for number, text in enumerate(_lines(member), 1):
+        for number, text in enumerate(text_lines(member.source, member.bytes), 1):
             found = _BAG_LINE.fullmatch(text)
             if text and not found:
                 self.findings.append(finding("MANIFEST_UNREADABLE", member.name, number))
@@ -178,42 +189,64 @@ class _Comparison:
                 path = found[2]
                 if self._members.find(folder + path) is None:
                     path = _BAG_ESCAPE.sub(lambda each: chr(int(each[1], 16)), path)
-                self._promise(member, folder, Listed(path, algorithm, machine_lower(found[1]), number), path)
+                self._promise(member, folder, Line((path,), algorithm, machine_lower(found[1]), number), (path,))
 
     def _take_entry(self, member: Held) -> None:
-        """The SWORD Atom entry of a PKP PLN deposit: ``pkp:content`` gives the digest of the zip beside it."""
+        """A file about the others: the Atom entry of a deposit, or the go.xml of Aries."""
         root = read_xml(member.source.read_bytes(), member.name).root
-        if root is None:
-            return
+        if root is not None and root.tag == "{http://www.w3.org/2005/Atom}entry":
+            self._take_atom(member, root)
+        elif root is not None and local(root) == "GO":
+            self._take_go(member, root)
+
+    def _take_atom(self, member: Held, root: etree._Element) -> None:
+        """``pkp:content`` of a PKP PLN deposit gives the digest of the zip beside it."""
         content = root.find("{http://pkp.sfu.ca/SWORD}content")
         others = self._others(member)
-        if root.tag != "{http://www.w3.org/2005/Atom}entry" or content is None or len(others) != 1:
+        if content is None or len(others) != 1:
             return
         algorithm = machine_lower(content.get("checksumType") or "").replace("-", "")
         digest = machine_lower((content.get("checksumValue") or "").strip())
-        if algorithm in _ALGORITHMS and digest:
-            line = Listed(others[0].name, algorithm, digest, content.sourceline or 1)
+        if algorithm in ALGORITHMS and digest:
+            line = Line((others[0].name,), algorithm, digest, content.sourceline or 1)
             self._promised[others[0]].append((member.name, line))
 
-    def _find(self, member: Held, folder: str, line: Listed, target: str) -> Held | None:
-        """The file that a line means: beside the list, from the archive's root, or by the end of its path."""
+    def _take_go(self, member: Held, root: etree._Element) -> None:
+        """``filegroup`` names the archive and every file in it: what did not come is missing."""
+        if not self._others(member):
+            return  # it came alone, and is told as one part of a set
+        for each in root.iterfind(".//filegroup/*[@name]"):
+            name = (each.get("name") or "").strip()
+            held = self._delivered.find(name) or self._members.find(name) or self._members.find_by_end(name)
+            if name and held is None and not is_junk(name):
+                detail = f"{member.name}, line {each.sourceline}"
+                self.findings.append(finding("MANIFEST_FILE_MISSING", name, detail=detail))
+
+    def _find(self, member: Held, folder: str, line: Line, targets: Sequence[str]) -> Held | None:
+        """The file that a line means: the first of its possible names that is one here."""
+        return next((held for target in targets if (held := self._named(member, folder, line, target))), None)
+
+    def _named(self, member: Held, folder: str, line: Line, target: str) -> Held | None:
+        """The file of this name: beside the list, from the archive's root, or by the end of its path."""
         name = "/".join(part for part in target.replace("\\", "/").split("/") if part not in ("", "."))
         held = None
         if member.name in self._loose:
             held = self._delivered.find(name) or self._delivered.find(name.rpartition("/")[2])
             others = self._others(member)
-            if held is None and line.target is None and len(others) == 1:
+            if not line.targets and len(others) == 1 and (held is None or held.name == member.name):
                 held = others[0]
-        root = member.name.rpartition(INNER)
-        held = held or self._members.find(folder + name) or self._members.find(root[0] + root[1] + name)
-        return held or self._members.find_by_end(name)
+        inner, mark, _ = member.name.rpartition(INNER)
+        for end in _ends(name) if _ABSOLUTE.match(target) else (name,):
+            held = held or self._members.find(folder + end) or self._members.find(inner + mark + end)
+            held = held or self._members.find_by_end(end)
+        return held
 
-    def _promise(self, member: Held, folder: str, line: Listed, target: str) -> None:
-        held = self._find(member, folder, line, target)
+    def _promise(self, member: Held, folder: str, line: Line, targets: Sequence[str]) -> None:
+        held = self._find(member, folder, line, targets)
         if held is None:
-            if not is_junk(target.replace("\\", "/")):  # it may have come, and was set aside
-                detail = f"{member.name}, line {line.line}"
-                self.findings.append(finding("MANIFEST_FILE_MISSING", target, detail=detail))
+            if not is_junk(targets[0].replace("\\", "/")):  # it may have come, and was set aside
+                detail = f"{member.name}, line {line.number}"
+                self.findings.append(finding("MANIFEST_FILE_MISSING", targets[0], detail=detail))
         elif held.name != member.name:
             # A list made by `md5sum *` into the same folder holds a digest of itself half written.
             self._promised[held].append((member.name, line))
@@ -227,7 +260,7 @@ class _Comparison:
             digests = _digests(held.source, {line.algorithm for _, line in promises})
             for listing, line in promises:
                 if digests[line.algorithm] != line.digest:
-                    detail = f"{listing}, line {line.line}, says {line.algorithm} {line.digest}"
+                    detail = f"{listing}, line {line.number}, says {line.algorithm} {line.digest}"
                     self.findings.append(
                         finding("CHECKSUM_MISMATCH", held.name, detail=f"{detail}; it is {digests[line.algorithm]}")
                     )
@@ -273,43 +306,16 @@ class _Index:
         return found[0] if len(found) == 1 else None
 
 
-def _read_list(member: Held, algorithm: str | None) -> list[Listed]:
-    """Every line of a list by ``md5sum`` and its kin, GNU or BSD; empty if one of them is anything else."""
-    listed: list[Listed] = []
-    for number, text in enumerate(_lines(member), 1):
-        if not text.strip() or text.startswith(("#", ";")):
-            continue
-        bare, bsd, gnu = _BARE.fullmatch(text.strip()), _BSD.fullmatch(text.strip()), _GNU.fullmatch(text)
-        if bare:
-            target, digest, named = None, bare[0], algorithm
-        elif bsd:
-            target, digest, named = bsd[2], bsd[3], machine_lower(bsd[1]).replace("-", "")
-        elif gnu:
-            target = _GNU_ESCAPE.sub(lambda each: _ESCAPED[each[1]], gnu[3]) if gnu[1] else gnu[3]
-            digest, named = gnu[2], algorithm
-        else:
-            return []
-        if len(digest) not in _BY_LENGTH or (named or _BY_LENGTH[len(digest)]) != _BY_LENGTH[len(digest)]:
-            return []
-        listed.append(Listed(target, _BY_LENGTH[len(digest)], machine_lower(digest), number))
-    return listed if all(line.target is not None for line in listed) or len(listed) == 1 else []
+def _ends(path: str) -> Iterator[str]:
+    """The path, and what is left of it as its first parts go: a sender's own folders are not in the archive."""
+    while path:
+        yield path
+        path = path.partition("/")[2]
 
 
-def _lines(member: Held) -> list[str]:
-    """The lines of a text in UTF-8, in UTF-16 with its mark (PowerShell's ``>``), or in a Turkish code page."""
-    if member.bytes > _LARGEST:
-        return ["too large to be a list"]
-    data = member.source.read_bytes()
-    if data.count(b"\n") > _MOST_LINES:
-        return ["too long to be a list"]
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", "replace")
-    else:
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode(code_page_of([data]), "replace")
-    return re.split(r"\r\n|\n|\r", text)
+def _head(source: Path) -> bytes:
+    with source.open("rb") as stream:
+        return stream.read(4096)
 
 
 def _begins(source: Path, magic: bytes) -> bool:

@@ -212,6 +212,7 @@ def test_a_feed_that_fails_says_so_and_since_when(catalogue: Catalogue, outgoing
         (["a.zip", "a.go.xml"], "go.xml", None),
         (["a.zip", "a.zip.md5"], "md5", None),
         (["a.zip.md5"], "none", "the file that belongs to it"),
+        (["a.sha256sum.txt"], "none", "the file that belongs to it"),
         (["CLKS001A.tar", "CLKS001B.tar"], "none", "its ready.xml"),
         (["CLKS001A.tar", "CLKS001B.tar", "CLKS001.ready.xml"], "none", None),
     ],

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.inbox import sets_of
 from ingest.unpack import Aside, Delivered, Limits, Unpacked, unpack
 
 ROOT = Path(__file__).parents[2]
@@ -449,6 +450,29 @@ GOOD_LISTS = {
     "BagIt's name": ("manifest-sha256.txt", f"{sha256(XML)} a.xml\n{sha256(PDF)} a.pdf\n"),
     "itself half written": ("list.md5", f"{md5(XML)}  a.xml\n{md5(PDF)}  a.pdf\n{md5(b'')}  list.md5\n"),
     "other capitals": ("list.md5", f"{md5(XML)}  A.XML\n{md5(PDF)}  a.PDF\n"),
+    "algorithm in the name": ("checksums-sha256.txt", f"{sha256(XML)}  a.xml\n{sha256(PDF)}  a.pdf\n"),
+    "algorithm with a hyphen": ("sha-256.txt", f"{sha256(XML)}  a.xml\n{sha256(PDF)}  a.pdf\n"),
+    "a name that says nothing": ("içindekiler.txt", f"{md5(XML)}  a.xml\n{md5(PDF)}  a.pdf\n"),
+    "no ending": ("MANIFEST", f"{md5(XML)}  a.xml\n{md5(PDF)}  a.pdf\n"),
+    "name first": ("md5sums.txt", f"a.xml  {md5(XML)}\na.pdf  {md5(PDF)}\n"),
+    "name, colon": ("liste.txt", f"a.xml: {md5(XML)}\na.pdf: {md5(PDF)}\n"),
+    "a table": ("checksums.csv", f"filename,size,md5\na.xml,{len(XML)},{md5(XML)}\na.pdf,{len(PDF)},{md5(PDF)}\n"),
+    "a Turkish table": ("liste.csv", f'Dosya adı;MD5\n"a.xml";{md5(XML)}\n"a.pdf";{md5(PDF)}\n'),
+    "size between": ("md5.txt", f"{md5(XML)} {len(XML)} a.xml\n{md5(PDF)} {len(PDF)} a.pdf\n"),
+    "openssl 3": ("sha256.txt", f"SHA2-256(a.xml)= {sha256(XML)}\nSHA2-256(a.pdf)= {sha256(PDF)}\n"),
+    "Get-FileHash": (
+        "sha256.txt",
+        f"\nAlgorithm Hash Path\n--------- ---- ----\nSHA256    {sha256(XML).upper()}   C:\\teslim\\a.xml\n"  # noqa: ISC004
+        f"SHA256    {sha256(PDF).upper()}   C:\\teslim\\a.pdf\n",
+    ),
+    "Get-FileHash, Export-Csv": (
+        "hashes.csv",
+        f'"Algorithm","Hash","Path"\n"MD5","{md5(XML)}","C:\\teslim\\a.xml"\n"MD5","{md5(PDF)}","C:\\teslim\\a.pdf"\n',
+    ),
+    "FCIV": (
+        "md5.txt",
+        f"//\n// File Checksum Verifier\n//\n{md5(XML)} c:\\teslim\\a.xml\n{md5(PDF)} c:\\teslim\\a.pdf\n",
+    ),
     "with a byte order mark": ("list.md5", f"\ufeff{md5(XML)}  a.xml\n{md5(PDF)}  a.pdf\n"),
 }
 
@@ -465,7 +489,7 @@ def test_a_list_that_is_right_is_read_and_says_nothing(opening: Opening, case: s
 def test_a_list_that_is_wrong_by_one_digit_refuses_the_delivery(opening: Opening, case: str) -> None:
     name, text = GOOD_LISTS[case]
     # A digit of the PDF's digest, which stands before or after its name.
-    digest = next(each for each in (md5(PDF), md5(PDF).upper(), sha256(PDF)) if each in text)
+    digest = next(each for each in (md5(PDF), md5(PDF).upper(), sha256(PDF), sha256(PDF).upper()) if each in text)
     wrong = text.replace(digest, digest[:-1] + ("0" if digest[-1] != "0" else "1"))
     unpacked = opening(listed(wrong, name))
     assert about(unpacked, "CHECKSUM_MISMATCH") == ["a.pdf"]
@@ -530,6 +554,24 @@ def test_a_list_that_cannot_be_read_is_held(opening: Opening, text: str) -> None
     assert unpacked.refused
 
 
+def test_a_list_of_which_one_line_is_none_is_held_and_the_line_is_told(opening: Opening) -> None:
+    unpacked = opening(listed(f"{md5(XML)}  a.xml\n{md5(PDF)}  a.pdf\nToplam: 2 dosya\n", "md5sums.txt"))
+    assert [(found.code, found.line) for found in unpacked.findings] == [("MANIFEST_UNREADABLE", 3)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"The data are in a.pdf, whose MD5 is {md5(b'other')}.\nThey are free to use.\nAsk us.\n",
+        f"{md5(b'1')}  reads_1.fastq\n{md5(b'2')}  reads_2.fastq\n{md5(b'3')}  a.pdf\n",
+    ],
+)
+def test_a_text_that_speaks_of_digests_is_no_list_of_the_delivery(opening: Opening, text: str) -> None:
+    unpacked = opening(listed(text, "README.txt"))
+    assert unpacked.findings == ()
+    assert unpacked.lists == frozenset()
+
+
 def test_the_digests_of_a_data_set_elsewhere_are_no_list_of_this_delivery(opening: Opening) -> None:
     unpacked = opening(listed(f"{md5(b'1')}  reads_1.fastq\n{md5(b'2')}  reads_2.fastq\n", "md5sums.txt"))
     assert unpacked.findings == ()
@@ -557,6 +599,9 @@ SIDECARS = {
     "with the sender's path": ("d.zip.md5", "{md5} */home/out/2024/d.zip\n"),
     "sha256": ("d.zip.sha256", "{sha256}  d.zip\n"),
     "a list of all": ("checksums.md5", "{md5}  d.zip\n"),
+    "bare, in a file of no name": ("md5.txt", "{md5}\n"),
+    "sha256sum with an ending": ("d.zip.sha256sum.txt", "{sha256}  d.zip\n"),
+    "any name": ("d_özet.txt", "{md5}  d.zip\n"),
 }
 
 
@@ -570,6 +615,24 @@ def test_a_digest_beside_the_archive_is_compared_with_it(opening: Opening, case:
     unpacked = opening({"d.zip": data, name: bad})
     assert about(unpacked, "CHECKSUM_MISMATCH") == ["d.zip"]
     assert unpacked.members == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["d.zip.md5", "d.md5", "d_md5.txt", "d.zip.sha384", "d.zip.sha256sum", "d.tar.gz.SHA1", "d.zip.sha-512.txt"]
+)
+def test_a_digest_and_its_archive_are_one_delivery(name: str) -> None:
+    assert len(sets_of([Path("in/d.zip"), Path("in", name)])) == 1
+
+
+GO = '<GO><filegroup><archive-file name="d.zip"/><metadata-file name="a.xml"/><file name="{}"/></filegroup></GO>'
+
+
+def test_what_a_go_xml_names_and_did_not_come_is_missing(opening: Opening) -> None:
+    data = zip_of({f"files/{name}": content for name, content in ARTICLE.items()})
+    assert not opening({"d.zip": data, "d.go.xml": GO.format("a.pdf").encode()}).refused
+    unpacked = opening({"d.zip": data, "d.go.xml": GO.format("fig1.tif").encode()})
+    assert about(unpacked, "MANIFEST_FILE_MISSING") == ["fig1.tif"]
+    assert unpacked.refused
 
 
 def test_a_digest_alone_waits_for_its_archive(opening: Opening) -> None:
