@@ -103,6 +103,7 @@ class _Pairing:
             (PdfRule.ONLY_ONE, lambda: self._try(self._places.only_in_folder, supplements)),
             (PdfRule.SAME_NAME, lambda: self._try(self._places.same_base_elsewhere)),
             (PdfRule.ONLY_ONE, lambda: self._try(self._places.only_in_parallel, supplements)),
+            (PdfRule.ONLY_ONE, lambda: self._try(self._places.only_one_at_all, supplements)),
             (PdfRule.DOI, lambda: self._try(self._named_by_suffix)),
             (PdfRule.PAGES, lambda: self._pair_by_pages(supplements)),
             (PdfRule.SAME_NAME, self._give_translations),

@@ -22,7 +22,8 @@ class Places:
         self, claims: Sequence[Claim], files: Sequence[File], names: Names, reach: Reach, owned: Container[str]
     ) -> None:
         self._in_folder = Counter(claim.folder for claim in claims)
-        self._lone = len(claims) == 1 and sum(file.is_pdf for file in files) == 1
+        pdfs = [file for file in files if file.is_pdf]
+        self._lone = pdfs if len(claims) == len(pdfs) == 1 else []
         self._names = names
         self._reach = reach
         self._owned = owned
@@ -49,6 +50,11 @@ class Places:
             return []
         found = [file for folder in self._parallel(claim) for file in self._names.at(folder)]
         return self._unless_shared(claim, found, numbered=True)
+
+    def only_one_at_all(self, claim: Claim) -> list[File]:
+        """The only PDF of a delivery of only one article, in a folder below the XML (``content``, as libraries do)."""
+        inside = f"{claim.folder}/" if claim.folder else ""
+        return [file for file in self._lone if file.folder.startswith(inside)]
 
     def _unless_shared(self, claim: Claim, files: list[File], *, numbered: bool) -> list[File]:
         """None of them where one is another article's: then the one that is left may be a third one's.

@@ -265,6 +265,18 @@ def test_the_doi_is_asked_before_the_name_at_an_address(delivering: Delivering) 
     files = {"1.xml": deposit(ONE, "https://example.org/9.pdf"), "2.xml": deposit(TWO, "https://example.org/8.pdf")}
     result = delivering({**files, "10.5555_a.pdf": PDF, "10.5555_b.pdf": PDF, "3.pdf": PDF})
     assert result.pdfs == {"1.xml": ["10.5555_a.pdf"], "2.xml": ["10.5555_b.pdf"]}
+    # Nor is what stands at the address a file of the delivery that would be missing.
+    assert [sip.described.pdf_names for sip in result.grouping.sips if sip.described] == [(), ()]
+
+
+@pytest.mark.parametrize("folder", ["content/", "dosyalar/tam metin/"])
+def test_of_one_article_and_one_pdf_below_it_any_names_will_do(delivering: Delivering, folder: str) -> None:
+    pdf = f"{folder}makale.pdf"
+    assert delivering({"catalogue_md.xml": article(), pdf: PDF}).pdfs == {"catalogue_md.xml": [pdf]}
+    assert delivering({"meta/a.xml": article(), pdf: PDF}).pdfs == {"meta/a.xml": []}
+    two = delivering({"a.xml": article(), "b.xml": article("10.5555/a.2"), pdf: PDF})
+    assert two.pdfs == {"a.xml": [], "b.xml": []}
+    assert delivering({"a.xml": article(), pdf: PDF, f"{folder}ek.pdf": PDF}).pdfs == {"a.xml": []}
 
 
 @pytest.mark.parametrize("addresses", [(PAPER.format("1"), PAPER.format("2")), (PAPER.format("2"), PAPER.format("1"))])
