@@ -11,12 +11,11 @@ from sqlalchemy.orm import Session
 
 from ingest.claims import folders
 from ingest.dialects import TableOfContents
-from ingest.lists import LARGEST_LIST, TOO_LARGE, BadList, Complaint, Listed, ReadList, doi_of, expected, read_list
+from ingest.lists import Listed, ReadList, content_of, doi_of, expected, read_list
 from ingest.sips import Sip
 from repository.bags.paths import shown
 from repository.catalogue import Catalogue, completeness, deliveries, titles
 from repository.catalogue.completeness import Expected
-from repository.errors import UsageError
 from repository.models import Title
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord
@@ -24,12 +23,7 @@ from repository.vocabulary import ArticleRecord
 
 def read_file(file: Path, issn: str | None = None) -> ReadList:
     """The lines of a list in a file (:func:`ingest.lists.read_list`). Raises BadList, UsageError."""
-    try:
-        if file.stat().st_size > LARGEST_LIST:
-            raise BadList(file.name, [Complaint(TOO_LARGE)])
-        return read_list(str(file), file.read_bytes(), issn)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    return read_list(str(file), content_of(file), issn)
 
 
 def load(catalogue: Catalogue, publisher: str, source: str, lines: Iterable[Listed]) -> dict[str, int]:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 from stdnum import issn as issn_numbers
@@ -90,10 +91,20 @@ class ReadList:
 
 
 @dataclass(slots=True)
-class _Reading:
+class Reading:
+    """A list while it is read, with what is wrong with its lines."""
+
     name: str
-    issn: str | None
+    issn: str | None = None
     wrong: list[Complaint] = field(default_factory=list)
+
+    def text(self, data: bytes) -> str:
+        """The list as text: UTF-8, or UTF-16 with its mark as spreadsheets save it. Raises BadList."""
+        encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            self.refuse(NOT_TEXT, data.count(b"\n", 0, error.start) + 1)
 
     def complain(self, message: str, *, line: int | None = None, item: int | None = None, given: str = "") -> None:
         """One line says nothing; the others are read."""
@@ -113,15 +124,22 @@ def read_list(name: str, data: bytes, issn: str | None = None) -> ReadList:
     year; without a last one, up to now. A line that names no journal or nothing of it is told and passed over.
     Raises BadList when no line is left, or when the list cannot be read to its end.
     """
-    reading = _Reading(name, issn)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        reading.refuse(NOT_TEXT, data.count(b"\n", 0, error.start) + 1)
+    reading = Reading(name, issn)
+    text = reading.text(data)
     found = list(_json(text, reading) if text.lstrip()[:1] in ("{", "[") else _table(text, reading))
     if not found:
         raise BadList(name, reading.wrong or [Complaint(NO_ROWS)])
     return ReadList(found, reading.wrong)
+
+
+def content_of(file: Path) -> bytes:
+    """A list in a file. Raises BadList for one that is too large, UsageError for one that cannot be read."""
+    try:
+        if file.stat().st_size > LARGEST_LIST:
+            raise BadList(file.name, [Complaint(TOO_LARGE)])
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def text_of(value: object, most: int) -> str | None:
@@ -158,7 +176,7 @@ def expected(values: Mapping[str, object], doi: str | None) -> Expected:
     return Expected(doi, year_of(values.get("year")), volume, issue, page, title)
 
 
-def _json(text: str, reading: _Reading) -> Iterator[Listed]:
+def _json(text: str, reading: Reading) -> Iterator[Listed]:
     by_line = False
     try:
         data: Any = json.loads(text)
@@ -212,7 +230,16 @@ def _first(value: object) -> object:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _table(text: str, reading: _Reading) -> Iterator[Listed]:
+def _table(text: str, reading: Reading) -> Iterator[Listed]:
+    for line, cells in rows(text, reading, ("publication_title", "doi"), NO_HEAD):
+        yield from (_kbart if "publication_title" in cells else _dois)(cells, line, reading)
+
+
+def rows(text: str, reading: Reading, columns: Sequence[str], no_head: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each line of a table that is not empty, by its number and its columns: tabs, commas or semicolons divide it.
+
+    Raises BadList with ``no_head`` where the first line has none of ``columns``, and for what is no table.
+    """
     first = text.partition("\n")[0]
     delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -220,9 +247,8 @@ def _table(text: str, reading: _Reading) -> Iterator[Listed]:
         head = [name.strip().casefold() for name in next(lines, [])]
     except csv.Error:
         reading.refuse(NOT_CSV, 1)
-    if "publication_title" not in head and "doi" not in head:
-        reading.refuse(NO_HEAD, 1)
-    of_row = _kbart if "publication_title" in head else _dois
+    if not any(column in head for column in columns):
+        reading.refuse(no_head, 1)
     while True:
         line = lines.line_num + 1
         try:
@@ -234,10 +260,10 @@ def _table(text: str, reading: _Reading) -> Iterator[Listed]:
         if line > MOST_LINES:
             reading.refuse(TOO_LARGE)
         if any(cell.strip() for cell in row):
-            yield from of_row(dict(zip(head, row, strict=False)), line, reading)
+            yield line, dict(zip(head, row + [""] * (len(head) - len(row)), strict=False))
 
 
-def _dois(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Listed]:
+def _dois(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed]:
     doi = doi_of(cells.get("doi"))
     given = text_of(cells.get("issn"), 30) or reading.issn
     issn = issn_of(given)
@@ -250,7 +276,7 @@ def _dois(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Liste
         yield Listed((issn,), text_of(cells.get("journal"), _LONGEST["journal"]), expected(cells, doi))
 
 
-def _kbart(cells: dict[str, str], line: int, reading: _Reading) -> Iterator[Listed]:
+def _kbart(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed]:
     given = [told for key in ("online_identifier", "print_identifier") if (told := text_of(cells.get(key), 30))]
     issns = tuple(dict.fromkeys(one for told in given if (one := issn_of(told))))
     if not issns:

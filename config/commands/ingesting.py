@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -20,15 +19,16 @@ from config import feeding
 from config.commands.answers import Asked, answer, as_json, progress
 from config.wiring import Archive
 from ingest import inbox, pipeline, workers
+from ingest.agreed import read_titles
 from ingest.door import Door
 from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
+from ingest.lists import content_of, said_of
 from ingest.profiles import DEFAULT
 from ingest.rebuild import rebuild as rebuilt_from_bags
 from ingest.receipts import Receipt
 from repository.bags import shown
 from repository.catalogue import titles as title_rows
-from repository.catalogue.titles import AgreedTitle
 from repository.errors import UsageError
 from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
 
@@ -164,14 +164,23 @@ def titles() -> None:
 @as_json
 @click.pass_obj
 def agree(asked: Asked, file: Path, publisher: str, json_wanted: bool) -> None:
-    """Load agreed titles from a KBART file (publication_title, print_identifier, online_identifier are read).
+    """Load agreed titles from a KBART list (TSV or CSV; publication_title, print_identifier, online_identifier).
 
-    From then on a title that is not on this publisher's list is quarantined.
+    From then on a title that is not on this publisher's list is quarantined. Lines without a true ISSN are told and
+    passed over: exit status 1.
     """
-    agreed = _agreed_titles(file)
+    listed = read_titles(str(file), content_of(file))
     with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
-        number = title_rows.agree(session, title_rows.publisher_named(session, publisher), agreed, utc_now())
-    answer(json_wanted, {"agreed": number}, lambda console: console.print(f"{number} titles agreed with {publisher}"))
+        of_publisher = title_rows.publisher_named(session, publisher)
+        number = title_rows.agree(session, of_publisher, listed.titles, utc_now())
+
+    def say(console: Console) -> None:
+        console.print(f"{number} titles agreed with {publisher}", markup=False)
+        for line in said_of(file.name, listed.complaints):
+            console.print(line, markup=False)
+
+    data = {"agreed": number, "complaints": [str(each) for each in listed.complaints]}
+    answer(json_wanted, data, say, 1 if listed.complaints else 0)
 
 
 @titles.command()
@@ -202,29 +211,6 @@ def transfer(asked: Asked, issn: str, receiving: str, on: datetime, json_wanted:
             f"{data['title']}: from {data['from']} to {data['to']} on {data['on']}", markup=False
         ),
     )
-
-
-def _agreed_titles(file: Path) -> list[AgreedTitle]:
-    """The lines of a title list. Raises UsageError naming every bad line."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read as UTF-8 text: {error}") from error
-    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if "publication_title" not in (rows.fieldnames or ()):
-        raise UsageError(f"{file}, line 1: no column publication_title; a KBART file begins with its 25 column names")
-    found, wrong = [], []
-    for number, row in enumerate(rows, start=2):
-        numbers = [(row.get(column) or "").strip() for column in ("print_identifier", "online_identifier")]
-        bad = [value for value in numbers if value and not issn_numbers.is_valid(value)]
-        if bad or not any(numbers):
-            wrong.append(f"{file}, line {number}: " + (f"{bad[0]!r} is not an ISSN" if bad else "no ISSN"))
-            continue
-        printed, electronic = (issn_numbers.format(value) if value else None for value in numbers)
-        found.append(AgreedTitle(row["publication_title"].strip(), printed, electronic))
-    if wrong:
-        raise UsageError("\n".join([*wrong, "nothing was loaded; mend these lines and load the file again"]))
-    return found
 
 
 def _answer_receipts(json_wanted: bool, done: list[Receipt]) -> None:
