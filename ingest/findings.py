@@ -118,8 +118,9 @@ CODES: dict[str, Rule] = {
         "Look for the source of it, and send the delivery again without it; until then nothing of it is taken in.",
     ),
     "VIRUS_NOT_SCANNED": _hold(
-        "This file is larger than the virus scanner is set to read, so that nobody knows whether it is clean",
-        "Nothing to do: the archive raises the scanner's limits and takes the delivery up again.",
+        "The virus scanner did not read this file to its end, so that nobody knows whether it is clean",
+        "Send what is behind a password again without it. Else nothing to do: the archive raises the scanner's limits "
+        "and takes the delivery up again.",
     ),
     "DELETION_REQUESTED": _hold(
         "The delivery asks that articles be deleted; nothing is deleted and nothing of it is taken in",

@@ -6,18 +6,22 @@ zero octet. The bytes are sent, so the scanner needs no access to the archive's 
 
 from __future__ import annotations
 
+import io
 import re
 import select
 import socket
+import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from ingest.findings import finding
-from ingest.unpack import Member
+from ingest.unpack import Member, is_locked
+from ingest.unpack.archives import form_of, head_of, unsupported_form
 from repository.errors import Doubt
 from repository.vocabulary import Finding
 
@@ -28,7 +32,11 @@ _MOST_FINDINGS = 100
 _CLEAN = "stream: OK"
 _FOUND = re.compile(r"stream: (\S.*) FOUND")
 _TOO_LARGE = re.compile(r"INSTREAM size limit exceeded\.?(?: ERROR)?")
-_LIMITS = "Heuristics.Limits.Exceeded"
+_NOT_READ = ("Heuristics.Limits.Exceeded", "Heuristics.Encrypted")
+_LOCKED = "it holds files behind a password"
+_SILENT = (
+    "the scanner does not say when it stops before the end of a packed file (AlertExceedsMax yes in its clamd.conf)"
+)
 _VERSION = re.compile(r"(ClamAV [^/]+)(?:/(\d+)/\w{3} (\w{3}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d) (\d{4}))?.*", re.DOTALL)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -39,7 +47,7 @@ class Verdict(StrEnum):
     CLEAN = "clean"
     INFECTED = "infected"
     BEYOND_LIMIT = "beyond limit"
-    """Not scanned, and the same again at the next try: it is larger than the scanner's own settings allow."""
+    """Not scanned, and the same again at the next try: larger than the scanner's settings allow, or locked."""
     NOT_SCANNED = "not scanned"
     """The scanner did not answer; it may later."""
 
@@ -113,6 +121,17 @@ class Clamd:
         except (_NoAnswer, ValueError) as error:
             raise ScannerUnavailable(self.address, str(error)) from error
 
+    def tells_its_limits(self) -> bool:
+        """Whether it says so when it stops before the end of a packed file (``AlertExceedsMax yes``).
+
+        It is shown more zips inside each other than it can be set to open. Raises ScannerUnavailable.
+        """
+        try:
+            with self._connected() as connection:
+                return _judged(*_streamed(connection, iter([_deeper_than_any_limit()]))).verdict is not Verdict.CLEAN
+        except _NoAnswer as error:
+            raise ScannerUnavailable(self.address, str(error)) from error
+
     def _scan_or_doubt(self, file: Path) -> Scanned:
         scanned = self.scan(file)
         if scanned.verdict is Verdict.NOT_SCANNED:
@@ -155,16 +174,24 @@ class Check:
 def checked_for_viruses(scanner: Clamd, members: Iterable[Member]) -> Check:
     """Show every member of an opened delivery to the scanner, the same bytes once.
 
-    VIRUS_FOUND and VIRUS_NOT_SCANNED (beyond the scanner's own limits) hold the delivery. Raises
-    ScannerUnavailable when the scanner does not answer for all of them, OSError for our own disk.
+    VIRUS_FOUND and VIRUS_NOT_SCANNED (beyond the scanner's own limits, or behind a password) hold the delivery. A
+    packed file counts as scanned only by a scanner that says when it stops early. Raises ScannerUnavailable when
+    the scanner does not answer for all of them, OSError for our own disk.
     """
     named = list(members)
     version = scanner.version()
     verdicts = scanner.scan_all({member.sha512: member.source for member in named})
+    passed = [member for member in named if verdicts[member.sha512].verdict is Verdict.CLEAN and _is_packed(member)]
+    tells_its_limits = scanner.tells_its_limits() if passed else True
+    for member in passed:
+        if is_locked(member.source):
+            verdicts[member.sha512] = Scanned(Verdict.BEYOND_LIMIT, _LOCKED)
+        elif not tells_its_limits:
+            verdicts[member.sha512] = Scanned(Verdict.BEYOND_LIMIT, _SILENT)
     bad = [member for member in named if verdicts[member.sha512].verdict is not Verdict.CLEAN]
     findings = [_held(member.name, verdicts[member.sha512]) for member in bad[:_MOST_FINDINGS]]
     if len(bad) > _MOST_FINDINGS:
-        rest = f"{len(bad) - _MOST_FINDINGS} more files are infected or too large"
+        rest = f"{len(bad) - _MOST_FINDINGS} more files are infected or were not scanned"
         findings.append(finding("VIRUS_NOT_SCANNED", level=None, detail=rest))
     return Check(tuple(findings), f"no virus found in the files of this delivery, by {version}")
 
@@ -173,6 +200,23 @@ def _held(name: str, scanned: Scanned) -> Finding:
     if scanned.verdict is Verdict.INFECTED:
         return finding("VIRUS_FOUND", name, signature=scanned.detail)
     return finding("VIRUS_NOT_SCANNED", name, detail=scanned.detail)
+
+
+def _is_packed(member: Member) -> bool:
+    head = head_of(member.source)
+    return form_of(head) is not None or unsupported_form(head) is not None
+
+
+@cache
+def _deeper_than_any_limit() -> bytes:
+    """Zips inside each other, 120 deep: clamd's MaxRecursion is at most 100."""
+    data = b"nothing"
+    for _ in range(120):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("0.zip"), data)
+        data = out.getvalue()
+    return data
 
 
 def parse_version(answer: str) -> ScannerVersion:
@@ -203,7 +247,7 @@ def _judged(answer: str, whole: bool) -> Scanned:
     if answer == _CLEAN and whole:
         return Scanned(Verdict.CLEAN)
     if found := _FOUND.fullmatch(answer):
-        kind = Verdict.BEYOND_LIMIT if found.group(1).startswith(_LIMITS) else Verdict.INFECTED
+        kind = Verdict.BEYOND_LIMIT if found.group(1).startswith(_NOT_READ) else Verdict.INFECTED
         return Scanned(kind, found.group(1))
     if _TOO_LARGE.fullmatch(answer):
         return Scanned(Verdict.BEYOND_LIMIT, answer)

@@ -45,7 +45,18 @@ from ingest.unpack.told import Told
 from ingest.unpack.zips import ZipArchive
 from repository.vocabulary import Level
 
-__all__ = ["LARGEST_METADATA", "Aside", "Delivered", "Limits", "Member", "SetAside", "Unpacked", "name_of", "unpack"]
+__all__ = [
+    "LARGEST_METADATA",
+    "Aside",
+    "Delivered",
+    "Limits",
+    "Member",
+    "SetAside",
+    "Unpacked",
+    "is_locked",
+    "name_of",
+    "unpack",
+]
 
 _OPENED = "it was opened"
 _CLOSED = "it is kept closed, as a file like any other"
@@ -73,6 +84,18 @@ def unpack(
         if refused.finding != opening.findings.first_error:
             opening.findings.append(refused.finding)
     return opening.result()
+
+
+def is_locked(source: Path) -> bool:
+    """Whether the file is a zip in which something is behind a password."""
+    if form_of(head_of(source)) is not Form.ZIP:
+        return False
+    with ZipArchive(source, source.name, Quota(Limits(), source.stat().st_size)) as archive:
+        try:
+            archive.survey()
+        except Refused as refused:
+            return refused.finding.code == "ARCHIVE_ENCRYPTED"
+    return False
 
 
 class _Opening:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import pickle
 import shutil
 import socket
@@ -41,14 +44,14 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def real_clamd(folder: Path, limit: str = "512K") -> Iterator[Clamd]:
+def real_clamd(folder: Path, limit: str = "512K", alerts: Sequence[str] = ("AlertExceedsMax",)) -> Iterator[Clamd]:
     """The true scanner with one signature of our own, on a socket in ``folder``; it reads files up to ``limit``."""
     assert CLAMD is not None
     (folder / "signatures").mkdir(exist_ok=True)
     (folder / "signatures" / "own.ndb").write_text(f"Mahfuz.Test:0:*:{INFECTION.hex()}\n", encoding="ascii")
     (folder / "clamd.conf").write_text(
         f"LocalSocket {folder}/socket\nDatabaseDirectory {folder}/signatures\nForeground yes\n"
-        f"StreamMaxLength 3M\nMaxFileSize {limit}\nAlertExceedsMax yes\n",
+        f"StreamMaxLength 3M\nMaxFileSize {limit}\n" + "".join(f"{alert} yes\n" for alert in alerts),
         encoding="utf-8",
     )
     with (folder / "log").open("wb") as log:
@@ -343,6 +346,66 @@ def test_a_file_beyond_the_scanners_limit_is_held_and_taken_in_when_it_is_raised
     with real_clamd(folder, "3M"):
         (told,) = archive.run("ingest", str(sent), "--publisher", PUBLISHER)["deliveries"]
     assert told["state"] == "accepted"
+
+
+def _packed(depth: int, content: bytes) -> bytes:
+    """Zips inside each other; whoever does not open them all sees nothing of the content."""
+    for _ in range(depth):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(zipfile.ZipInfo("icinde.zip"), content)
+        content = out.getvalue()
+    return content
+
+
+NOISE = hashlib.sha512(b"what is behind a password").digest()
+
+
+def _locked(content: bytes) -> bytes:
+    """A zip that says of its only file that it is behind a password."""
+    whole = bytearray(_packed(1, content))
+    whole[6] |= 1
+    whole[whole.rindex(b"PK\x01\x02") + 8] |= 1
+    return bytes(whole)
+
+
+@needs_clamd
+@pytest.mark.parametrize(
+    ("supplement", "alerts", "code"),
+    [
+        (_packed(3, INFECTION), ("AlertExceedsMax",), "VIRUS_FOUND"),
+        (_packed(120, b"clean"), ("AlertExceedsMax",), "VIRUS_NOT_SCANNED"),
+        (_packed(120, b"clean"), (), "VIRUS_NOT_SCANNED"),
+        (_packed(1, b"clean"), (), "VIRUS_NOT_SCANNED"),
+        (_packed(1, b"clean"), ("AlertExceedsMax",), None),
+        (_locked(NOISE), ("AlertExceedsMax",), "VIRUS_NOT_SCANNED"),
+        (_locked(NOISE), ("AlertExceedsMax", "AlertEncryptedArchive"), "VIRUS_NOT_SCANNED"),
+        (_packed(1, _locked(NOISE)), ("AlertExceedsMax", "AlertEncryptedArchive"), "VIRUS_NOT_SCANNED"),
+    ],
+    ids=[
+        "3 deep",
+        "120 deep",
+        "120 deep, silent",
+        "1 deep, silent",
+        "1 deep",
+        "locked",
+        "locked, told",
+        "locked inside",
+    ],
+)
+def test_what_the_scanner_did_not_see_is_never_clean(
+    folder: Path, tmp_path: Path, supplement: bytes, alerts: Sequence[str], code: str | None
+) -> None:
+    archive = _archive(tmp_path / "home", f"unix:{folder}/socket")
+    sent = delivery(tmp_path / "a.zip", [Published("10.5555/ek.1")])
+    with zipfile.ZipFile(sent, "a") as packed:
+        packed.writestr(zipfile.ZipInfo("ek.1/ek.1-veri.zip"), supplement)
+    with real_clamd(folder, alerts=alerts):
+        _, out, _ = archive.tell("ingest", str(sent), "--publisher", PUBLISHER, "--json")
+    (told,) = json.loads(out)["deliveries"]
+    assert told["state"] == ("quarantined" if code else "accepted")
+    held = [(found["code"], found["path"]) for found in told["findings"] if found["level"] == "error"]
+    assert held == ([(code, "ek.1/ek.1-veri.zip")] if code else [])
 
 
 @needs_clamd
