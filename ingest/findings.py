@@ -289,9 +289,6 @@ CODES: dict[str, Rule] = {
         "A store already keeps other bytes where this article belongs; nothing was changed",
         "Nothing for the publisher to do: the archive's staff decide.",
     ),
-    "STORE_WAITS": _warn(
-        "A store did not answer; the article waits and is preserved as soon as it does", _NOTHING, _WHOLE
-    ),
     "PROGRAM_FAULT": _hold(
         "The program stumbled here by a fault of its own; the bytes are kept whole and everything else goes on",
         "Nothing for the publisher to do: the archive's staff look into it.",

@@ -277,6 +277,13 @@ def test_every_code_is_explained_to_publishers_and_no_other() -> None:
     assert [code for code, *_ in DOCUMENTED] == list(CODES)
 
 
+def test_every_code_is_told_somewhere() -> None:
+    told = "".join(
+        file.read_text(encoding="utf-8") for file in (ROOT / "ingest").rglob("*.py") if file.name != "findings.py"
+    )
+    assert [code for code in CODES if f'"{code}"' not in told] == []
+
+
 def test_the_explanation_gives_the_level_and_the_scope_of_the_table() -> None:
     levels = {"error": Level.ERROR, "warning": Level.WARNING, "note": Level.INFO}
     for code, level, scope, state_ in DOCUMENTED:
