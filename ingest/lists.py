@@ -35,6 +35,9 @@ NO_HEAD = marked("There is neither a column doi (CSV) nor a column publication_t
 NOT_JSON = marked("This is neither JSON nor JSON lines.")
 TOO_DEEP = marked("This JSON is nested too deep.")
 NOT_CSV = marked("This line cannot be read as CSV.")
+NOT_CLOSED = marked(
+    "A quotation mark opens a cell on this line and does not close it, so that what follows it is lost."
+)
 NO_ROWS = marked("The list is empty.")
 NO_DOI = marked("No DOI is given.")
 NOT_DOI = marked("{given} is not a DOI.")
@@ -241,26 +244,61 @@ def rows(text: str, reading: Reading, columns: Sequence[str], no_head: str) -> I
     Raises BadList with ``no_head`` where the first line has none of ``columns``, and for what is no table.
     """
     first = text.partition("\n")[0]
-    delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        head = [name.strip().casefold() for name in next(lines, [])]
-    except csv.Error:
-        reading.refuse(NOT_CSV, 1)
+    if "\t" in first:
+        found = _tabbed(text)
+    else:
+        found = _separated(text, ";" if first.count(";") > first.count(",") else ",", reading)
+    _, names = next(found, (1, []))
+    head = [name.strip().casefold() for name in names]
     if not any(column in head for column in columns):
         reading.refuse(no_head, 1)
+    for line, row in found:
+        if line > MOST_LINES:
+            reading.refuse(TOO_LARGE)
+        if any(cell.strip() for cell in row):
+            yield line, dict(zip(head, row + [""] * (len(head) - len(row)), strict=False))
+
+
+def _tabbed(text: str) -> Iterator[tuple[int, list[str]]]:
+    """A line is a row, whatever quotation marks stand in it: KBART knows no quoting, and a title that begins with
+    one would take the lines after it with it. Only what a spreadsheet has put around a cell is taken off.
+    """
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        yield number, [_unquoted(cell) for cell in line.rstrip("\n").split("\t")]
+
+
+def _unquoted(cell: str) -> str:
+    inner = cell[1:-1].replace('""', "")
+    whole = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner
+    return cell[1:-1].replace('""', '"') if whole else cell
+
+
+def _separated(text: str, delimiter: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV, each with the line on which it begins (RFC 4180)."""
+    file = io.StringIO(text, newline="")
+    lines = csv.reader(file, delimiter=delimiter)
+    line, begins = 1, 0
     while True:
-        line = lines.line_num + 1
         try:
             row = next(lines)
         except StopIteration:
             return
         except csv.Error:
             reading.refuse(NOT_CSV, line)
-        if line > MOST_LINES:
-            reading.refuse(TOO_LARGE)
-        if any(cell.strip() for cell in row):
-            yield line, dict(zip(head, row + [""] * (len(head) - len(row)), strict=False))
+        ends = file.tell()
+        if lines.line_num > line and not _is_strict(text[begins:ends], delimiter):
+            reading.refuse(NOT_CLOSED, line)
+        yield line, row
+        line, begins = lines.line_num + 1, ends
+
+
+def _is_strict(row: str, delimiter: str) -> bool:
+    """Whether quotation marks stand in ``row`` as RFC 4180 has them: a stray one on one line harms that line alone,
+    but a row of several lines may be one that ran on."""
+    try:
+        return len(list(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def _dois(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed]:
@@ -277,11 +315,14 @@ def _dois(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed
 
 
 def _kbart(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed]:
+    if (cells.get("publication_type") or "").strip().casefold() == "monograph":
+        return  # a book: lists of whole platforms have them among their journals
     given = [told for key in ("online_identifier", "print_identifier") if (told := text_of(cells.get(key), 30))]
     issns = tuple(dict.fromkeys(one for told in given if (one := issn_of(told))))
     if not issns:
         bad = next((told for told in given if any(character.isdigit() for character in told)), "")
-        return reading.complain(NOT_ISSN if bad else NO_ISSN, line=line, given=bad)
+        reading.complain(NOT_ISSN if bad else NO_ISSN, line=line, given=bad)
+        return
     journal = text_of(cells.get("publication_title"), _LONGEST["journal"])
     found = [Listed(issns, journal, covered) for covered in _covered(cells)]
     if not found:

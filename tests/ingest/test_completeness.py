@@ -251,6 +251,36 @@ def test_lines_that_say_nothing_are_told_and_the_others_loaded(archive: pages.Si
     assert len(html.fromstring(answer.text).xpath("//div[@role='alert']//li")) == 2
 
 
+def test_a_quotation_mark_in_a_title_takes_no_other_line_with_it(tmp_path: Path) -> None:
+    other = "9999-0016"
+    lines = [
+        f'"Kapanmayan tırnak\t\t{ISSN}\t2020\t\t\t',
+        f'"Çağ" dergisi\t\t{other}\t2021\t\t\t',
+        f'"Bir ""güzel"" dergi"\t\t{other}\t2022\t\t\t',
+    ]
+    found = loading.read_file(written(tmp_path, "k.tsv", KBART_HEAD + "\r\n".join(lines) + "\r\n"))
+    assert found.complaints == []
+    assert [(line.journal, line.expected.year) for line in found.lines] == [
+        ('"Kapanmayan tırnak', 2020),
+        ('"Çağ" dergisi', 2021),
+        ('Bir "güzel" dergi', 2022),
+    ]
+
+
+@pytest.mark.parametrize("after", ["10.5555/b,x\n", '10.5555/b,"x"\n'])
+def test_a_csv_in_which_a_cell_runs_on_is_refused_where_it_begins(tmp_path: Path, after: str) -> None:
+    text = f'doi,title\n10.5555/a,"iki\nsatır"\n10.5555/c,"açık\n{after}'
+    with pytest.raises(UsageError, match="line 4: A quotation mark opens a cell"):
+        loading.read_file(written(tmp_path, "list.csv", text), ISSN)
+
+
+def test_books_of_a_platform_are_nothing_to_complain_of(tmp_path: Path) -> None:
+    head = "publication_title\tprint_identifier\tdate_first_issue_online\tpublication_type\n"
+    lines = f"Kitap\t978-975-00000-0-0\t\tMonograph\nDergi\t{ISSN}\t2020\tserial\n"
+    found = loading.read_file(written(tmp_path, "k.txt", head + lines))
+    assert (len(found.lines), found.complaints) == (1, [])
+
+
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the collection of samples is not beside this checkout")
 @pytest.mark.parametrize(
     ("name", "titles_listed", "complaints"),
