@@ -104,12 +104,27 @@ def canonical(document: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def read(text: str) -> object:
+    """A JSON document in which every name stands once: of two, one program shows the first and another the last.
+
+    Raises ValueError, RecursionError for anything else.
+    """
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
 def verify(envelope: object, keys: Mapping[str, str]) -> str | None:
     """None when the receipt is exactly what one of ``keys`` signed, else the reason why it proves nothing."""
     signature = envelope.get("signature") if isinstance(envelope, dict) else None
     if not isinstance(envelope, dict) or not isinstance(signature, dict) or "receipt" not in envelope:
         return "this is no signed receipt: it has no receipt and signature"
-    if set(envelope) != {"receipt", "signature"}:
+    if set(envelope) != {"receipt", "signature"} or set(signature) != {"algorithm", "key", "value"}:
         return "there is something beside the receipt and its signature that nobody signed"
     if signature.get("algorithm") != ALGORITHM:
         return f"the algorithm {signature.get('algorithm')!r} is not {ALGORITHM}"
@@ -118,7 +133,10 @@ def verify(envelope: object, keys: Mapping[str, str]) -> str | None:
         return f"the key {signature.get('key')!r} is not among the archive's keys"
     try:
         key = load_pem_public_key(pem.encode())
-        value = base64.b64decode(str(signature.get("value")), validate=True)
+        given = str(signature["value"])
+        value = base64.b64decode(given, validate=True)
+        if base64.b64encode(value).decode() != given:  # the last letter has bits that mean nothing
+            return "the signature is not in the form in which receipts are signed"
         if not isinstance(key, Ed25519PublicKey):
             return "the archive's key is no Ed25519 key"
         key.verify(value, canonical(envelope["receipt"]))

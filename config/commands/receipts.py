@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -61,7 +60,7 @@ def show(asked: Asked, identifier: str, out: Path | None, json_wanted: bool) -> 
 def verify(asked: Asked, file: Path, key_file: Path | None, json_wanted: bool) -> None:
     """Say whether a signed receipt is genuine and unchanged. Exit status 0 yes, 1 no."""
     try:
-        envelope: Any = json.loads(file.read_text(encoding="utf-8"))
+        envelope = attestation.read(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not a JSON document: {error}") from error
     keys = _keys(key_file) if key_file else attestation.Signer(asked.settings().archive.home).public_keys()

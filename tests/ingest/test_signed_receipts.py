@@ -45,12 +45,32 @@ def test_a_receipt_verifies_and_any_change_is_seen(signed: tuple[dict[str, Any],
         lambda one: one["signature"].update(key="0" * 16),
         lambda one: one["signature"].update(algorithm="none"),
         lambda one: one.update(remark="nobody signed this"),
+        lambda one: one["signature"].update(remark="nor this"),
         lambda one: one.pop("signature"),
     ):
         changed = copy.deepcopy(envelope)
         change(changed)
         assert attestation.verify(changed, keys) is not None
     assert attestation.verify([], keys) is not None
+
+
+def test_no_changed_byte_of_a_receipt_goes_unseen(signed: tuple[dict[str, Any], dict[str, str]]) -> None:
+    envelope, keys = signed
+    octets = json.dumps(envelope, ensure_ascii=False).encode()
+    for place in range(len(octets)):
+        for other in {octets[place] ^ 1, octets[place] ^ 32, ord("0"), ord("A")} - {octets[place]}:
+            changed = octets[:place] + bytes([other]) + octets[place + 1 :]
+            try:
+                found = attestation.read(changed.decode())
+            except ValueError:
+                continue
+            assert attestation.verify(found, keys) is not None, changed
+
+
+def test_a_receipt_that_says_two_things_under_one_name_is_none(signed: tuple[dict[str, Any], dict[str, str]]) -> None:
+    text = json.dumps(signed[0])
+    with pytest.raises(ValueError, match="twice"):
+        attestation.read(text.replace('"bytes": 12', '"bytes": 13, "bytes": 12'))
 
 
 def test_a_changed_key_leaves_old_receipts_genuine(tmp_path: Path) -> None:
