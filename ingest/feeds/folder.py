@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -76,16 +77,26 @@ class FolderSource(Source):
             self._check(offered, os.fstat(descriptor))
 
     def remove(self, offered: Offered) -> None:
-        """Unlink the file if nobody has replaced it."""
-        if self._still(offered):
-            (self._folder / offered.name).unlink(missing_ok=True)
+        """Unlink the file if nobody has replaced it. Raises FeedFailed."""
+        with self._telling(offered):
+            if self._still(offered):
+                (self._folder / offered.name).unlink(missing_ok=True)
 
     def set_aside(self, offered: Offered) -> None:
-        """Move the file into ``.taken``."""
-        if self._still(offered):
-            target = self._folder / ".taken" / offered.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (self._folder / offered.name).replace(target)
+        """Move the file into ``.taken``. Raises FeedFailed."""
+        with self._telling(offered):
+            if self._still(offered):
+                target = self._folder / ".taken" / offered.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (self._folder / offered.name).replace(target)
+
+    @contextmanager
+    def _telling(self, offered: Offered) -> Iterator[None]:
+        """A disk of theirs that cannot be written to is this feed's trouble; ours fails under another name."""
+        try:
+            yield
+        except OSError as error:
+            raise FeedFailed(self._feed, f"{self._folder / offered.name}: {error.strerror}") from error
 
     def _still(self, offered: Offered) -> bool:
         try:

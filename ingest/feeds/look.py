@@ -27,6 +27,7 @@ from ingest.feeds.offered import (
 from ingest.inbox import Arrived
 from repository.catalogue import Catalogue, feeds
 from repository.catalogue.feeds import Listed
+from repository.catalogue.parts import parts
 from repository.errors import MahfuzError, StoreUnavailable, UsageError
 from repository.models import FeedItem
 
@@ -37,10 +38,15 @@ log = structlog.get_logger(__name__)
 
 
 def due(feed: Feed, catalogue: Catalogue, now: datetime) -> bool:
-    """Whether it is time to look; a feed that was never looked at is due."""
+    """Whether it is time to look; a feed that was never looked at is due.
+
+    Reckoned from the last look by the schedule of today: one that was made shorter counts at once, and a last look in
+    the future, of a machine whose clock was wrong, counts for none.
+    """
     with catalogue.reading() as session:
         known = feeds.state_of(session, feed.name)
-    return known is None or known.next_due is None or known.next_due <= now
+    last = known.last_looked_at if known is not None else None
+    return last is None or last > now or feed.next_after(last) <= now
 
 
 def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], datetime]) -> Iterator[Arrived]:
@@ -89,6 +95,8 @@ def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], date
 def _remembered(feed: Feed, source: Source, catalogue: Catalogue, now: datetime) -> list[str]:
     """Enter the listing, a part at a time; what was refused of it, the first few in words."""
     refused: list[str] = []
+    with catalogue.reading() as session:
+        gone = feeds.not_brought(session, feed.name) if source.whole else set()
     listing = iter(source.listing())
     while part := list(islice(listing, _AT_ONCE)):
         listed: dict[str, Listed] = {}
@@ -105,13 +113,21 @@ def _remembered(feed: Feed, source: Source, catalogue: Catalogue, now: datetime)
         if listed:
             with catalogue.writing() as session:
                 feeds.remember(session, feed.name, list(listed.values()), now)
+            gone -= listed.keys()
+    # What the publisher took away before it was complete is waited for no longer.
+    for some in parts(sorted(gone)):
+        with catalogue.writing() as session:
+            feeds.forget(session, feed.name, some)
     return refused
 
 
 def _complete(
     feed: Feed, source: Source, catalogue: Catalogue, home: Path, clock: Callable[[], datetime], troubles: list[str]
 ) -> Iterator[Arrived]:
-    for rows in feeds.waiting_sets(catalogue, feed.name):
+    if feed.after != "keep":  # what a killed look had kept and not yet taken away
+        for rows in feeds.sets(catalogue, feed.name, feeds.FETCHED):
+            troubles += _cleared(feed, source, catalogue, _offered(rows))
+    for rows in feeds.sets(catalogue, feed.name, feeds.SEEN):
         now = clock()
         lacking = completion_problem([row.name for row in rows], feed.sidecar)
         if lacking is None and not all(_quiet(feed, source, row, now) for row in rows):
@@ -127,7 +143,7 @@ def _complete(
                 feeds.failed(session, feed.name, names, f"larger than the {feed.max_bytes} bytes that are allowed")
             troubles.append(f"{rows[0].name} is larger than allowed (ingest.max_delivery_bytes)")
             continue
-        wanted = [Offered(row.name, row.bytes, row.modified, row.version) for row in rows]
+        wanted = _offered(rows)
         arriving = feed.folder(home) / "arriving"
         shutil.rmtree(arriving, ignore_errors=True)
         arriving.mkdir(parents=True)
@@ -152,7 +168,8 @@ def _complete(
         with catalogue.writing() as session:
             feeds.brought(session, feed.name, names, arrived.delivery_id)
             feeds.arrived(session, feed.name, clock())
-        _cleared(feed, source, catalogue, wanted)
+        if feed.after != "keep":
+            troubles += _cleared(feed, source, catalogue, wanted)
         shutil.rmtree(arriving, ignore_errors=True)
         yield arrived
 
@@ -166,31 +183,41 @@ def _quiet(feed: Feed, source: Source, row: FeedItem, now: datetime) -> bool:
 
 
 def _fetched(feed: Feed, source: Source, wanted: Sequence[Offered], home: Path, arriving: Path) -> list[Path]:
-    """The files of one delivery, all whole, under their own last names."""
-    files = []
+    """The files of one delivery, all whole, under their own last names.
+
+    Each lies among the parts until all are there: a look that is cut off at the last fetches the others not again.
+    """
+    fetched = []
     for offered in wanted:
         part = feed.folder(home) / "parts" / part_name(offered)
         source.fetch(offered, part)
         if offered.bytes is not None and part.stat().st_size != offered.bytes:
             part.unlink()
             raise NotAsListed("the length differs from the listing")
-        target = arriving / offered.name.rpartition("/")[2]
+        fetched.append((part, arriving / offered.name.rpartition("/")[2]))
+    for part, target in fetched:
         part.rename(target)
-        files.append(target)
-    return files
+    return [target for _, target in fetched]
 
 
-def _cleared(feed: Feed, source: Source, catalogue: Catalogue, wanted: Sequence[Offered]) -> None:
-    """Take away or set aside at the source what is kept here, if the feed says so; nothing else is ever touched."""
-    if feed.after == "keep":
-        return
-    for offered in wanted:
-        if feed.after == "delete":
-            source.remove(offered)
-        else:
-            source.set_aside(offered)
+def _offered(rows: Sequence[FeedItem]) -> list[Offered]:
+    return [Offered(row.name, row.bytes, row.modified, row.version) for row in rows]
+
+
+def _cleared(feed: Feed, source: Source, catalogue: Catalogue, wanted: Sequence[Offered]) -> list[str]:
+    """Take away or set aside at the source what is kept here, and nothing else; why it could not be, which ends no
+    look: it is tried again at the next."""
+    try:
+        for offered in wanted:
+            if feed.after == "delete":
+                source.remove(offered)
+            else:
+                source.set_aside(offered)
+    except (FeedFailed, StoreUnavailable) as error:
+        return [f"{wanted[0].name} is kept and could not be taken away there: {error.reason}"]
     with catalogue.writing() as session:
         feeds.forget(session, feed.name, [offered.name for offered in wanted])
+    return []
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class OaiSource(Source):
     """
 
     own_clock = False
+    whole = False
 
     def __init__(self, feed: str, harvest: Harvest, asking: Asking, mark: Path) -> None:
         self._feed = feed

@@ -50,6 +50,8 @@ class Source(Protocol):
 
     own_clock: bool
     """Whether ``modified`` is by this machine's clock; another machine's may be wrong by hours."""
+    whole: bool = True
+    """Whether a listing names all that is there, so that what it no longer names is gone."""
 
     def listing(self) -> Iterator[Offered]:
         """Every file there, in any order, as the listing comes."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import paramiko
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from ingest.feeds.offered import FeedFailed, NotAsListed, Offered, Source, append, hidden
 
@@ -167,6 +168,8 @@ class SftpSource(Source):
             if "not found in known_hosts" in reason:
                 reason = f"known_hosts has no key of {server}; {reason}"
             raise FeedFailed(self._feed, f"{server}: {what}: {reason}") from error
+        except NoValidConnectionsError as error:
+            raise FeedFailed(self._feed, f"{server}: {what}: {error.strerror}") from error
         except (OSError, EOFError) as error:
             raise FeedFailed(self._feed, f"{server}: {what}: {error or type(error).__name__}") from error
 

@@ -16,6 +16,7 @@ from repository.models import Feed, FeedItem
 
 SEEN, FETCHED, FAILED, WITHDRAWN = "seen", "fetched", "failed", "withdrawn"
 _PAGE = 500
+_MOST_ASKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,18 @@ def remember(session: Session, feed: str, listed: Sequence[Listed], at: datetime
     session.execute(insert(FeedItem), rows)
 
 
-def waiting_sets(catalogue: Catalogue, feed: str) -> Iterator[list[FeedItem]]:
-    """The files not yet brought, those of one delivery together; read page by page, no transaction stays open."""
+def not_brought(session: Session, feed: str) -> set[str]:
+    """The names of the files that were not brought, at most ten thousand of them."""
+    where = (FeedItem.feed == feed, FeedItem.state.in_((SEEN, FAILED)))
+    return set(session.scalars(select(FeedItem.name).where(*where).limit(_MOST_ASKED)))
+
+
+def sets(catalogue: Catalogue, feed: str, state: str) -> Iterator[list[FeedItem]]:
+    """The files in this state, those of one delivery together; read page by page, no transaction stays open."""
     pending: list[FeedItem] = []
     after: tuple[str, str] | None = None
     while True:
-        asked = select(FeedItem).where(FeedItem.feed == feed, FeedItem.state == SEEN)
+        asked = select(FeedItem).where(FeedItem.feed == feed, FeedItem.state == state)
         if after is not None:
             asked = asked.where(tuple_(FeedItem.set_key, FeedItem.name) > after)
         with catalogue.reading() as session:

@@ -16,7 +16,7 @@ from servers import S3Server
 from sftp_server import PASSWORD, USER, SftpServer, sftp_server
 from sqlalchemy import select
 
-from ingest.feeds import Feed, Offered, bring, completion_problem
+from ingest.feeds import Feed, Offered, bring, completion_problem, due
 from ingest.feeds.folder import FolderSource
 from ingest.feeds.offered import name_problem, part_name
 from ingest.feeds.s3 import S3Source
@@ -121,6 +121,71 @@ def test_the_same_bytes_under_two_names_are_one_delivery(catalogue: Catalogue, o
     assert len({one.delivery_id for one in arrived}) == 1
     assert len([path for path in (home / "deliveries").iterdir() if not path.name.startswith(".")]) == 1
     assert states(catalogue) == {"a.zip": "fetched", "b.zip": "fetched"}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_cannot_be_taken_away_is_told_and_holds_nobody_up(
+    catalogue: Catalogue, outgoing: Path, home: Path, kept: bool
+) -> None:
+    for name in ("a.zip", "b.zip"):
+        (outgoing / name).write_bytes(name.encode())
+    (outgoing / ".taken").write_bytes(b"no folder can be made here")
+    feed = of_folder(outgoing, after="move")
+    assert kept_names(look(feed, catalogue, home)) == [("a.zip",), ("b.zip",)]
+    assert "a.zip is kept and could not be taken away there" in (told(catalogue).last_error or "")
+    assert look(feed, catalogue, home) == []
+    assert told(catalogue).last_error is not None, "it is still so"
+    (outgoing / ".taken").unlink()
+    if not kept:
+        (outgoing / "a.zip").write_bytes(b"of other bytes")
+    assert len(look(feed, catalogue, home)) == (0 if kept else 1)
+    assert told(catalogue).last_error is None
+    assert sorted(path.name for path in (outgoing / ".taken").iterdir()) == ["a.zip", "b.zip"]
+
+
+def test_what_a_killed_look_had_kept_is_taken_away_by_the_next(
+    catalogue: Catalogue, outgoing: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nothing catches this."""
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    (outgoing / "issue.zip").write_bytes(b"an issue")
+    feed = of_folder(outgoing, after="delete")
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderSource, "remove", kill)
+        with pytest.raises(Killed):
+            look(feed, catalogue, home)
+    assert (outgoing / "issue.zip").exists()
+    assert look(feed, catalogue, home) == []
+    assert list(outgoing.iterdir()) == []
+    assert states(catalogue) == {}
+
+
+def test_what_the_publisher_takes_away_again_is_waited_for_no_longer(
+    catalogue: Catalogue, outgoing: Path, home: Path
+) -> None:
+    (outgoing / "CLKS007A.tar").write_bytes(b"never finished")
+    (outgoing / "large.zip").write_bytes(b"x" * 200)
+    feed, now = of_folder(outgoing, max_bytes=100), utc_now()
+    assert look(feed, catalogue, home, lambda: now) == []
+    assert states(catalogue) == {"CLKS007A.tar": "seen", "large.zip": "failed"}
+    for file in list(outgoing.iterdir()):
+        file.unlink()
+    assert look(feed, catalogue, home, lambda: now + timedelta(days=8)) == []
+    assert told(catalogue).last_error is None
+    assert states(catalogue) == {}
+
+
+def test_a_schedule_that_was_made_shorter_counts_at_once(catalogue: Catalogue, outgoing: Path, home: Path) -> None:
+    now = utc_now()
+    look(replace(of_folder(outgoing), next_after=lambda at: at + timedelta(days=30)), catalogue, home, lambda: now)
+    hourly = of_folder(outgoing)
+    assert not due(hourly, catalogue, now + timedelta(minutes=59))
+    assert due(hourly, catalogue, now + timedelta(minutes=61))
+    assert due(hourly, catalogue, now - timedelta(days=365)), "the machine's clock was a year ahead"
 
 
 @pytest.mark.parametrize(("after", "left"), [("delete", []), ("move", [".taken/issue.zip"])])
@@ -368,11 +433,11 @@ def test_a_long_listing_costs_statements_by_the_page_and_not_by_the_name(catalog
     with catalogue.writing() as session:
         feeds.remember(session, "ornek", listed[:600], utc_now())
         feeds.remember(session, "ornek", listed[600:], utc_now())
-    assert [rows[0].name for rows in feeds.waiting_sets(catalogue, "ornek")] == [one.name for one in listed]
+    assert [rows[0].name for rows in feeds.sets(catalogue, "ornek", feeds.SEEN)] == [one.name for one in listed]
     with catalogue.writing() as session:
         feeds.brought(session, "ornek", [one.name for one in listed[:1000]], "d")
         feeds.remember(session, "ornek", [replace(listed[3], version="2")], utc_now())
-    assert len(list(feeds.waiting_sets(catalogue, "ornek"))) == 201
+    assert len(list(feeds.sets(catalogue, "ornek", feeds.SEEN))) == 201
 
 
 @pytest.mark.parametrize("name", ["a.zip", "2024/Örnek dergi 3.zip", "a..b.zip"])
@@ -492,6 +557,25 @@ def test_a_connection_cut_in_the_middle_delivers_nothing_and_is_gone_on_with(
         (arrived,) = look(of_server(server), catalogue, home)
         assert arrived.files[0].read_bytes() == content
         assert sum(server.bytes_read) == len(content) - have
+
+
+def test_of_a_set_that_was_cut_off_what_is_whole_is_not_fetched_again(
+    catalogue: Catalogue, outgoing: Path, home: Path
+) -> None:
+    (outgoing / "out").mkdir()
+    contents = {name: os.urandom(1_500_000) for name in ("CLKS007A.tar", "CLKS007B.tar", "CLKS007.ready.xml")}
+    for name, content in contents.items():
+        (outgoing / "out" / name).write_bytes(content)
+    with sftp_server(outgoing) as server:
+        server.cut_after.append(4_000_000)
+        assert look(of_server(server), catalogue, home) == []
+        assert server.cut_after == [], "the fault happened"
+        have = sum(part.stat().st_size for part in (home / "feeds" / "ornek" / "parts").iterdir())
+        assert have > 3_000_000
+        server.bytes_read.clear()
+        (arrived,) = look(of_server(server), catalogue, home)
+        assert sorted(file.read_bytes() for file in arrived.files) == sorted(contents.values())
+        assert sum(server.bytes_read) == 4_500_000 - have
 
 
 def test_a_remote_file_is_brought_when_it_was_the_same_at_two_looks(
