@@ -20,6 +20,7 @@ _INDEX_BYTES = 16 << 20
 _MOST_FILES = 100_000
 _DEEPEST = 8
 _REFUSED = "was answered "
+_GONE = frozenset((404, 410, 412, 416))
 _TITLES = re.compile(r"(?i)\s*(?:index of|directory listing|parent directory)\b")
 
 
@@ -73,14 +74,17 @@ class HttpsSource(Source):
         """
         if offered.version.startswith(_REFUSED):
             raise NotAsPromised(offered.version)
-        have = target.stat().st_size if target.exists() else 0
+        # Where the length is not told, nobody knows whether what is here already is all of it.
+        have = target.stat().st_size if offered.bytes is not None and target.exists() else 0
         if have and have == offered.bytes:
             return
         wanted = {"Range": f"bytes={have}-"} if have else {}
         with self._host.asked("GET", self._root + quote(offered.name), wanted) as answer:
-            if answer.status not in {200, 206}:
+            if answer.status in _GONE:
                 raise NotAsListed(f"answered {answer.status}")
-            if _version(answer.headers, answer.status) != offered.version:
+            if answer.status not in {200, 206}:
+                raise NotAsPromised(f"{_REFUSED}{answer.status} and not 200")
+            if _version(answer.headers, answer.status, told=offered.bytes is not None) != offered.version:
                 raise NotAsListed("the file was replaced")
             if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 raise FeedFailed(self._feed, f"{offered.name}: another range than was asked for")
@@ -141,7 +145,7 @@ class HttpsSource(Source):
             if answer.status != 200:
                 return Offered(offered.name, None, None, f"{_REFUSED}{answer.status} and not 200")
             length, told = answer.headers.get("Content-Length", ""), answer.headers.get("Last-Modified")
-            version = _version(answer.headers, answer.status)
+            version = _version(answer.headers, answer.status, told=length.isdigit())
         return Offered(offered.name, int(length) if length.isdigit() else None, _moment(told), version)
 
 
@@ -150,10 +154,13 @@ def _is_index(tree: Any) -> bool:
     return any(_TITLES.match(str(text)) for text in tree.xpath("//title/text() | //h1/text() | //a/text()"))
 
 
-def _version(headers: Any, status: int) -> str:
-    """The entity tag and the whole length and time: what the answer says of the file and not of the range."""
-    length = headers.get("Content-Length", "")
-    if status == 206:
+def _version(headers: Any, status: int, *, told: bool) -> str:
+    """The entity tag and the whole length and time: what the answer says of the file and not of the range.
+
+    The length counts only where HEAD has ``told`` it: a server may leave it out there (RFC 9110 section 9.3.2).
+    """
+    length = headers.get("Content-Length", "") if told else ""
+    if status == 206 and told:
         length = headers.get("Content-Range", "").rpartition("/")[2]
     return f"{headers.get('ETag', '')} {headers.get('Last-Modified', '')} {length}"
 

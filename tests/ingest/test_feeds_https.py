@@ -32,6 +32,8 @@ class WebServer:
         self.index: dict[str, tuple[str, bytes]] = {}
         self.redirects: dict[str, str] = {}
         self.cut_after: int | None = None
+        self.refused_to_get: set[str] = set()
+        self.length_at_head = True
         self.asked: list[tuple[str, str, str | None]] = []
         self.port = 0
         self.authority = Path()
@@ -58,6 +60,8 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
             elif self.path in served.index:
                 kind, content = served.index[self.path]
                 self._say(200, content, Content_Type=kind)
+            elif self.command == "GET" and self.path in served.refused_to_get:
+                self._say(403, b"")
             elif self.path in served.files:
                 content = served.files[self.path]
                 tag = f'"{hash(content)}"'
@@ -73,7 +77,8 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
 
         def _say(self, status: int, content: bytes, **headers: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
+            if self.command == "GET" or served.length_at_head:
+                self.send_header("Content-Length", str(len(content)))
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
@@ -226,6 +231,27 @@ def test_a_connection_cut_in_the_middle_is_gone_on_with(web: WebServer, catalogu
     arrived, problem = look(web, catalogue, tmp_path)
     assert (arrived[0].files[0].read_bytes() == content, problem) == (True, None)
     assert web.asked[-1][2] is not None, "only what was lacking was asked for"
+
+
+def test_a_file_that_is_named_and_not_given_out_is_told(web: WebServer, catalogue: Catalogue, tmp_path: Path) -> None:
+    web.index["/out/"] = ("text/html", b'<a href="a.zip">a</a> <a href="b.zip">b</a>')
+    web.files |= {"/out/a.zip": b"a", "/out/b.zip": b"b"}
+    web.refused_to_get.add("/out/a.zip")
+    arrived, error = look(web, catalogue, tmp_path)
+    assert [one.file_names for one in arrived] == [("b.zip",)]
+    assert error == "a.zip: was answered 403 and not 200"
+
+
+def test_a_server_that_tells_no_length_beforehand_is_believed_at_the_end(
+    web: WebServer, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    web.index["/out/"] = ("text/html", b'<a href="a.zip">a</a>')
+    web.files["/out/a.zip"] = b"an issue"
+    web.length_at_head = False
+    (arrived,), error = look(web, catalogue, tmp_path)
+    assert arrived.files[0].read_bytes() == b"an issue"
+    assert error is None
+    assert look(web, catalogue, tmp_path) == ([], None)
 
 
 def test_a_redirect_is_followed_nowhere(web: WebServer, catalogue: Catalogue, tmp_path: Path) -> None:
