@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from repository.web.tables import csv_answer
 
 A_PAGE = 50
 A_QUEUE = 30
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_at", "bytes", "attempts")
 
 
@@ -37,7 +38,8 @@ def console(desk: Desk) -> ResponseReturnValue:
     """Each publisher's day, feeds that fail or are late, and the queue with how far each delivery has come."""
     after = paging.asked_key(str, int)
     now = utc_now()
-    midnight = now.astimezone(ZoneInfo(desk.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = now.astimezone(ZoneInfo(desk.time_zone)).date()
+    midnight, _ = _hours_of(desk, today)
     with desk.catalogue.reading() as rows:
         listed = intake.publishers(rows, midnight, after=after, limit=A_PAGE + 1)
         waiting = pauses.with_notes(intake.queue(rows, limit=A_QUEUE + 1), desk.home)
@@ -47,6 +49,7 @@ def console(desk: Desk) -> ResponseReturnValue:
     return render_template(
         "ingest/console.html",
         now=now,
+        today=today.isoformat(),
         days=days,
         following=following,
         begun=after is not None,
@@ -60,22 +63,28 @@ def console(desk: Desk) -> ResponseReturnValue:
 
 
 def deliveries_listed(desk: Desk) -> ResponseReturnValue:
-    """Deliveries, the newest first: all, in one state, of one publisher, or found by words; as a page or as CSV."""
+    """Deliveries, the newest first: all, in one state, of one publisher, of one day, or found by words; as a page or
+    as CSV."""
     state = request.args.get("state") or None
     words = request.args.get("q", "").strip()[:300]
     if (state is not None and state not in tuple(DeliveryState)) or not paging.storable(words):
         raise BadRequest
     before = _asked()
+    day = _day()
+    within = _hours_of(desk, day) if day else None
     with desk.catalogue.reading() as rows:
         publisher = _publisher(rows)
-        counts = _counts(rows, publisher)
+        counts = _counts(rows, publisher, within)
         if words:
             listed = intake.found(rows, words, limit=A_PAGE)
         else:
             of = publisher.id if publisher else None
-            listed = browse.deliveries_listed(rows, state=state, publisher=of, before=before, limit=A_PAGE + 1)
+            listed = browse.deliveries_listed(
+                rows, state=state, publisher=of, within=within, before=before, limit=A_PAGE + 1
+            )
     if request.args.get("format") == "csv" and not words:
-        return csv_answer("deliveries", COLUMNS, (_row(line) for line in _every_delivery(desk, state, publisher)))
+        every = _every_delivery(desk, state, publisher, within)
+        return csv_answer("deliveries", COLUMNS, (_row(line) for line in every))
     shown, following = paging.page_of(listed, A_PAGE, lambda line: (line.accepted_on.isoformat(), line.id))
     return render_template(
         "ingest/deliveries.html",
@@ -83,6 +92,7 @@ def deliveries_listed(desk: Desk) -> ResponseReturnValue:
         following=following,
         state=state,
         publisher=publisher,
+        day=day.isoformat() if day else None,
         question=words,
         states=list(DeliveryState),
         counts=counts,
@@ -209,17 +219,40 @@ def _publisher(rows: Session) -> Publisher | None:
     return found
 
 
-def _counts(rows: Session, publisher: Publisher | None) -> dict[str, int]:
+def _day() -> date | None:
+    """The day that the address asks for. Raises BadRequest for what is none."""
+    text = request.args.get("day")
+    try:
+        found = date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadRequest from None
+    if found is not None and not _FIRST_DAY <= found <= _LAST_DAY:
+        raise BadRequest
+    return found
+
+
+def _hours_of(desk: Desk, day: date) -> tuple[datetime, datetime]:
+    """From midnight to midnight, where the archive is."""
+    zone = ZoneInfo(desk.time_zone)
+    first, last = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
+    return first.astimezone(UTC), last.astimezone(UTC)
+
+
+def _counts(rows: Session, publisher: Publisher | None, within: tuple[datetime, datetime] | None) -> dict[str, int]:
+    if within is not None:
+        return intake.counts_within(rows, publisher.id if publisher else None, *within)
     if publisher is None:
         return {state: count.number for (_, state), count in tallies.of(rows, "deliveries").items()}
     return intake.counts_of(rows, publisher.slug)
 
 
-def _every_delivery(desk: Desk, state: str | None, publisher: Publisher | None) -> Iterator[DeliveryLine]:
+def _every_delivery(
+    desk: Desk, state: str | None, publisher: Publisher | None, within: tuple[datetime, datetime] | None
+) -> Iterator[DeliveryLine]:
     before, of = None, publisher.id if publisher else None
     while True:
         with desk.catalogue.reading() as rows:
-            page = browse.deliveries_listed(rows, state=state, publisher=of, before=before, limit=500)
+            page = browse.deliveries_listed(rows, state=state, publisher=of, within=within, before=before, limit=500)
         yield from page
         if len(page) < 500:
             return

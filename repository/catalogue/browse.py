@@ -234,11 +234,15 @@ def deliveries_listed(
     *,
     state: str | None = None,
     publisher: int | None = None,
+    within: tuple[datetime, datetime] | None = None,
     before: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[DeliveryLine]:
-    """Deliveries, the newest first, in one state or in any, of one publisher or of all."""
+    """Deliveries, the newest first, in one state or in any, of one publisher or of all, ``within`` a first moment and
+    the one after the last."""
     where = [Delivery.state == state] if state else []
+    if within is not None:
+        where += [Delivery.accepted_on >= within[0], Delivery.accepted_on < within[1]]
     if publisher is not None:
         where.append(Delivery.publisher_id == publisher)
     if before is not None:

@@ -96,6 +96,15 @@ def counts_of(session: Session, slug: str) -> dict[str, int]:
     return {state: number for state, number in rows if number}
 
 
+def counts_within(session: Session, publisher: int | None, since: datetime, until: datetime) -> dict[str, int]:
+    """State to the number of the deliveries that came from ``since`` on and before ``until``: costs as many rows."""
+    where = [Delivery.accepted_on >= since, Delivery.accepted_on < until]
+    if publisher is not None:
+        where.append(Delivery.publisher_id == publisher)
+    rows = session.execute(select(Delivery.state, func.count()).where(*where).group_by(Delivery.state))
+    return {row[0]: row[1] for row in rows}
+
+
 def queue(session: Session, *, after: tuple[datetime, str] | None = None, limit: int) -> list[Waiting]:
     """The deliveries that are not finished, the longest waiting first."""
     statement = select(Delivery, Publisher.name)

@@ -148,8 +148,9 @@ def test_the_console_says_who_is_expected_who_is_late_and_which_feed_fails(datab
     assert expected == {"Geç": f"late since {day(-10)}", "Vaktinde": day(10), "Kırık": "–", "Yeni": "–"}
     told = cells("Feeds that need attention")
     assert {name[:2]: row[2] for name, row in told.items()} == {
-        "f0": f"late since {day(-10)}",
-        "f2": f"fails since {day(-1)}<b>shows another host key</b>",
+        "f0": f"late since {day(-10)}Ask the publisher whether its deliveries go to this place.",
+        "f2": f"fails since {day(-1)}<b>shows another host key</b>"
+        "Mend the cause and try it with mahfuz feed test f2; it goes on by itself.",
     }
     turkish = browser.get("/staff/ingest?lang=tr").text
     assert "İlgi bekleyen beslemeler" in turkish
@@ -162,6 +163,30 @@ def test_without_late_or_failing_feeds_nothing_is_said_of_them(archive: pages.Si
     assert "Feeds that need attention" not in archive.staff_client().get("/staff/ingest?lang=en").text
 
 
+def test_the_numbers_of_today_open_the_deliveries_of_today(archive: pages.Site) -> None:
+    zone = ZoneInfo("Europe/Istanbul")
+    midnight = pages.NOW.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    with archive.catalogue.writing() as rows:
+        for number, at in enumerate((midnight - timedelta(microseconds=1), midnight, midnight + timedelta(hours=1))):
+            made = deliveries.accept(rows, "Örnek Yayınevi", [f"t{number}.zip"], f"{number:064x}", 9, at)
+            if number != 2:
+                deliveries.finish(rows, made.id, DeliveryState.ACCEPTED, [], [], at)
+    browser = archive.staff_client()
+    page = html.fromstring(browser.get("/staff/ingest?lang=en").text)
+    numbers = page.xpath("//td[@data-label='Came today' or @data-label='Accepted today']/a")
+    assert [one.text for one in numbers] == ["2", "1"]
+    told = []
+    for one in numbers:
+        opened = browser.get(one.get("href"))
+        listed = html.fromstring(opened.text)
+        told.append([row[0].text_content().strip() for row in listed.xpath("//tbody/tr")])
+        assert f"Came on {midnight.day} {midnight:%b %Y}" in opened.text
+        assert [count.text for count in listed.xpath("//ul[@class='tabs']//span")] == ["1", "1", "0", "0", "0"]
+        (as_csv,) = listed.xpath("//a[text()='CSV']/@href")
+        assert len(list(csv.DictReader(io.StringIO(browser.get(as_csv).text)))) == len(told[-1])
+    assert told == [["t2.zip", "t1.zip"], ["t1.zip"]]
+
+
 def test_receipts_are_for_staff(archive: pages.Site) -> None:
     identifier = deliver(archive, 1, DeliveryState.ACCEPTED)
     for address in (f"/deliveries/{identifier}", f"/deliveries/{identifier}.json", "/staff/ingest"):
@@ -169,7 +194,9 @@ def test_receipts_are_for_staff(archive: pages.Site) -> None:
     assert archive.staff_client().get("/deliveries/" + "0" * 32).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["state=x", "after=WyJ4IiwieSJd", "after=WyIyMDI2LTAxLTAxIiwieSJd", "after=%00"])
+@pytest.mark.parametrize(
+    "query", ["state=x", "after=WyJ4IiwieSJd", "after=WyIyMDI2LTAxLTAxIiwieSJd", "after=%00", "day=x"]
+)
 def test_a_question_that_is_none_is_refused(archive: pages.Site, query: str) -> None:
     assert archive.staff_client().get(f"/staff/deliveries?{query}").status_code == 400
 
