@@ -15,6 +15,9 @@ from repository.models import Agreement, Publisher, Title, TitleIssn
 from repository.turkish import tr_fold, tr_sort_key
 from repository.vocabulary import ArticleRecord
 
+_LONGEST_SLUG = 56
+"""Characters: a tally's place takes 64."""
+
 
 @dataclass(frozen=True, slots=True)
 class AgreedTitle:
@@ -31,8 +34,11 @@ class AgreedTitle:
 
 
 def slug(name: str) -> str:
-    """A publisher's name as an OAI setSpec part and in addresses: small ASCII letters, digits, hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", tr_fold(name)).strip("-") or "publisher"
+    """A publisher's name as an OAI setSpec part and in addresses: small ASCII letters, digits, hyphens.
+
+    Cut so short that with a number after it, which tells two of them apart, it still fits where it is kept.
+    """
+    return re.sub(r"[^a-z0-9]+", "-", tr_fold(name)).strip("-")[:_LONGEST_SLUG].rstrip("-") or "publisher"
 
 
 def publisher_named(session: Session, name: str) -> Publisher:

@@ -187,6 +187,16 @@ def test_the_numbers_of_today_open_the_deliveries_of_today(archive: pages.Site) 
     assert told == [["t2.zip", "t1.zip"], ["t1.zip"]]
 
 
+def test_publishers_of_long_names_that_begin_alike_are_told_apart(archive: pages.Site) -> None:
+    name = "Örnek Üniversitesi Rektörlüğü Sosyal Bilimler Enstitüsü Müdürlüğü Dergi Yayın Koordinatörlüğü ve Arşivi "
+    with archive.catalogue.writing() as rows:
+        for number, which in enumerate(("A", "B", "B")):
+            deliveries.accept(rows, name + which, ["x.zip"], f"{number:064x}", 1, pages.NOW)
+    page = html.fromstring(archive.staff_client().get("/staff/ingest?lang=en").text)
+    told = page.xpath("//div[@aria-label='Publishers today']//td[@data-label='In progress']/a/text()")
+    assert told == ["1", "2"]
+
+
 def test_receipts_are_for_staff(archive: pages.Site) -> None:
     identifier = deliver(archive, 1, DeliveryState.ACCEPTED)
     for address in (f"/deliveries/{identifier}", f"/deliveries/{identifier}.json", "/staff/ingest"):
