@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email.policy import SMTP
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from flask import Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -22,7 +22,8 @@ from repository.web.tables import csv_answer
 
 A_PAGE = 30
 ROWS = 40
-"""Volumes on one page of the grid."""
+CELLS = 500
+"""Volumes on one page of the grid, and about how many issues: a weekly of a hundred and fifty years stays readable."""
 LINES = 100
 FIRST_MISSING = 10
 LISTS = 50
@@ -57,7 +58,7 @@ def title(desk: Desk, issn: str) -> ResponseReturnValue:
     volumes = [(row, list(group)) for row, group in groupby(cells, key=lambda cell: cell.place[:2])]
     begun = next((place for place, (row, _) in enumerate(volumes, start=1) if row == after), 0)
     left = volumes[begun:]
-    shown, following = paging.page_of(left[: ROWS + 1], ROWS, lambda volume: volume[0])
+    shown, following = paging.page_of(left, _rows_on_a_page(left), lambda volume: volume[0])
     return render_template(
         "ingest/completeness.html",
         title=line,
@@ -164,6 +165,11 @@ def _every_missing(desk: Desk, found: Title) -> Iterator[Line]:
         with desk.catalogue.reading() as rows:
             page, after = _lines(rows, found, "missing", None, after, 1000)
         yield from page
+
+
+def _rows_on_a_page(volumes: list[tuple[tuple[str, str], list[Cell]]]) -> int:
+    cells = accumulate(len(group) for _, group in volumes[:ROWS])
+    return max(1, sum(together <= CELLS for together in cells))
 
 
 def _heading(cells: list[Cell]) -> tuple[str | None, int | None]:

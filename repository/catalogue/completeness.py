@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, insert, literal, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from repository.catalogue import holding
-from repository.catalogue.holding import Holding, Place, first_page, name_key, place_of
+from repository.catalogue.holding import Holding, Place, Wanted, first_page, name_key, place_of
 from repository.models import Article, Delivery, Expectation, Title
 from repository.turkish import machine_lower
 
@@ -212,7 +212,7 @@ def _lines(
     twice = exists().where(same.title_id == Expectation.title_id, same.key == Expectation.key, same.id < Expectation.id)
     by_doi = select(func.min(found.id)).where(found.doi == Expectation.doi).correlate(Expectation).scalar_subquery()
     asked = (
-        select(Expectation, Article.id, Article.issue_id)
+        select(*(getattr(Expectation, name) for name in Wanted._fields[:-2]), Article.id, Article.issue_id)
         .outerjoin(Article, Article.id == by_doi)
         .where(Expectation.title_id.in_(titles), ~twice)
         .order_by(Expectation.title_id, Expectation.id)
@@ -220,20 +220,22 @@ def _lines(
     )
     while True:
         key = tuple_(Expectation.title_id, Expectation.id)
-        found_rows = session.execute(asked.where(key > tuple_(literal(after[0]), literal(after[1]))))
-        rows: list[tuple[Expectation, str | None, int | None]] = [(row, one, issue) for row, one, issue in found_rows]
+        rows = [
+            Wanted._make(row)
+            for row in session.execute(asked.where(key > tuple_(literal(after[0]), literal(after[1]))))
+        ]
         wanted: dict[int, set[int]] = {title: set() for title in titles}
-        for row, article, _ in rows:
-            if article is None:
+        for row in rows:
+            if row.article_id is None:
                 wanted[row.title_id].update(held[row.title_id].near(row))
         for title, identifiers in wanted.items():
             held[title].look_into(session, identifiers)
-        for row, article, issue in rows:
-            for line in _judged(held[row.title_id], row, article, issue, today):
+        for row in rows:
+            for line in _judged(held[row.title_id], row, today):
                 yield row.title_id, line
         if len(rows) < _A_PAGE:
             return
-        after = (rows[-1][0].title_id, rows[-1][0].id)
+        after = (rows[-1].title_id, rows[-1].id)
 
 
 def _in_rows(cells: dict[Place, Cell]) -> list[Cell]:
@@ -246,10 +248,10 @@ def _in_rows(cells: dict[Place, Cell]) -> list[Cell]:
     return [cell for row in order for cell in rows[row]]
 
 
-def _judged(held: Holding, row: Expectation, article: str | None, issue: int | None, today: date) -> Iterator[Line]:
+def _judged(held: Holding, row: Wanted, today: date) -> Iterator[Line]:
     for one in _each(row, held, today):
-        if article is not None:
-            found = issue
+        if row.article_id is not None:
+            found = row.issue_id
         elif row.doi or row.page or row.name:
             found = held.found_in(row)
         else:
@@ -261,10 +263,10 @@ def _judged(held: Holding, row: Expectation, article: str | None, issue: int | N
             place = place_of(shelf.year, shelf.volume, shelf.issue)
         else:  # a whole volume or year: beside its issues
             place = place_of(shelf.year, shelf.volume, None)
-        yield Line(row.id, row.source, row.delivery_id, one, found is not None, place, article)
+        yield Line(row.id, row.source, row.delivery_id, one, found is not None, place, row.article_id)
 
 
-def _each(row: Expectation, held: Holding, today: date) -> Iterator[Expected]:
+def _each(row: Wanted, held: Holding, today: date) -> Iterator[Expected]:
     """The line, or all those for which one that goes on stands."""
     one = Expected(row.doi, row.year, row.volume, row.issue, row.page, row.name)
     if not row.goes_on:

@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.catalogue.parts import parts
 from repository.catalogue.shelves import natural
-from repository.models import Article, Expectation, Issue
+from repository.models import Article, Issue
 from repository.turkish import tr_fold
 
 Place = tuple[str, str, str]
@@ -40,6 +41,25 @@ def name_key(name: str | None) -> str:
     return tr_fold(name or "")[:80]
 
 
+class Wanted(NamedTuple):
+    """One line of a list as it is judged, with the article of its DOI where there is one: rows as plain values, for a
+    title may have a hundred thousand of them."""
+
+    id: int
+    title_id: int
+    source: str
+    delivery_id: str | None
+    doi: str | None
+    year: int | None
+    volume: str | None
+    issue: str | None
+    page: str | None
+    name: str | None
+    goes_on: bool
+    article_id: str | None
+    issue_id: int | None
+
+
 @dataclass(slots=True)
 class _Contents:
     """The articles of one issue: first pages and titles, of all and of those without DOI."""
@@ -60,6 +80,7 @@ class Holding:
     by_year: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     newest_volume: int = 0
     _contents: dict[int, _Contents] = field(default_factory=dict)
+    _some_without_doi: bool = False
 
     def add(self, issue: Issue) -> None:
         """Enter one issue of which something is held."""
@@ -72,7 +93,7 @@ class Holding:
         if issue.year is not None:
             self.by_year[issue.year].append(issue.id)
 
-    def near(self, line: Expectation) -> list[int]:
+    def near(self, line: Wanted) -> list[int]:
         """The issues in which an article would stand that is named by its page or its title."""
         if not (line.page or line.name):
             return []
@@ -82,11 +103,13 @@ class Holding:
             return self.by_volume.get(_key(line.volume), [])
         return self.by_year.get(line.year, []) if line.year else []
 
-    def found_in(self, line: Expectation) -> int | None:
+    def found_in(self, line: Wanted) -> int | None:
         """The issue that holds the article of this line, by its page or its title.
 
         One with another DOI than the line's is another article, so only those without are taken for it.
         """
+        if line.doi and not self._some_without_doi:
+            return None
         page = name = None
         for identifier in self.near(line):
             held = self._contents.get(identifier)
@@ -123,6 +146,7 @@ class Holding:
                 held.pages.add(page)
                 held.names.add(name)
                 if doi is None:
+                    self._some_without_doi = True
                     held.pages_without_doi.add(page)
                     held.names_without_doi.add(name)
 

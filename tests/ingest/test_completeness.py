@@ -443,3 +443,26 @@ def test_only_staff_with_a_fresh_form_upload_and_only_so_much(archive: pages.Sit
     assert send(browser, "big.csv", b"x" * ((32 << 20) + 1)).status_code == 413
     stranger = archive.client.post("/staff/completeness/load", data={"file": (io.BytesIO(b"x" * (1 << 20)), "a")})
     assert stranger.status_code in (403, 413)
+
+
+def test_a_weekly_of_a_hundred_and_fifty_years_is_walked_in_pages_that_can_be_read(
+    archive: pages.Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.web.completeness.CELLS", 30)
+    pages.enter(archive, pages.record(1))
+    lines = "".join(
+        f"10.5555/h.{volume}.{issue},{1900 + volume},{volume},{issue}\n"
+        for volume in range(1, 13)
+        for issue in range(1, 53 if volume == 5 else 13)
+    )
+    load(archive, written(tmp_path, "weekly.csv", f"doi,year,volume,issue\n{lines}"), ISSN)
+    browser = archive.staff_client()
+    address, met = f"/staff/completeness/{ISSN}?lang=en", []
+    while address:
+        page = html.fromstring(browser.get(address).text)
+        assert page.xpath("//ul[@class='figures']//span[@class='value']/text()") == ["1", "184", "184"]
+        met.append([heading.text.strip() for heading in page.xpath("//dl[@class='years']/dt")])
+        address = next(iter(page.xpath("//a[@rel='next']/@href")), "")
+    assert [volume for part in met for volume in part] == [f"Vol. {volume}" for volume in range(12, 0, -1)]
+    assert ["Vol. 5"] in met, "one that is too long for a page stands on one of its own"
+    assert max(map(len, met)) == 2
