@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -102,6 +103,10 @@ class FeedSettings(BaseModel):
         pattern, example = _URLS[self.kind]
         if not re.fullmatch(pattern, self.url):
             raise ValueError(f'url of the {self.kind} feed {self.name!r} must be like "{example}"')
+        try:
+            urlsplit(self.url).port  # noqa: B018
+        except ValueError as error:
+            raise ValueError(f'url of the feed {self.name!r}: {error}; it must be like "{example}"') from error
         if self.secret_key and self.secret_key_file:
             raise ValueError("give secret_key or secret_key_file, not both")
         if self.password and self.password_file:

@@ -29,12 +29,27 @@ from ingest.feeds.pln import PlnSource
 from ingest.findings import sentence
 from ingest.profiles import name_in
 from ingest.rehearsal import Rehearsal, rehearse
+from repository.bags import shown
 from repository.catalogue import feeds as rows
 from repository.errors import StoreUnavailable, UsageError
 from repository.vocabulary import ArticleOutcome, DeliveryState, as_utc_text, utc_now
 
 _SHOWN = 10
 _MOST_LOOKED_AT = 100_000
+_EXAMPLES = {
+    "name": "ornek-yayinevi",
+    "publisher": "Örnek Yayınevi",
+    "cadence_days": 30,
+    "quiet_seconds": 60,
+    "max_wait_days": 7,
+    "overlap_hours": 48,
+    "after": "keep",
+    "sidecar": "go.xml",
+    "ignore": '["test-*"]',
+    "content_hosts": '["dosya.example.org"]',
+    "terms_updated": "2026-01-15",
+}
+"""Of keys whose reason, when they are wrong, is not ours and names none."""
 
 
 @click.group()
@@ -146,7 +161,7 @@ def test(asked: Asked, name: str, json_wanted: bool) -> None:
         for item in items:
             mark = "" if item["wanted"] else "  (not wanted)"
             octets = "–" if item["bytes"] is None else item["bytes"]
-            console.print(f"  {item['name']}  {octets}  {item['modified'] or '–'}{mark}", markup=False)
+            console.print(f"  {shown(str(item['name']))}  {octets}  {item['modified'] or '–'}{mark}", markup=False)
 
     answer(
         json_wanted,
@@ -189,10 +204,12 @@ def dry_run(
         for problem in found.findings:
             console.print(f"  {problem.level}: {problem.code}: {sentence(problem)}", markup=False)
         for article, line in zip(found.articles, data["articles"], strict=True):
-            console.print(f"  {article.doi or article.title or article.name}: {line['outcome']}", markup=False)
-            console.print(f"    id {article.article_id}, version {article.version}", markup=False)
+            name = shown(article.doi or article.title or article.name)
+            console.print(f"  {name}: {line['outcome']}", markup=False)
+            if article.version is not None:
+                console.print(f"    id {article.article_id}, version {article.version}", markup=False)
             for path, octets in article.files:
-                console.print(f"    {path}  {octets}", markup=False)
+                console.print(f"    {shown(path)}  {octets}", markup=False)
             for problem in article.findings:
                 console.print(f"    {problem.level}: {problem.code}: {sentence(problem)}", markup=False)
 
@@ -307,8 +324,11 @@ def _pair(text: str) -> tuple[str, Any]:
 
 def _problem(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
-    reason = "no such key of a feed" if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{key}: {reason}".removeprefix(": ").replace("Value error, ", "")
+    reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        reason = f"no such key of a feed; there are: {', '.join(FeedSettings.model_fields)}"
+    example = f", for example {key}={_EXAMPLES[key]}" if key in _EXAMPLES else ""
+    return f"{key}: {reason}{example}".removeprefix(": ")
 
 
 def _toml(value: Any) -> str:

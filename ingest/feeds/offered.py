@@ -14,6 +14,7 @@ from repository.errors import Doubt
 LONGEST_NAME = 800
 """Octets: two names must fit into one line of an index."""
 _LONGEST_SEGMENT = 240
+_UNFINISHED = (".filepart", ".part", ".tmp")
 
 
 class FeedFailed(Doubt):
@@ -91,8 +92,9 @@ def name_problem(name: str) -> str | None:
 
 
 def hidden(name: str) -> bool:
-    """Whether a segment begins with a dot: unfinished uploads and what was set aside."""
-    return any(segment.startswith(".") for segment in name.split("/"))
+    """Whether a segment begins with a dot or the name ends as transfer programs end it while they write: unfinished
+    uploads, and what was set aside."""
+    return any(segment.startswith(".") for segment in name.split("/")) or name.endswith(_UNFINISHED)
 
 
 def part_name(offered: Offered) -> str:

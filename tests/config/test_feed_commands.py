@@ -151,6 +151,10 @@ def test_a_feed_is_tried_and_what_is_wrong_is_said(tmp_path: Path, outgoing: Pat
         )
         good = archive.run("feed", "test", "ornek")
         assert [(item["name"], item["wanted"]) for item in good["items"]] == [("issue.zip", True)]
+        (outgoing / "\x1b[2Jissue.zip").write_bytes(b"a name that would clear the screen")
+        _, out, _ = archive.tell("feed", "test", "ornek")
+        assert "\x1b" not in out
+        assert "[2Jissue.zip" in out
         assert "refused the user" in archive.run("feed", "test", "wrong", status=3)["error"]
         status, out, err = archive.tell("config", "show")
         assert status == 0
@@ -198,7 +202,10 @@ def test_a_feed_is_added_to_the_settings_file_only_when_it_is_right(tmp_path: Pa
     assert archive.file.read_text() == before + "\n" + shown
     assert [line["publisher"] for line in archive.run("feed", "list")["feeds"]] == ['Örnek "Yayınevi"']
     assert archive.tell(*words, "--write")[0] == 2, "the name is taken"
-    assert archive.tell(*words[:3], "baska", *words[4:], "--set", "color=red", "--write")[0] == 2
+    status, _, said = archive.tell(*words[:3], "baska", *words[4:], "--set", "color=red", "--write")
+    assert (status, "color: no such key of a feed; there are: name, publisher, kind" in said) == (2, True)
+    status, _, said = archive.tell(*words[:3], "baska", *words[4:-2], "--set", "cadence_days=0")
+    assert (status, "for example cadence_days=30" in said) == (2, True)
     assert archive.file.read_text() == before + "\n" + shown
 
 
@@ -206,6 +213,7 @@ def test_a_feed_is_added_to_the_settings_file_only_when_it_is_right(tmp_path: Pa
     ("values", "reason"),
     [
         ({"kind": "sftp", "url": "sftp://sftp.example.org/x", "user": "u", "password": "p"}, "known_hosts"),
+        ({"kind": "https", "url": "https://feeds.example.org:99999/"}, "Port out of range"),
         ({"kind": "s3", "url": "s3://bucket"}, "access_key"),
         ({"kind": "https", "url": "http://feeds.example.org/"}, "must be like"),
         ({"kind": "https", "url": "https://feeds.example.org/", "after": "delete"}, "keep"),
@@ -252,7 +260,7 @@ OF_PLN: dict[str, Any] = {
     ("values", "reason"),
     [
         ({"url": "ftp://dergi.example.org/"}, "must be like"),
-        ({"url": "https://dergi.example.org:99999/"}, "no address"),
+        ({"url": "https://dergi.example.org:99999/"}, "Port out of range"),
         ({"journals": []}, "needs journals"),
         ({"journals": ["oabd"]}, "is no UUID"),
         ({"terms": []}, "needs terms"),

@@ -228,6 +228,15 @@ def test_a_file_that_grows_while_it_is_read_is_not_delivered(catalogue: Catalogu
     assert arrived.files[0].read_bytes() == b"half and the rest"
 
 
+def test_what_a_transfer_program_is_still_writing_is_passed_over(
+    catalogue: Catalogue, outgoing: Path, home: Path
+) -> None:
+    for name in ("issue.zip.filepart", "issue.zip.part", "issue.zip.tmp", ".issue.zip"):
+        (outgoing / name).write_bytes(b"half of it")
+    assert look(of_folder(outgoing), catalogue, home) == []
+    assert states(catalogue) == {}
+
+
 def test_a_link_is_not_followed(catalogue: Catalogue, outgoing: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.zip").write_bytes(b"of this machine")
     (outgoing / "issue.zip").symlink_to(tmp_path / "secret.zip")
