@@ -12,6 +12,7 @@ from stdnum import issn as issn_numbers
 from ingest.findings import finding
 from ingest.pdfs import PdfState, examine
 from repository.bags import payload_name_fault
+from repository.catalogue.likeness import is_other_work
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Finding, Level, article_identity
 
@@ -19,22 +20,6 @@ _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/[^\s\x00-\x1f\x7f]+")
 _NO_ISSN = "0000-0000"
 _ISSN_FIELDS = ("issn_print", "issn_electronic", "issn_unspecified", "issn_l")
 _PREPRINT_SERVERS = {"arxiv", "biorxiv", "chemrxiv", "medrxiv", "preprints.org", "research square", "ssrn"}
-
-# Notices often have no PDF of their own: what they say stands in their XML. The short ones are Elsevier's docsubtypes.
-_NOTICES = {
-    "addendum",
-    "correction",
-    "corrigendum",
-    "erratum",
-    "expression-of-concern",
-    "partial-retraction",
-    "retraction",
-    "withdrawal",
-    "add",
-    "err",
-    "rem",
-    "ret",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +29,7 @@ class ArticleContext:
     ``path`` and ``line`` say where its XML begins, ``lines`` where single fields stand. ``pdfs`` are the
     PDF files delivered for it: their names and where their bytes lie now. ``pdf_names`` are those that the
     XML names. ``full_text``: the XML holds the article's body. ``held``: an earlier version with a PDF is
-    preserved. ``agreed``: an agreement covers the journal, or no list of titles was agreed. ``ambiguous_pdf``: PDFs
+    preserved. ``earlier`` describes the latest version that is. ``agreed``: an agreement covers the journal, or no list of titles was agreed. ``ambiguous_pdf``: PDFs
     came, and which of them it is has been told to be unknown.
     """
 
@@ -57,6 +42,7 @@ class ArticleContext:
     agreed: bool = True
     full_text: bool = False
     ambiguous_pdf: bool = False
+    earlier: ArticleRecord | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def about(self, code: str, place: str = "", level: Level | None = None, **params: object) -> Finding:
@@ -85,12 +71,14 @@ def check_identity(context: ArticleContext) -> Iterator[Finding]:
 
 
 def check_doi(context: ArticleContext) -> Iterator[Finding]:
-    """NO_DOI, DOI_INVALID (DOI Handbook, section 2.2: prefix ``10.`` and registrant, slash, suffix)."""
+    """NO_DOI, DOI_INVALID (DOI Handbook, section 2.2: prefix ``10.`` and registrant, slash, suffix), DOI_CONFLICT."""
     doi = context.record.doi
     if doi is None:
         yield context.about("NO_DOI")
     elif not _DOI.fullmatch(doi):
         yield context.about("DOI_INVALID", "doi", doi=doi)
+    elif context.earlier is not None and is_other_work(context.record, context.earlier):
+        yield context.about("DOI_CONFLICT", "doi", doi=doi, title=context.earlier.title)
 
 
 def check_title(context: ArticleContext) -> Iterator[Finding]:
@@ -151,7 +139,8 @@ def check_pdf_present(context: ArticleContext) -> Iterator[Finding]:
         yield context.about("PDF_MISSING", "pdf", Level.WARNING, detail="the one of the earlier version stays")
     elif context.pdf_names:
         yield context.about("PDF_MISSING", "pdf", detail=", ".join(context.pdf_names))
-    elif machine_lower(context.record.article_type or "").rpartition("/")[2] in _NOTICES:
+    elif context.record.is_notice_by_type:
+        # What a notice says often stands in its XML alone.
         yield context.about("PDF_MISSING", "pdf", Level.WARNING)
     elif context.full_text:
         yield context.about("PDF_MISSING", "pdf", Level.WARNING, detail="the XML holds the full text")

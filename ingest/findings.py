@@ -256,6 +256,10 @@ CODES: dict[str, Rule] = {
     "DOI_MISMATCH": _warn(
         "The PDF gives the DOI {pdf_doi} and the XML gives {doi}", "Make XML and PDF agree, and send the right ones."
     ),
+    "DOI_CONFLICT": _error(
+        "Under the DOI {doi} another article is held: {title}",
+        "Write the article's own DOI and send it again; if the DOI is its own, ask the archive to release it.",
+    ),
     "DUPLICATE_DOI": _error(
         "Two articles of one delivery have the DOI {doi}", "Give each article its own DOI and send both again."
     ),
@@ -315,6 +319,7 @@ RELEASABLE = frozenset(
         "PDF_ENCRYPTED",
         "ISSN_INVALID",
         "TITLE_NOT_AGREED",
+        "DOI_CONFLICT",
     )
 )
 """The errors in spite of which a person may take an article in; all others only the publisher can mend."""

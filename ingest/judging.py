@@ -64,6 +64,7 @@ def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[
                         pdfs=tuple((pdf.name, pdf.source) for pdf in sip.pdfs),
                         pdf_names=sip.described.pdf_names,
                         held=held is not None and held.has_pdf,
+                        earlier=held.record if held is not None else None,
                         agreed=agreed,
                         full_text=sip.described.full_text,
                         ambiguous_pdf=any(one.code == "PDF_AMBIGUOUS" for one in sip.findings),

@@ -214,6 +214,22 @@ is worth.
 """
 
 
+NOTICE_TYPES = frozenset(
+    (
+        "addendum",
+        "correction",
+        "corrigendum",
+        "erratum",
+        "expression-of-concern",
+        "partial-retraction",
+        "retraction",
+        "withdrawal",
+        *("add", "err", "rem", "ret"),
+    )
+)
+"""Article types of notices, in small letters; the short ones are Elsevier's docsubtypes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArticleRecord:
     """What one publisher said of one article; what it did not say is None or empty, never invented.
@@ -251,6 +267,16 @@ class ArticleRecord:
         """Every ISSN given, the electronic one first, each once."""
         given = (self.issn_electronic, self.issn_print, self.issn_unspecified, self.issn_l)
         return tuple(dict.fromkeys(issn for issn in given if issn))
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it corrects, retracts or adds to another article, by its type or by what it points at."""
+        return self.is_notice_by_type or any(one.type in NOTICES for one in self.related)
+
+    @property
+    def is_notice_by_type(self) -> bool:
+        """Whether its type says that it is a notice."""
+        return machine_lower(self.article_type or "").rpartition("/")[2] in NOTICE_TYPES
 
     @property
     def year(self) -> int | None:
@@ -326,14 +352,25 @@ def article_identity(record: ArticleRecord) -> str:
         return "doi:" + machine_lower(record.doi)
     if not record.issns or not (record.title or record.first_page or record.elocation):
         raise ValueError("an article without DOI needs an ISSN and a title or page")
-    place = (
-        record.issns[0],
-        record.volume or "",
-        record.issue or "",
-        record.elocation or record.first_page or "",
-        tr_fold(record.title or ""),
-    )
-    return "place:" + "\x1f".join(machine_lower(part) for part in place)
+    return "place:" + "\x1f".join(machine_lower(part) for part in (record.issns[0], *place_in_journal(record)))
+
+
+def place_in_journal(record: ArticleRecord) -> tuple[str, ...]:
+    """Where the article stands in its journal: volume, issue, page and title.
+
+    Without a page, titles such as "Editörden" or "Kitap incelemesi" come again and again: then the first author and
+    whether it is a notice count too, and where there is no volume or issue either, all dates and identifiers given.
+    """
+    page = record.elocation or record.first_page or ""
+    place = (record.volume or "", record.issue or "", page, tr_fold(record.title or ""))
+    if page:
+        return place
+    author = tr_fold(record.authors[0].label) if record.authors else ""
+    place = (*place, author, "notice" if record.is_notice else "")
+    if record.volume or record.issue:
+        return place
+    said = (*sorted(record.published.items()), *sorted(record.other_ids.items()))
+    return (*place, *(f"{kind}={text}" for kind, text in said))
 
 
 def article_id(record: ArticleRecord) -> str:

@@ -34,6 +34,8 @@ class Held:
     seal: str
     payload_digest: str
     has_pdf: bool
+    record: ArticleRecord
+    """The article as its latest version describes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,14 @@ def held_of(session: Session, article_ids: Sequence[str]) -> dict[str, Held]:
             select(Aip.article_id, File.path).join(File, File.aip_id == Aip.id).where(Aip.article_id.in_(part))
         )
         with_pdf |= {row.article_id for row in paths if machine_lower(row.path).endswith(".pdf")}
-    return {one: Held(row.version, row.seal, row.payload_digest, one in with_pdf) for one, row in latest.items()}
+    records: dict[str, ArticleRecord] = {}
+    for part in parts(list(latest)):
+        described = session.execute(select(Article.id, Article.record).where(Article.id.in_(part)))
+        records |= {row.id: ArticleRecord.from_json(row.record) for row in described}
+    return {
+        one: Held(row.version, row.seal, row.payload_digest, one in with_pdf, records[one])
+        for one, row in latest.items()
+    }
 
 
 def latest_pdfs(session: Session, article_id: str) -> tuple[int, list[str]] | None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import SequenceMatcher
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, bindparam, or_, select
+from sqlalchemy import Row, String, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from repository.catalogue import likeness
 from repository.models import Alias, Article
 from repository.turkish import machine_lower, tr_fold
-from repository.vocabulary import ArticleRecord, article_id
+from repository.vocabulary import ArticleRecord, article_id, place_in_journal
 
 _FEW = 20
 _TELLING = 25
 """Letters of a folded title from which on it tells one work of a journal from all others, with its first author."""
-_NEARLY = 0.9
-"""So like each other are a title and the same with a slip mended; at most so many letters of them are compared:"""
-_COMPARED = 500
 
 # Said once: each is asked for every article that comes.
 _SAME = (
@@ -55,15 +52,21 @@ def resolved(session: Session, record: ArticleRecord) -> str:
     kinds = {kind: _digests(kind(record)) for kind in _KINDS}
     if not any(kinds.values()):
         return own
-    rows = session.execute(_CALLED, {"digests": [digest for digests in kinds.values() for digest in digests]}).all()
+    rows = _known_by(session, [digest for some in kinds.values() for digest in some])
     for kind, digests in kinds.items():
-        found = {row.id: row for row in rows if row.digest in digests}
-        if len(found) != 1 or len(rows) == _FEW:
+        # Where very many are known by one of them, as a yearly editorial is by its title, each kind is asked alone.
+        some = rows if len(rows) < _FEW else _known_by(session, digests)
+        found = {row.id: row for row in some if row.digest in digests}
+        if len(found) != 1:
             continue
         (row,) = found.values()
         if not (doi and row.doi) and _KINDS[kind](record, ArticleRecord.from_json(row.record)):
             return str(row.id)
     return own
+
+
+def _known_by(session: Session, digests: Sequence[str]) -> Sequence[Row[Any]]:
+    return session.execute(_CALLED, {"digests": digests}).all()
 
 
 def enter(session: Session, identifier: str, record: ArticleRecord) -> None:
@@ -88,13 +91,10 @@ def _enter(session: Session, identifier: str, digests: Iterable[str]) -> None:
 
 
 def _places(record: ArticleRecord) -> Iterator[str]:
-    """ISSN, volume, issue, page and title, once for each ISSN; a page, or a title that tells, has to be there."""
-    page = record.elocation or record.first_page or ""
-    title = tr_fold(record.title or "")
-    if page or len(title) >= _TELLING:
+    """Where it stands, once for each ISSN; a page, or a title that tells, has to be there."""
+    if record.elocation or record.first_page or len(tr_fold(record.title or "")) >= _TELLING:
         for issn in record.issns:
-            parts = (issn, record.volume or "", record.issue or "", page, title)
-            yield "place:" + "\x1f".join(machine_lower(part) for part in parts)
+            yield "place:" + "\x1f".join(machine_lower(part) for part in (issn, *place_in_journal(record)))
 
 
 def _named_places(record: ArticleRecord) -> Iterator[str]:
@@ -127,29 +127,15 @@ def _digests(texts: Iterable[str]) -> list[str]:
     return sorted({hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts})
 
 
-def _stands(record: ArticleRecord) -> bool:
-    return bool(record.volume or record.issue or record.first_page or record.elocation)
-
-
 def _surely(_record: ArticleRecord, _held: ArticleRecord) -> bool:
     return True
-
-
-def _nearly_titled(record: ArticleRecord, held: ArticleRecord) -> bool:
-    """Short reviews by one person may share a page: the titles have to be one title, mended."""
-    ours, theirs = (tr_fold(each.title or "")[:_COMPARED] for each in (record, held))
-    return SequenceMatcher(None, ours, theirs, autojunk=False).ratio() >= _NEARLY
-
-
-def _one_is_ahead(record: ArticleRecord, held: ArticleRecord) -> bool:
-    return not (_stands(record) and _stands(held))
 
 
 _KINDS: Mapping[Callable[[ArticleRecord], Iterator[str]], Callable[[ArticleRecord, ArticleRecord], bool]] = {
     _places: _surely,
     _named_places: _surely,
-    _spots: _nearly_titled,
-    _works: _one_is_ahead,
+    _spots: likeness.is_mended,
+    _works: likeness.one_is_ahead,
 }
 """How an article is found again, the surest first, with what must be true of it and the one that is held."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pages
@@ -86,3 +87,65 @@ def test_short_titles_ahead_of_print_are_never_taken_for_one(archive: pages.Site
     first = pages.enter(archive, work(doi="10.5555/e1", **nowhere))
     assert resolved(archive, work(doi="10.5555/e2", **nowhere)) != first
     assert resolved(archive, work(**(nowhere | {"volume": "3"}))) != first
+
+
+NOWHERE = {"volume": None, "issue": None, "first_page": None, "last_page": None}
+PAGELESS = {"first_page": None, "last_page": None}
+NOTE = {"first_page": "12", "last_page": "12"}
+"""An article that may share its page with another."""
+EDITORIAL = "Editörden: bu sayıda neler var, kimler yazdı"
+SOMEBODY_ELSE = (Author(family="Kaya", given="Ali"),)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({**NOWHERE, "title": "Editörden", "published": {"pub": "2020"}}, {"published": {"pub": "2021"}}),
+        ({**NOWHERE, "title": "Editörden", "other_ids": {"oai": "oai:x:1"}}, {"other_ids": {"oai": "oai:x:2"}}),
+        ({**PAGELESS, "title": "Kitap incelemesi"}, {"authors": SOMEBODY_ELSE}),
+        ({**PAGELESS, "title": "Kitap incelemesi ve değerlendirmesi"}, {"authors": SOMEBODY_ELSE}),
+        ({"title": EDITORIAL}, {**NOWHERE, "published": {"pub": "2024"}}),
+        ({}, {**NOWHERE, "article_type": "correction"}),
+        (PAGELESS, {"article_type": "retraction"}),
+        (
+            {**NOTE, "title": "C vitamininin sıçan böbreğine etkisi"},
+            {"title": "E vitamininin sıçan böbreğine etkisi"},
+        ),
+        ({**NOTE, "title": "Anadolu kuşları üzerine notlar 1"}, {"title": "Anadolu kuşları üzerine notlar 2"}),
+        ({**NOTE, "title": "Anadolu kuşları üzerine notlar: I"}, {"title": "Anadolu kuşları üzerine notlar: II"}),
+        (
+            {**NOTE, "title": "Effects of light on the behaviour of mice"},
+            {"title": "Effects of light on the behaviour of fish"},
+        ),
+    ],
+    ids=[
+        "editorials of two years",
+        "editorials without a place, told apart by their repository",
+        "reviews of one issue without pages",
+        "the same with a longer title",
+        "an editorial ahead and that of years before",
+        "a correction with the title of what it corrects, ahead",
+        "a retraction with the title of what it retracts, without pages",
+        "two abstracts on one page",
+        "two parts on one page",
+        "two parts by Roman numbers",
+        "another word",
+    ],
+)
+def test_two_works_are_never_taken_for_one(archive: pages.Site, one: dict[str, Any], other: dict[str, Any]) -> None:
+    first = pages.enter(archive, work(**one))
+    assert resolved(archive, work(**one)) == first
+    assert resolved(archive, work(**(one | other))) != first
+    assert resolved(archive, work(**(one | other), doi="10.5555/baska")) != first
+
+
+def test_a_slip_mended_in_the_title_of_a_note(archive: pages.Site) -> None:
+    first = pages.enter(archive, work(**NOTE, title="Isparta gül bahçelerinde toprak nmei üzerine"))
+    assert resolved(archive, work(**NOTE, title="Isparta gül bahçelerinde toprak nemi üzerine")) == first
+
+
+def test_yearly_editorials_under_one_title_get_their_dois_later(archive: pages.Site) -> None:
+    every = [work(title=EDITORIAL, issue=str(number), first_page="1") for number in range(25)]
+    ids = [pages.enter(archive, each) for each in every]
+    with_dois = [replace(each, doi=f"10.5555/e.{number}") for number, each in enumerate(every)]
+    assert [resolved(archive, each) for each in with_dois] == ids
