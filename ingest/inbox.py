@@ -120,7 +120,11 @@ def accept(
             }
             write_text(staging / _ABOUT, _as_text(about))
             sync_folder(staging)
-            staging.rename(folder)
+            try:
+                staging.rename(folder)
+            except OSError:
+                if not (folder / _ABOUT).is_file():  # else another process was given the same bytes, and was first
+                    raise
             sync_folder(root)
         elif profile is not None:
             about = _about(folder)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies, titles
@@ -53,6 +54,23 @@ def accept(
     known = session.get(Delivery, identifier)
     if known is not None:
         return known
+    try:
+        with session.begin_nested():
+            return _entered(session, identifier, publisher, file_names, sha256, octets, at)
+    except IntegrityError:
+        # Two processes on PostgreSQL were given the same bytes at once, and the other was first.
+        return session.get_one(Delivery, identifier)
+
+
+def _entered(
+    session: Session,
+    identifier: str,
+    publisher: Publisher,
+    file_names: Sequence[str],
+    sha256: str,
+    octets: int,
+    at: datetime,
+) -> Delivery:
     delivery = Delivery(
         id=identifier,
         publisher_id=publisher.id,

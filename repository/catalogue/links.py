@@ -58,11 +58,12 @@ def key(pointer: Related) -> str | None:
 def keys_of(record: ArticleRecord) -> tuple[str, ...]:
     """Everything by which others may point at this article, its DOI first."""
     named = [("doi", record.doi or ""), *record.other_ids.items()]
-    keys = (_key(kind, text) for kind, text in named if kind in _SCHEMES and text)
+    keys = (_key(kind, text) for kind, text in named if kind in SCHEMES and text)
     return tuple(dict.fromkeys(each for each in keys if each))
 
 
-_SCHEMES = frozenset(("doi", "pmid", "pubmed", "pmpid", "pmc", "pmcid", "pii"))
+SCHEMES = frozenset(("doi", "pmid", "pubmed", "pmpid", "pmc", "pmcid", "pii"))
+"""Kinds of identifiers by which articles point at each other."""
 
 
 def enter(session: Session, article_id: str, record: ArticleRecord, *, new: bool) -> None:

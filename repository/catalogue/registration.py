@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from repository.catalogue import changes, copies, identity, links, shelves, tallies, testimony, titles
+from repository.catalogue import changes, copies, identity, joining, links, shelves, tallies, testimony, titles, turns
 from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import ArticleRecord, ArticleState, EventType, PayloadFile, as_utc_text
@@ -89,6 +89,7 @@ def register_all(
     With a notice (a correction, a retraction) the article that it is about is announced too: harvesters learn of it.
     Returned are the articles in the order of ``entering``. Raises ValueError for two AIPs of one article.
     """
+    turns.take(session)
     ids = [one.sealed.article_id for one in entering]
     if len(set(ids)) < len(ids):
         raise ValueError("two versions of one article are registered one after the other")
@@ -147,6 +148,10 @@ def _describe(
     known: dict[tuple[str | None, ...], Title] = {}
     issues: dict[tuple[int, str], int] = {}
     for one in entering:
+        stood = articles.get(one.sealed.article_id)
+        if stood is None or stood.version <= one.sealed.version:
+            joining.join(session, one.record, stood.title_id if stood else None)
+    for one in entering:
         record, sealed = one.record, one.sealed
         article = articles.get(sealed.article_id)
         if article is None:
@@ -169,8 +174,8 @@ def _describe(
         issues[shelf] = issues.get(shelf) or shelves.issue_of(session, title, record).id
         article.title_id, article.publisher_id, article.issue_id = title.id, publisher.id, issues[shelf]
         article.version = sealed.version
-        if record.doi is None and article.record:
-            record = replace(record, doi=article.record["doi"])  # once given, it stays the article's
+        if article.record:
+            record = _with_names(record, ArticleRecord.from_json(article.record))
         article.doi = machine_lower(record.doi) if record.doi else None
         article.shelf = shelves.page_shelf(record)
         article.record = record.as_json()
@@ -185,6 +190,15 @@ def _describe(
         identity.enter(session, article.id, record)
     _enter_words(session, [article for article, _ in described])
     return steps
+
+
+def _with_names(record: ArticleRecord, before: ArticleRecord) -> ArticleRecord:
+    """The record with the DOI, and the other names by which articles are pointed at, that the version before had.
+
+    Once given they stay the article's.
+    """
+    kept = {kind: text for kind, text in before.other_ids.items() if kind in links.SCHEMES}
+    return replace(record, doi=record.doi or before.doi, other_ids=kept | dict(record.other_ids))
 
 
 def _enter_words(session: Session, articles: Sequence[Article]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from repository.catalogue import turns
 from repository.errors import UsageError
 from repository.models import Agreement, Publisher, Title, TitleIssn
 from repository.turkish import tr_fold, tr_sort_key
@@ -48,16 +51,14 @@ def publisher_named(session: Session, name: str) -> Publisher:
         raise UsageError(
             f"{name!r} is no name of a publisher: one line of at most 200 characters, for example 'Örnek Yayınevi'"
         )
-    publisher = find_publisher(session, clean)
-    if publisher is None:
-        taken = slug(clean)
-        number = 1
+    taken, number = slug(clean), 1
+    while (publisher := find_publisher(session, clean)) is None:
         while session.execute(select(Publisher.id).where(Publisher.slug == taken)).first():
             number += 1
             taken = f"{slug(clean)}-{number}"
-        publisher = Publisher(name=clean, slug=taken, titles_agreed=False)
-        session.add(publisher)
-        session.flush()
+        # On PostgreSQL another transaction may have entered the same name, or one with this slug, since we looked.
+        with suppress(IntegrityError), session.begin_nested():
+            session.add(Publisher(name=clean, slug=taken, titles_agreed=False))
     return publisher
 
 
@@ -112,6 +113,7 @@ def title_of(session: Session, publisher: Publisher, record: ArticleRecord, befo
 
 def agree(session: Session, publisher: Publisher, titles: Iterable[AgreedTitle], at: datetime) -> int:
     """Enter ``titles`` as agreed with ``publisher``, which may from now on deliver no others; how many there are."""
+    turns.take(session)
     number = 0
     for agreed in titles:
         title = title_by_issn(session, agreed.issns) or _entered(session, publisher, agreed.name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pages
 import pytest
 from lxml import html
 
-from repository.catalogue import links
+from repository.catalogue import holdings, links
 from repository.models import Article
 from repository.vocabulary import ArticleRecord, Related
 
@@ -68,6 +69,18 @@ def test_what_is_no_doi_or_the_article_itself_is_no_link(archive: pages.Site) ->
     with archive.catalogue.reading() as rows:
         assert links.pointing_at(rows, erratum(), limit=10) == []
         assert links.pointing_at(rows, pages.record(4, doi=None), limit=10) == []
+
+
+def test_a_name_that_an_article_had_once_still_leads_to_it_at_both_ends(archive: pages.Site) -> None:
+    original = pages.enter(archive, replace(ORIGINAL, other_ids={"pmid": "31234567", "publisher-id": "x"}))
+    pmid = Related("corrected-article", "31234567", "pmid")
+    correction = pages.enter(archive, erratum(related=(pmid,)))
+    pages.enter(archive, replace(ORIGINAL, other_ids={"publisher-id": "y"}), version=2)
+    with archive.catalogue.reading() as rows:
+        told = [holdings.article_json(rows, rows.get_one(Article, each)) for each in (original, correction)]
+    assert [one["article"] for one in told[0]["pointed_at_by"]] == [correction]
+    assert told[0]["other_ids"] == {"pmid": "31234567", "publisher-id": "y"}
+    assert [one["article"] for one in told[1]["related"]] == [original]
 
 
 def test_the_gravest_notice_stands_first(archive: pages.Site) -> None:
