@@ -25,6 +25,7 @@ from ingest.looking import end_state, look_through
 from ingest.quarantine import MOST_DEATHS
 from ingest.receipts import Receipt
 from ingest.sips import Grouping, Sip
+from ingest.works import alone_with
 from repository.catalogue import deliveries
 from repository.catalogue.deliveries import ArticleLine
 from repository.errors import Doubt, MahfuzError
@@ -96,17 +97,27 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
     """What was found of the delivery, and a line for each article; no lines when nothing of it can be used at all."""
     try:
         looked = look_through(door, arrived, staging)
-        checked = _checked(door, looked.arrived, looked.grouping.sips) if looked.grouping is not None else []
     except (MahfuzError, OSError):
         raise
-    except Exception as error:
-        log.exception("the program fell over a delivery", delivery=arrived.delivery_id)
-        return [finding("PROGRAM_FAULT", detail=type(error).__name__)], None
+    except Exception as error:  # noqa: BLE001
+        return _fallen(arrived, error), None
     if looked.grouping is None:
         return looked.found, None
-    lines = keep(door, looked.arrived, checked, staging)
+    with alone_with(door.home, [sip.record for sip in looked.grouping.sips if sip.record is not None]):
+        try:
+            checked = _checked(door, looked.arrived, looked.grouping.sips)
+        except (MahfuzError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            return _fallen(arrived, error), None
+        lines = keep(door, looked.arrived, checked, staging)
     _note_contents(door, arrived, looked.grouping)
     return looked.found, lines
+
+
+def _fallen(arrived: Arrived, error: Exception) -> list[Finding]:
+    log.error("the program fell over a delivery", delivery=arrived.delivery_id, exc_info=error)
+    return [finding("PROGRAM_FAULT", detail=type(error).__name__)]
 
 
 def _note_contents(door: Door, arrived: Arrived, grouping: Grouping) -> None:

@@ -1,0 +1,44 @@
+"""Deliveries of one journal that may hold one work under two descriptions are judged and kept one after the other."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from repository.turkish import tr_fold
+from repository.vocabulary import ArticleRecord
+
+_LOCKS = 64
+
+
+@contextmanager
+def alone_with(home: Path, records: Iterable[ArticleRecord]) -> Iterator[None]:
+    """No other process of this home takes in a work of these journals that could be one of these.
+
+    An article without a DOI is the same work as one with it, or as the one ahead of print, when that is registered;
+    of two that come at once each would find the other not yet there. Deliveries in which every article has its DOI
+    share the journal: two DOIs are never one work, and of one DOI the versions are told apart where they are kept.
+    """
+    records = list(records)
+    how = fcntl.LOCK_SH if all(record.doi for record in records) else fcntl.LOCK_EX
+    numbers = {_number(name) for record in records for name in _names(record)}
+    folder = home / "locks"
+    with ExitStack() as held:
+        for number in sorted(numbers):  # in one order everywhere, so that no two wait for each other
+            lock = held.enter_context((folder / f"journals-{number:02}.lock").open("w"))
+            fcntl.flock(lock, how)
+        yield
+
+
+def _names(record: ArticleRecord) -> Iterator[str]:
+    yield from record.issns
+    if record.journal_title:
+        yield tr_fold(record.journal_title)
+
+
+def _number(name: str) -> int:
+    """Few files do for all journals: that two of them share one costs a little waiting."""
+    return hashlib.sha256(name.encode()).digest()[0] % _LOCKS
