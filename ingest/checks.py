@@ -29,8 +29,8 @@ class ArticleContext:
     ``path`` and ``line`` say where its XML begins, ``lines`` where single fields stand. ``pdfs`` are the
     PDF files delivered for it: their names and where their bytes lie now. ``pdf_names`` are those that the
     XML names. ``full_text``: the XML holds the article's body. ``held``: an earlier version with a PDF is
-    preserved. ``earlier`` describes the latest version that is. ``agreed``: an agreement covers the journal, or no list of titles was agreed. ``ambiguous_pdf``: PDFs
-    came, and which of them it is has been told to be unknown.
+    preserved. ``earlier`` describes the latest version that is. ``agreed``: an agreement covers the journal,
+    or no list of titles was agreed. ``ambiguous_pdf``: PDFs came, and which of them it is has been told to be unknown.
     """
 
     record: ArticleRecord

@@ -1,4 +1,4 @@
-"""Two journals that prove to be one: known by its printed ISSN here and its electronic one there, until both are named."""
+"""Two journals that prove to be one, known by its printed ISSN here and by its electronic one there."""
 
 from __future__ import annotations
 

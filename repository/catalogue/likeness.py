@@ -1,4 +1,4 @@
-"""Whether two descriptions can be of one work: titles with a slip mended, places not given yet, other people's names."""
+"""Whether two descriptions can be of one work: a slip in the title mended, a place not given yet, nothing in common."""
 
 from __future__ import annotations
 
