@@ -11,9 +11,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -41,6 +42,8 @@ log = structlog.get_logger(__name__)
 FIRST_LOGIN = "admin"
 DIGEST_TICK_SECONDS = 60
 """How often the clock looks whether a digest is due."""
+Start = Callable[[str], subprocess.Popen[bytes]]
+
 _PARTS = ("serve", "clock", "worker")
 _READY_SECONDS = 60
 
@@ -142,9 +145,10 @@ def up(asked: Asked, with_demo: bool, port: int) -> None:
         settings = archive.settings
         archive.catalogue.close()
         with _children(asked, port) as children:
-            _wait_until_ready(port, children)
+            start = partial(_started, asked, port)
+            _wait_until_ready(port, children, start)
             _greet(settings, port, password)
-            _watch_over(children)
+            _watch_over(children, start)
 
 
 def _default_base(asked: Asked) -> bool:
@@ -194,14 +198,10 @@ def _interruptible() -> Iterator[None]:
 @contextmanager
 def _children(asked: Asked, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """The three parts as processes of their own; all are stopped at the end, first kindly, then by force."""
-    given = ["--config", str(asked.config_file)] if asked.config_file else []
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for part in _PARTS:
-            options = ["--port", str(port)] if part == "serve" else []
-            children[part] = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-m", "config.cli", *given, part, *options], start_new_session=True
-            )
+            children[part] = _started(asked, port, part)
         yield children
     finally:
         for child in children.values():
@@ -215,10 +215,18 @@ def _children(asked: Asked, port: int) -> Iterator[dict[str, subprocess.Popen[by
                 child.wait()
 
 
-def _wait_until_ready(port: int, children: dict[str, subprocess.Popen[bytes]]) -> None:
+def _started(asked: Asked, port: int, part: str) -> subprocess.Popen[bytes]:
+    given = ["--config", str(asked.config_file)] if asked.config_file else []
+    options = ["--port", str(port)] if part == "serve" else []
+    return subprocess.Popen(  # noqa: S603 (our own program)
+        [sys.executable, "-m", "config.cli", *given, part, *options], start_new_session=True
+    )
+
+
+def _wait_until_ready(port: int, children: dict[str, subprocess.Popen[bytes]], start: Start) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
-        _all_alive(children)
+        _keep_alive(children, start)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
                 return
@@ -228,16 +236,23 @@ def _wait_until_ready(port: int, children: dict[str, subprocess.Popen[bytes]]) -
             time.sleep(0.1)
 
 
-def _watch_over(children: dict[str, subprocess.Popen[bytes]]) -> None:
+def _watch_over(children: dict[str, subprocess.Popen[bytes]], start: Start) -> None:
     while True:
-        _all_alive(children)
+        _keep_alive(children, start)
         time.sleep(0.5)
 
 
-def _all_alive(children: dict[str, subprocess.Popen[bytes]]) -> None:
+def _keep_alive(children: dict[str, subprocess.Popen[bytes]], start: Start) -> None:
+    """A part that was killed is begun anew: a delivery that fells the worker, or a machine short of memory, closes
+    neither the pages nor the door. One that ends by itself says why, and ends all.
+    """
     for part, child in children.items():
-        if child.poll() is not None:
-            raise UsageError(f"the part `mahfuz {part}` ended with status {child.returncode}; its log is above")
+        status = child.poll()
+        if status is not None and status < 0:
+            log.error("a part was killed and is begun anew", part=part, signal=signal.Signals(-status).name)
+            children[part] = start(part)
+        elif status is not None:
+            raise UsageError(f"the part `mahfuz {part}` ended with status {status}; its log is above")
 
 
 def _greet(settings: Settings, port: int, password: str | None) -> None:
