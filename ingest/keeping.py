@@ -70,10 +70,11 @@ def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path
     good = [one for one in checked if not one.refused]
     door.progress(len(lines), len(checked))
     retelling = Retelling(door.stores)
-    # Two pools: a task of the first waits for tasks of the second, never for one of its own.
+    # Two pools: a task of one waits for tasks of the other, never for one of its own. That one ends last: a bag that is
+    # under way when the catalogue falls silent still finds somebody who carries it.
     with (
-        ThreadPoolExecutor(door.parallel, "bag") as bags,
         ThreadPoolExecutor(door.parallel * len(door.stores), "store") as copies,
+        ThreadPoolExecutor(door.parallel, "bag") as bags,
     ):
         running: set[Future[ArticleLine | _Preserved]] = set()
         settled: list[ArticleLine | _Preserved] = []

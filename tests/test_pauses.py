@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ import pytest
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from config import wiring
 from config.settings import load
@@ -274,3 +276,26 @@ def test_long_work_shows_a_bar_on_a_terminal_and_its_json_stays_one_document(
         cwd=Path(__file__).parent.parent,
     )
     assert quiet.stderr == b""
+
+
+def test_no_article_is_blamed_when_the_catalogue_falls_silent_beside_it(
+    opened: wiring.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bags that are under way at that moment are carried to their end: the fault is not theirs."""
+    sent = delivery(tmp_path / "a.zip", [Published(f"10.5555/s.{number}") for number in range(12)])
+    arrived = inbox.accept(opened.catalogue, opened.home, [sent], PUBLISHER, utc_now)
+    sealed = keeping.seal
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.1)
+        return sealed(*given)
+
+    def silent(*_: Any) -> Any:
+        raise DatabaseUnavailable("the catalogue did not answer")
+
+    monkeypatch.setattr(keeping, "seal", slowly)
+    monkeypatch.setattr(keeping, "_registered", silent)
+    monkeypatch.setattr(keeping, "_UNTOLD_SECONDS", 0)
+    with capture_logs() as said, pytest.raises(DatabaseUnavailable):
+        pipeline.ingest(opened.door(), arrived)
+    assert [line["event"] for line in said if line["log_level"] == "error"] == []
