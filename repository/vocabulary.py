@@ -362,7 +362,7 @@ def place_in_journal(record: ArticleRecord) -> tuple[str, ...]:
     whether it is a notice count too, and where there is no volume or issue either, all dates and identifiers given.
     """
     page = record.elocation or record.first_page or ""
-    place = (record.volume or "", record.issue or "", page, tr_fold(record.title or ""))
+    place: tuple[str, ...] = (record.volume or "", record.issue or "", page, tr_fold(record.title or ""))
     if page:
         return place
     author = tr_fold(record.authors[0].label) if record.authors else ""

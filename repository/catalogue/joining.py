@@ -27,9 +27,8 @@ def join(session: Session, record: ArticleRecord, before: int | None = None) -> 
     if len(ids) < 2 or not name:
         return
     same = select(Title).where(Title.id.in_(ids), Title.folded == name).order_by(Title.id)
-    first, *others = session.execute(same).scalars().all() or [None]
-    for other in others:
-        assert first is not None
+    found = session.execute(same).scalars().all()
+    for first, other in ((found[0], other) for other in found[1:]):
         _joined(session, first, other)
         if before in (first.id, other.id) and before not in leading:  # its ISSN was mended
             for kind in _ISSNS:
