@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from ingest.dialects import TableOfContents
 from ingest.lists import Listed, ReadList, content_of, doi_of, expected, read_list
 from ingest.sips import Sip
 from repository.bags.paths import shown
-from repository.catalogue import Catalogue, completeness, deliveries, titles
+from repository.catalogue import Catalogue, completeness, deliveries, shortfalls, titles
 from repository.catalogue.completeness import Expected
 from repository.models import Title
 from repository.turkish import machine_lower
@@ -43,6 +44,27 @@ def load(catalogue: Catalogue, publisher: str, source: str, lines: Iterable[List
         for identifier, lines_of in by_title.items():
             title = titles.by_id(session, identifier)
             done[title.name] = completeness.expect(session, title, source, lines_of)
+    return done
+
+
+def count_due(catalogue: Catalogue, clock: Callable[[], datetime], stopping: Callable[[], bool] = lambda: False) -> int:
+    """What every title lacks whose turn it is to be counted, the longest uncounted first; how many there were.
+
+    No transaction is open while one is counted that another could wait for. Raises DatabaseUnavailable.
+    """
+    done = 0
+    while not stopping():
+        now = clock()
+        with catalogue.writing() as session:
+            claimed = shortfalls.claim(session, now)
+        if claimed is None:
+            break
+        identifier, until = claimed
+        with catalogue.reading() as session:
+            found = completeness.summaries(session, [titles.by_id(session, identifier)], now.date())[identifier]
+        with catalogue.writing() as session:
+            shortfalls.settle(session, identifier, until, found.expected, found.missing, now)
+        done += 1
     return done
 
 

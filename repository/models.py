@@ -176,6 +176,22 @@ class Expectation(Table):
     __table_args__ = (Index(None, "title_id", "id"), Index(None, "title_id", "key", "id"))
 
 
+class Shortfall(Table):
+    """How many things a title's lists expect and how many of them are not held, as they were counted last."""
+
+    __tablename__ = "shortfall"
+
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"), primary_key=True, autoincrement=False)
+    expected: Mapped[int | None] = mapped_column(Integer)
+    missing: Mapped[int | None] = mapped_column(Integer)
+    counted_at: Mapped[datetime | None]
+    """None: it was never counted."""
+    due: Mapped[datetime]
+    """When it is to be counted again: at once, as soon as its lists or its articles change."""
+
+    __table_args__ = (Index(None, "due", "title_id"),)
+
+
 class Delivery(Table):
     """One transfer from a publisher: its bytes, their digest, and what became of it."""
 

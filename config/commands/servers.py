@@ -32,7 +32,7 @@ from config.schedule import Job, clock_lock, run_clock
 from config.settings import Settings
 from fixity.rounds import run_round
 from fixity.watch import Scope
-from ingest import digests, inbox, pipeline
+from ingest import completeness, digests, inbox, pipeline
 from repository.access import staff as accounts
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 FIRST_LOGIN = "admin"
 DIGEST_TICK_SECONDS = 60
 """How often the clock looks whether a digest is due."""
+COMPLETENESS_TICK_SECONDS = 60
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -96,7 +97,10 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.command()
 @click.pass_obj
 def clock(asked: Asked) -> None:
-    """Have copies read when they are due, and publishers told by mail. One clock runs; a second one waits."""
+    """Have copies read when they are due, publishers told by mail, what is missing counted.
+
+    One clock runs; a second one waits.
+    """
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
         stop = threading.Event()
@@ -107,7 +111,13 @@ def clock(asked: Asked) -> None:
             if report.expected:
                 log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
 
-        jobs = [Job("fixity", archive.settings.policy.fixity_tick_seconds, look)]
+        def count() -> None:
+            completeness.count_due(archive.catalogue, utc_now, stop.is_set)
+
+        jobs = [
+            Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
+            Job("completeness", COMPLETENESS_TICK_SECONDS, count),
+        ]
         post = archive.post()
         if post is not None:
             jobs.append(Job("digests", DIGEST_TICK_SECONDS, lambda: list(digests.send(post))))

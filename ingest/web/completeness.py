@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.policy import SMTP
 from itertools import accumulate, groupby
 
@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 
 from ingest.letters import COLUMNS, Claim, letter, message, missing_csv, missing_rows
 from ingest.web.desk import Desk
-from repository.catalogue import browse, completeness, titles
+from repository.catalogue import browse, completeness, shortfalls, titles
 from repository.catalogue.completeness import Cell, Line
 from repository.models import Title
 from repository.vocabulary import utc_now
@@ -21,6 +21,8 @@ from repository.web import paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 30
+AT_ONCE = 3000
+"""Lines of the lists of one page that are counted while somebody waits; longer ones are told as counted last."""
 ROWS = 40
 CELLS = 500
 """Volumes on one page of the grid, and about how many issues: a weekly of a hundred and fifty years stays readable."""
@@ -36,10 +38,10 @@ def titles_expected(desk: Desk) -> ResponseReturnValue:
         listed = completeness.titles_expected(rows, after=after, limit=A_PAGE + 1)
         shown, following = paging.page_of(listed, A_PAGE, lambda title: (title.sort_key, title.id))
         lines = browse.title_lines(rows, [title.id for title in shown])
-        numbers = completeness.summaries(rows, shown, utc_now().date())
+        numbers = _counted(rows, shown)
     return render_template(
         "ingest/expected.html",
-        lines=[(line, numbers[line.id]) for line in lines],
+        lines=[(line, *numbers[line.id]) for line in lines],
         following=following,
         begun=after is not None,
         loaded=request.args.get("loaded", type=int),
@@ -175,6 +177,18 @@ def _rows_on_a_page(volumes: list[tuple[tuple[str, str], list[Cell]]]) -> int:
 def _heading(cells: list[Cell]) -> tuple[str | None, int | None]:
     """The volume of a row of the grid, and its newest year."""
     return cells[0].volume, max((cell.year for cell in cells if cell.year), default=None)
+
+
+def _counted(rows: Session, shown: Sequence[Title]) -> dict[int, tuple[int | None, int | None]]:
+    """Expected and missing of each title, by its id: as counted last, or now where that is old and little work."""
+    now = utc_now()
+    kept = shortfalls.of(rows, [title.id for title in shown])
+    found = {title.id: (kept[title.id].expected, kept[title.id].missing) for title in shown if title.id in kept}
+    old = [title for title in shown if title.id not in kept or kept[title.id].due <= now]
+    if old and shortfalls.are_short(rows, [title.id for title in old], AT_ONCE):
+        anew = completeness.summaries(rows, old, now.date())
+        found |= {title: (count.expected, count.missing) for title, count in anew.items()}
+    return {title.id: found.get(title.id, (None, None)) for title in shown}
 
 
 def _listed(issn: str, which: str, cell: Cell) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, exists, func, insert, literal, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from repository.catalogue import holding
+from repository.catalogue import holding, shortfalls
 from repository.catalogue.holding import Holding, Place, Wanted, first_page, name_key, place_of
 from repository.models import Article, Delivery, Expectation, Title
 from repository.turkish import machine_lower
@@ -113,6 +113,7 @@ def expect(
     ]
     if rows:
         session.connection().execute(_INSERT, rows)
+    shortfalls.listed(session, title.id)
     return len(rows)
 
 
@@ -130,6 +131,7 @@ def supersede(
                 Expectation.delivery_id.in_(earlier),
             )
         )
+    shortfalls.listed(session, title.id)
 
 
 def lines_of(session: Session, titles: Sequence[Title], today: date, after: tuple[int, int] = (0, 0)) -> Iterator[Line]:
@@ -197,6 +199,8 @@ def forget(session: Session, title: Title, source: str, delivery_id: str | None)
 
 def forget_delivery(session: Session, delivery_id: str) -> None:
     """Take away what the tables of contents of this delivery said: they are read again."""
+    told = select(Expectation.title_id).where(Expectation.delivery_id == delivery_id).distinct()
+    shortfalls.changed(session, session.execute(told).scalars())
     session.execute(delete(Expectation).where(Expectation.delivery_id == delivery_id))
 
 

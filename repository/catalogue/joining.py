@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from repository.catalogue import shelves
+from repository.catalogue import shelves, shortfalls
 from repository.models import Agreement, Article, Expectation, Issue, Title, TitleIssn
 from repository.turkish import tr_fold
 from repository.vocabulary import ArticleRecord
@@ -49,6 +49,7 @@ def _joined(session: Session, title: Title, other: Title) -> None:
     session.flush()
     session.execute(update(Article).where(Article.title_id == other.id).values(title_id=title.id))
     session.execute(update(Expectation).where(Expectation.title_id == other.id).values(title_id=title.id))
+    shortfalls.joined(session, title.id, other.id)
     session.execute(update(TitleIssn).where(TitleIssn.title_id == other.id).values(title_id=title.id))
     _agreements(session, title, other)
     for kind in _ISSNS:

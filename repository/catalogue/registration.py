@@ -11,7 +11,19 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from repository.catalogue import changes, copies, identity, joining, links, shelves, tallies, testimony, titles, turns
+from repository.catalogue import (
+    changes,
+    copies,
+    identity,
+    joining,
+    links,
+    shelves,
+    shortfalls,
+    tallies,
+    testimony,
+    titles,
+    turns,
+)
 from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import ArticleRecord, ArticleState, EventType, PayloadFile, as_utc_text
@@ -185,6 +197,7 @@ def _describe(
     session.add_all(article for article, _ in described)
     session.flush()
     shelves.count(session, on_shelf)
+    shortfalls.changed(session, [title for title, _ in on_shelf])
     for article, record in described:
         links.enter(session, article.id, record, new=article.version == 1)
         identity.enter(session, article.id, record)

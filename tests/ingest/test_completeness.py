@@ -21,9 +21,10 @@ from werkzeug.test import TestResponse
 
 from ingest import completeness as loading
 from ingest.letters import Claim, letter, missing_csv
-from repository.catalogue import completeness, titles
+from repository.catalogue import completeness, shortfalls, titles
 from repository.catalogue.completeness import Cell, Expected, Line
 from repository.errors import UsageError
+from repository.vocabulary import utc_now
 
 PUBLISHER = "Örnek Yayınevi"
 ISSN = "1300-0632"
@@ -443,6 +444,55 @@ def test_only_staff_with_a_fresh_form_upload_and_only_so_much(archive: pages.Sit
     assert send(browser, "big.csv", b"x" * ((32 << 20) + 1)).status_code == 413
     stranger = archive.client.post("/staff/completeness/load", data={"file": (io.BytesIO(b"x" * (1 << 20)), "a")})
     assert stranger.status_code in (403, 413)
+
+
+def listed(browser: FlaskClient) -> list[str]:
+    page = html.fromstring(browser.get("/staff/completeness?lang=en").text)
+    return [" ".join(cell.text_content().split()) for cell in page.xpath("//tbody/tr/td")][1:]
+
+
+def test_the_list_of_titles_shows_what_was_counted_and_counts_only_short_lists_itself(
+    archive: pages.Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages.enter(archive, pages.record(1))
+    lines = "".join(f"10.5555/ornek.{number}\n" for number in range(1, 6))
+    load(archive, written(tmp_path, "d.csv", f"doi\n{lines}"), ISSN)
+    browser = archive.staff_client()
+    assert listed(browser) == ["1", "5", "4"], "a short list is counted at once"
+    monkeypatch.setattr("ingest.web.completeness.AT_ONCE", 4)
+    assert listed(browser) == ["1", "not counted yet", "not counted yet"]
+    assert loading.count_due(archive.catalogue, utc_now) == 1
+    assert loading.count_due(archive.catalogue, utc_now) == 0, "it is not its turn again before something comes"
+    assert listed(browser) == ["1", "5", "4"]
+    pages.enter(archive, pages.record(2))
+    assert listed(browser) == ["2", "5", "4"], "as counted last, until it is counted anew"
+    assert loading.count_due(archive.catalogue, utc_now) == 1
+    assert listed(browser) == ["2", "5", "3"]
+    with archive.catalogue.writing() as rows:
+        title = titles.title_by_issn(rows, (ISSN,))
+        assert title is not None
+        completeness.forget(rows, title, "d.csv", None)
+    assert loading.count_due(archive.catalogue, utc_now) == 1
+    with archive.catalogue.reading() as rows:
+        assert shortfalls.of(rows, [title.id]) == {}
+
+
+def test_a_title_to_which_something_comes_while_it_is_counted_is_counted_again(
+    archive: pages.Site, tmp_path: Path
+) -> None:
+    pages.enter(archive, pages.record(1))
+    load(archive, written(tmp_path, "d.csv", "doi\n10.5555/ornek.1\n10.5555/ornek.2\n"), ISSN)
+    now = utc_now()
+    with archive.catalogue.writing() as rows:
+        claimed = shortfalls.claim(rows, now)
+        assert claimed is not None
+        assert shortfalls.claim(rows, now) is None, "nobody else counts it meanwhile"
+    pages.enter(archive, pages.record(2))
+    with archive.catalogue.writing() as rows:
+        shortfalls.settle(rows, *claimed, 2, 1, now)
+    assert loading.count_due(archive.catalogue, utc_now) == 1
+    with archive.catalogue.reading() as rows:
+        assert [row.missing for row in shortfalls.of(rows, [claimed[0]]).values()] == [0]
 
 
 def test_a_weekly_of_a_hundred_and_fifty_years_is_walked_in_pages_that_can_be_read(
