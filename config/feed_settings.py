@@ -120,6 +120,7 @@ class FeedSettings(BaseModel):
                     "an sftp feed needs known_hosts: the server's host key as the publisher told it, "
                     'for example known_hosts = "sftp.example.org ssh-ed25519 AAAAC3Nz…"'
                 )
+            self._believable()
             if not self.user or not (self.password or self.password_file or self.key_file):
                 raise ValueError("an sftp feed needs user, and password, password_file or key_file")
         if self.kind in {"https", "oai"} and self.after != "keep":
@@ -129,6 +130,21 @@ class FeedSettings(BaseModel):
         if self.kind == "pln":
             self._whole_of_pln()
         return self
+
+    def _believable(self) -> None:
+        """The host key is one, where it stands in the settings themselves."""
+        if not self._keys_are_written_here():
+            return
+        from ingest.feeds.sftp import believed  # noqa: PLC0415 (no other feed waits for the SSH library)
+
+        parts = urlsplit(self.url)
+        try:
+            believed(self.known_hosts or "", parts.hostname or "", parts.port or 22)
+        except ValueError as error:
+            raise ValueError(f"known_hosts of the feed {self.name!r}: {error}") from error
+
+    def _keys_are_written_here(self) -> bool:
+        return " " in (self.known_hosts or "").strip()
 
     def _whole_of_pln(self) -> None:
         if split_address(self.url) is None:
@@ -175,7 +191,11 @@ class FeedSettings(BaseModel):
     def host_keys(self) -> str:
         """The lines of known_hosts. Raises UsageError when its file cannot be read."""
         given = self.known_hosts or ""
-        return given if " " in given.strip() else text_in(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
+        return (
+            given
+            if self._keys_are_written_here()
+            else text_in(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
+        )
 
     def next_after(self, time_zone: str) -> Callable[[datetime], datetime]:
         """From the end of one look to the moment of the next."""

@@ -27,6 +27,7 @@ from ingest.unpack import Member
 from repository.turkish import machine_lower
 
 _LANGUAGE = re.compile(r"[-_][a-z]{2}")
+_LANGUAGE_BEFORE = re.compile(r"[a-z]{2}_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +246,15 @@ class _Pairing:
                 claim.findings.append(finding("PDF_OF_ISSUE", file.member.name))
 
     def _give_translations(self) -> None:
-        """SciELO's ``-en.pdf`` beside the article's own."""
+        """SciELO's ``x-en.pdf`` beside the article's own, or its older ``en_x.pdf``."""
         for file in self._free_pdfs(self._files):
-            claim = self._by_place.get((file.folder, file.stem[:-3]))
-            if claim is not None and claim.alone and _LANGUAGE.fullmatch(file.stem[-3:]):
-                self._give_pdf(claim, file)
+            for form, part, stem in (
+                (_LANGUAGE, file.stem[-3:], file.stem[:-3]),
+                (_LANGUAGE_BEFORE, file.stem[:3], file.stem[3:]),
+            ):
+                claim = self._by_place.get((file.folder, stem))
+                if claim is not None and claim.alone and form.fullmatch(part):
+                    self._give_pdf(claim, file)
 
 
 def _is_named(file: File, doi: str) -> bool:

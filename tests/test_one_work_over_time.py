@@ -15,6 +15,7 @@ import pytest
 from servers import S3Server
 from whole_archive import WholeArchive
 
+from ingest import inbox, pipeline, quarantine
 from ingest.receipts import Receipt
 from repository.bags import verify_stream
 from repository.catalogue import titles
@@ -82,6 +83,23 @@ def sent(archive: WholeArchive, work: Work, publisher: str = "Örnek Yayınevi")
 
 def codes(receipt: Receipt) -> list[list[str]]:
     return [[found.code for found in line.findings] for line in receipt.articles]
+
+
+def test_another_work_under_a_doi_that_is_held_waits_for_a_person(archive: WholeArchive) -> None:
+    first, _, _ = sent(archive, Work())
+    place = "<volume>40</volume><issue>1</issue><fpage>301</fpage><lpage>318</lpage>"
+    other = Work(title="Göçmen kuşların İstanbul Boğazı üzerindeki geçişleri", place=place, pdf="second").files()
+    for part, put in ((b"I\xc5\x9f\xc4\xb1k", "Ördek"), (b"\xc3\x87a\xc4\x9fr\xc4\xb1", "Gül")):
+        other = {name: data.replace(part, put.encode()) for name, data in other.items()}
+    receipt = archive.deliver(other)
+    assert receipt.state is DeliveryState.QUARANTINED
+    assert codes(receipt) == [["DOI_CONFLICT"]]
+    assert archive.told(first)["title"] == TITLE
+    door = archive.door
+    person = quarantine.Person("ayse", door.catalogue, door.home, door.agent, utc_now)
+    quarantine.release(person, receipt.delivery_id, "yayıncı doğruladı")
+    (line,) = pipeline.ingest(door, inbox.kept(door.catalogue, door.home, receipt.delivery_id)).articles
+    assert (line.article_id, line.version, line.outcome) == (first, 2, ArticleOutcome.ACCEPTED)
 
 
 def test_other_bytes_are_a_new_version_and_the_earlier_one_stays(archive: WholeArchive) -> None:

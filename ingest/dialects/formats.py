@@ -157,6 +157,7 @@ _ROOTS: tuple[tuple[str, _Test, str, Kind], ...] = (
     ("HTML", _always, "an HTML page", Kind.UNKNOWN),
 )
 
+_OF_A_TRANSFER = {"transfer.xml", "directives.xml", "reviews.xml", "peer_review.xml", "review-metadata.xml"}
 _DTD_VERSION = re.compile(r" v(\d+(?:\.\d+)*(?:d\d+)?)")
 _TAG_SET = re.compile(r"Publishing|Archiving|Authoring")
 _HTML = re.compile(
@@ -168,7 +169,8 @@ _SGML_ARTICLE = re.compile(rb"<!DOCTYPE\s+article\s[^>]*cupjnl|<article[^>]*>\s*
 def recognise(root: etree._Element, public_id: str | None = None, name: str = "") -> Format:
     """The format of a parsed file, by its root element, its children and its namespace.
 
-    ``name``, the file's own, decides only where the content says nothing (MDPI's ``__ToC_`` files).
+    ``name``, the file's own, decides only where the content says nothing (MDPI's ``__ToC_`` files, the papers that
+    NISO RP-30 puts beside ``content/``, whose form it leaves to the sender).
     """
     base = name.rpartition("/")[2]
     if base.startswith("__ToC_"):
@@ -180,6 +182,8 @@ def recognise(root: etree._Element, public_id: str | None = None, name: str = ""
     # Editors' programs and aggregators put several articles into one element of their own: article-set, collection.
     if any(child(article, "front") is not None for article in descendants(root, "article")):
         return Format(_SET, Kind.READ, _SET)
+    if base in _OF_A_TRANSFER:
+        return Format("a paper of a MECA transfer", Kind.WRAPPER, "a paper of a MECA transfer")
     return Format(f"an XML file with the root element {tag or '?'}", Kind.UNKNOWN)
 
 

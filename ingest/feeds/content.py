@@ -137,7 +137,7 @@ class Content:
         with file.open("wb"):
             """A rest of an earlier try is not gone on with."""
         try:
-            append(answer.read, file, 0, self._max_bytes)
+            append(answer.read1, file, 0, self._max_bytes)
         except NotAsListed as error:
             file.unlink()
             raise NotAsPromised(f"{link} has more than the {self._max_bytes} bytes that are allowed") from error

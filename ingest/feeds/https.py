@@ -88,7 +88,7 @@ class HttpsSource(Source):
                 raise NotAsListed("the file was replaced")
             if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 raise FeedFailed(self._feed, f"{offered.name}: another range than was asked for")
-            append(answer.read, target, have if answer.status == 206 else 0, offered.bytes)
+            append(answer.read1, target, have if answer.status == 206 else 0, offered.bytes)
 
     def remove(self, offered: Offered) -> None:
         """Nothing can be taken away from a web server; the settings say keep."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,9 @@ LONGEST_NAME = 800
 """Octets: two names must fit into one line of an index."""
 _LONGEST_SEGMENT = 240
 _UNFINISHED = (".filepart", ".part", ".tmp")
+_PATIENCE = 300.0
+_SLOWEST = 4096
+"""Octets a second, over all of a file after so many seconds: slower sources let the others wait for nothing."""
 
 
 class FeedFailed(Doubt):
@@ -105,8 +109,10 @@ def part_name(offered: Offered) -> str:
 def append(read: Callable[[int], bytes], target: Path, offset: int, most: int | None) -> int:
     """Write what ``read`` gives to ``target`` from ``offset`` on; its length then.
 
-    Raises NotAsListed for more than ``most`` octets.
+    Raises NotAsListed for more than ``most`` octets, NotAsPromised for a source that drips: what came stays, to be
+    gone on with. No time-out of a socket sees that, since each single read returns.
     """
+    began, had = time.monotonic(), offset
     with target.open("r+b" if target.exists() else "xb") as file:
         file.truncate(offset)
         file.seek(offset)
@@ -115,4 +121,7 @@ def append(read: Callable[[int], bytes], target: Path, offset: int, most: int | 
             if most is not None and offset > most:
                 raise NotAsListed("there are more bytes than were listed")
             file.write(block)
+            seconds = time.monotonic() - began
+            if seconds > _PATIENCE + (offset - had) / _SLOWEST:
+                raise NotAsPromised(f"only {offset - had} bytes came in {seconds:.0f} s; it is gone on with later")
     return offset

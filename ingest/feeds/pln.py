@@ -146,7 +146,7 @@ class PlnSource(Source):
                 led = f" and leads to {answer.headers['Location']!a}" if "Location" in answer.headers else ""
                 raise NotAsPromised(f"{entry.url.geturl()} was answered {answer.status}{led}")
             try:
-                octets = append(answer.read, target, 0, most)
+                octets = append(answer.read1, target, 0, most)
             except NotAsListed as error:
                 raise NotAsPromised(f"the package has more than the {entry.size} kB of its entry") from error
         if not entry.has_size(octets):

@@ -213,6 +213,16 @@ def test_a_feed_is_added_to_the_settings_file_only_when_it_is_right(tmp_path: Pa
     ("values", "reason"),
     [
         ({"kind": "sftp", "url": "sftp://sftp.example.org/x", "user": "u", "password": "p"}, "known_hosts"),
+        (
+            {
+                "kind": "sftp",
+                "url": "sftp://sftp.example.org/x",
+                "user": "u",
+                "password": "p",
+                "known_hosts": "sftp.example.org ssh-ed25519 AAAA",
+            },
+            "holds no host key",
+        ),
         ({"kind": "https", "url": "https://feeds.example.org:99999/"}, "Port out of range"),
         ({"kind": "s3", "url": "s3://bucket"}, "access_key"),
         ({"kind": "https", "url": "http://feeds.example.org/"}, "must be like"),

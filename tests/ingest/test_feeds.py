@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from sqlalchemy import select
 
 from ingest.feeds import Feed, Offered, bring, completion_problem, due
 from ingest.feeds.folder import FolderSource
-from ingest.feeds.offered import name_problem, part_name
+from ingest.feeds.offered import NotAsPromised, append, name_problem, part_name
 from ingest.feeds.s3 import S3Source
 from ingest.feeds.sftp import Account, SftpSource
 from ingest.inbox import Arrived
@@ -235,6 +236,21 @@ def test_what_a_transfer_program_is_still_writing_is_passed_over(
         (outgoing / name).write_bytes(b"half of it")
     assert look(of_folder(outgoing), catalogue, home) == []
     assert states(catalogue) == {}
+
+
+def test_a_source_that_drips_is_given_up_for_now_and_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = count(step=400)
+    monkeypatch.setattr("ingest.feeds.offered.time.monotonic", lambda: next(passed))
+    target = tmp_path / "part"
+    drops = iter([b"a", b"b", b"c"])
+    with pytest.raises(NotAsPromised, match="only 1 bytes came in 400 s"):
+        append(lambda _size: next(drops, b""), target, 0, None)
+    assert target.read_bytes() == b"a"
+    monkeypatch.undo()
+    assert append(lambda _size: next(drops, b""), target, 1, None) == 3
+    assert target.read_bytes() == b"abc"
 
 
 def test_a_link_is_not_followed(catalogue: Catalogue, outgoing: Path, home: Path, tmp_path: Path) -> None:

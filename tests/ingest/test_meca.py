@@ -37,6 +37,12 @@ def test_media_types_that_are_left_out_are_read_from_the_names() -> None:
     assert (side.path, side.pdf_names) == ("content/a b.xml", ("content/makale.pdf",))
 
 
+@pytest.mark.parametrize("name", ["directives.xml", "transfer.xml", "reviews.xml"])
+def test_the_papers_of_the_transfer_are_no_articles_whatever_they_hold(name: str) -> None:
+    found = describe(b"<anything><here/></anything>", f"paket/{name}")
+    assert (found.articles, [each.code for each in found.findings]) == ((), ["NOT_METADATA"])
+
+
 def test_a_manifest_without_an_article_says_nothing() -> None:
     assert sides('<manifest xmlns="http://manuscriptexchange.org"><item type="figure"/></manifest>') == ()
 

@@ -195,6 +195,8 @@ def test_translations_are_pdfs_of_the_article(delivering: Delivering) -> None:
         f"{base}.xml": [f"{base}.pdf", f"{base}-en.pdf", f"{base}-es.pdf"],
         f"{base}2.xml": [f"{base}2.pdf"],
     }
+    older = delivering({f"{base}.xml": article(), f"{base}.pdf": PDF, f"en_{base}.pdf": PDF})
+    assert older.pdfs == {f"{base}.xml": [f"{base}.pdf", f"en_{base}.pdf"]}
 
 
 def test_letters_on_one_page_share_its_pdf_when_both_say_so(delivering: Delivering) -> None:
