@@ -264,13 +264,19 @@ def _tabbed(text: str) -> Iterator[tuple[int, list[str]]]:
     one would take the lines after it with it. Only what a spreadsheet has put around a cell is taken off.
     """
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-        yield number, [_unquoted(cell) for cell in line.rstrip("\n").split("\t")]
+        yield number, _cells(line.rstrip("\n"))
 
 
-def _unquoted(cell: str) -> str:
-    inner = cell[1:-1].replace('""', "")
-    whole = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner
-    return cell[1:-1].replace('""', '"') if whole else cell
+def _cells(line: str) -> list[str]:
+    plain = line.split("\t")
+    if '"' not in line:
+        return plain
+    try:
+        quoted = next(csv.reader([line], delimiter="\t", strict=True))
+    except csv.Error:
+        quoted = []
+    # A cell may have a tab at its edge, and two titles with a stray mark each are no such cell.
+    return quoted if quoted and not any("\t" in cell.strip() for cell in quoted) else plain
 
 
 def _separated(text: str, delimiter: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:

@@ -61,6 +61,7 @@ def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], date
     with _alone(folder) as ours:
         if not ours:
             return
+        _swept(folder / "parts", clock() - timedelta(days=feed.max_wait_days))
         with catalogue.writing() as session:
             feeds.begin(session, feed.name, clock())
         troubles: list[str] = []
@@ -90,6 +91,13 @@ def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], date
         now = clock()
         with catalogue.writing() as session:
             feeds.looked(session, feed.name, now, feed.next_after(now), problem)
+
+
+def _swept(parts: Path, before: datetime) -> None:
+    """What was fetched in part and nobody has gone on with goes: it was replaced, withdrawn or given up."""
+    for part in parts.iterdir():
+        if part.stat().st_mtime < before.timestamp():
+            part.unlink()
 
 
 def _remembered(feed: Feed, source: Source, catalogue: Catalogue, now: datetime) -> list[str]:

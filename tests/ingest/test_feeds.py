@@ -253,6 +253,18 @@ def test_a_source_that_drips_is_given_up_for_now_and_gone_on_with(
     assert target.read_bytes() == b"abc"
 
 
+def test_what_nobody_goes_on_with_is_swept(catalogue: Catalogue, outgoing: Path, home: Path) -> None:
+    feed = of_folder(outgoing)
+    parts = feed.folder(home) / "parts"
+    parts.mkdir(parents=True)
+    for name, days in (("old", 30), ("new", 1)):
+        (parts / name).write_bytes(b"half")
+        then = (utc_now() - timedelta(days=days)).timestamp()
+        os.utime(parts / name, (then, then))
+    look(feed, catalogue, home)
+    assert [part.name for part in parts.iterdir()] == ["new"]
+
+
 def test_a_link_is_not_followed(catalogue: Catalogue, outgoing: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.zip").write_bytes(b"of this machine")
     (outgoing / "issue.zip").symlink_to(tmp_path / "secret.zip")

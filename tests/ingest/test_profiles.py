@@ -387,16 +387,18 @@ def test_a_feed_names_its_profile_and_the_commands_tell_it(tmp_path: Path, pdf: 
         'quiet_seconds = 0\nprofile = "baski"\n'
     )
     profile = '[[profiles]]\nname = "baski"\npdf = ["pattern"]\npdf_pattern = "baski/{stem}_baski.pdf"\n'
-    archive = Installation(home, folder_store_table("ankara", home), folder_store_table("izmir", home), feed, profile)
+    other = '[[profiles]]\nname = "ad"\npdf = ["same-name"]\n'
+    stores = (folder_store_table("ankara", home), folder_store_table("izmir", home))
+    archive = Installation(home, *stores, feed, profile, other)
     foretold = archive.run("feed", "dry-run", "besleme")
     assert (foretold["profile"], foretold["state"]) == ("baski", "accepted")
-    other = archive.run("feed", "dry-run", "besleme", "--profile", "default", status=1)
-    assert (other["profile"], other["state"]) == ("default", "quarantined")
+    otherwise = archive.run("feed", "dry-run", "besleme", "--profile", "ad", status=1)
+    assert (otherwise["profile"], otherwise["state"]) == ("ad", "quarantined")
     package = str(outgoing / "sayi.zip")
     local = archive.run("feed", "dry-run", "--publisher", PUBLISHER, "--profile", "baski", package)
     assert local["articles"][0]["files"][1]["path"] == "baski/a_baski.pdf"
     status, _, err = archive.tell("ingest", package, "--publisher", PUBLISHER, "--profile", "yok")
-    assert (status, "no profile is named 'yok'; there are: baski, default" in err) == (2, True)
+    assert (status, "no profile is named 'yok'; there are: baski, ad, default" in err) == (2, True)
     (received,) = archive.run("receive")["deliveries"]
     assert (received["profile"], received["state"]) == ("baski", "accepted")
     (again,) = archive.run("ingest", package, "--publisher", PUBLISHER)["deliveries"]
