@@ -235,14 +235,14 @@ def test_silence_ends_within_the_deadline(through: S3Store, proxy: FaultProxy, s
 
 
 def test_a_listing_that_breaks_goes_on_where_it_was(
-    through: S3Store, proxy: FaultProxy, s3_server: S3Server, tmp_path: Path
+    through: S3Store, proxy: FaultProxy, s3_store: S3Store, tmp_path: Path
 ) -> None:
     refused = proxy.arm(Lie.REFUSE, "GET", "list-type=2", times=2)
     small = tmp_path / "small"
     small.write_bytes(b"x")
     keys = sorted(some_key(number) for number in range(5))
     for key in keys:
-        through.put(key, small, sha256(b"x"))
+        s3_store.put(key, small, sha256(b"x"))
     assert names(patient(through)) == keys
     assert refused.struck == 2
 
