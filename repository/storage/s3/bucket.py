@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from repository.errors import StoreUnavailable
 from repository.storage import BUFFER, MARK
@@ -15,6 +15,7 @@ from repository.storage.s3.deadlines import S3Limits, within
 from repository.storage.s3.digests import content_md5
 from repository.vocabulary import utc_now
 
+_T = TypeVar("_T")
 _ABSENT_BUCKET = frozenset({"NoSuchBucket", "NotFound"})
 
 
@@ -43,24 +44,27 @@ class Bucket:
         Raises Answer for a status in ``hear``, and for every other failure RefusedByStore or StoreUnavailable.
         """
         call = getattr(self._client(), operation)
-        seconds = self.limits.allowance(moved)
-        key = str(arguments.get("Key", "")).removeprefix(self.prefix)
-        with in_our_words(self.store, operation, key, seconds, hear):
-            return within(seconds, lambda: call(Bucket=self.bucket, **arguments))
+        key = str(arguments.get("Key", ""))
+        return self._heard(operation, key, hear, moved, lambda: call(Bucket=self.bucket, **arguments))
 
-    def fetch(self, key: str, hear: frozenset[int], limits: str | None = None) -> Any:
-        """The answer to a GET of the object, or of the ``limits`` of it (``bytes=0-99``); raises as :meth:`ask`."""
-        wire, seconds = self._client.wire, self.limits.allowance()
-        headers = {"Range": limits} if limits else {}
-        with in_our_words(self.store, "get_object", key.removeprefix(self.prefix), seconds, hear):
-            answer = within(seconds, lambda: wire.get(self.bucket, key, headers))
+    def fetch(self, key: str, hear: frozenset[int], span: str | None = None) -> Any:
+        """The answer to a GET of the object, or of the ``span`` of it (``bytes=0-99``); raises as :meth:`ask`."""
+        wire, headers = self._client.wire, {"Range": span} if span else {}
+        answer = self._heard("get_object", key, hear, 0, lambda: wire.get(self.bucket, key, headers))
         return answer or self.ask("get_object", hear, Key=key, **headers)
 
     def send(self, key: str, body: bytes, sha256: str, headers: dict[str, str]) -> bool:
         """Whether one PUT did it; if not, nothing is known, and ``put_object`` is to be asked. Raises as that does."""
-        wire, seconds = self._client.wire, self.limits.allowance(len(body))
-        with in_our_words(self.store, "put_object", key.removeprefix(self.prefix), seconds, TAKEN):
-            return within(seconds, lambda: wire.put(self.bucket, key, body, sha256, headers))
+        wire = self._client.wire
+        return self._heard(
+            "put_object", key, TAKEN, len(body), lambda: wire.put(self.bucket, key, body, sha256, headers)
+        )
+
+    def _heard(self, operation: str, key: str, hear: frozenset[int], moved: int, call: Callable[[], _T]) -> _T:
+        """What ``call`` is answered within its time, and whatever it raises in our words."""
+        seconds = self.limits.allowance(moved)
+        with in_our_words(self.store, operation, key.removeprefix(self.prefix), seconds, hear):
+            return within(seconds, call)
 
     def content(self, answer: dict[str, Any]) -> bytes:
         """What a GET of a small object brought. Raises StoreUnavailable."""

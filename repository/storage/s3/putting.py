@@ -25,10 +25,9 @@ def put_file(
 ) -> None:
     """The object under ``key`` (without the prefix) is ``source``, whose SHA-256 is ``sha256``.
 
-    ``condition`` is a header of the request; ``md5``: Content-MD5 goes with it as well, for a server that does
-    not compare the SHA-256 with what arrives. Raises Answer 409 or
-    412 when the condition did not hold, RefusedByStore when ``source`` or what arrived of it has another
-    digest, StoreUnavailable.
+    ``condition`` is a header of the request; ``md5``: Content-MD5 goes with it as well, for a server that does not
+    compare the SHA-256 with what arrives. Raises Answer 409 or 412 when the condition did not hold, RefusedByStore
+    when ``source`` or what arrived of it has another digest, StoreUnavailable.
     """
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size

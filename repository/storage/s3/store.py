@@ -115,9 +115,9 @@ class S3Store:
             yield Nothing()
             return
         last = "" if length is None else offset + length - 1
-        limits = f"bytes={offset}-{last}" if ranged else None
+        span = f"bytes={offset}-{last}" if ranged else None
         try:
-            answer = self._bucket.fetch(self.prefix + key, GONE | {416}, limits)
+            answer = self._bucket.fetch(self.prefix + key, GONE | {416}, span)
         except Answer as no:
             if no.status in GONE:
                 self._bucket.check_still_there()

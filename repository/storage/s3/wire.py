@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.auth import S3SigV4Auth
+from botocore.auth import EMPTY_SHA256_HASH, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ConnectionClosedError
@@ -23,7 +23,6 @@ _TOLD = 64 * 1024
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 _SHA256 = "sha256"
-_NO_BYTES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 class Wire:
@@ -57,7 +56,13 @@ class Wire:
         return answer is not None
 
     def _answer(
-        self, method: str, bucket: str, key: str, headers: Mapping[str, str], body: bytes = b"", sha256: str = _NO_BYTES
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        sha256: str = EMPTY_SHA256_HASH,
     ) -> Any:
         """The answer if it is yes, None if another may come. Raises ClientError for a no, BotoCoreError for silence."""
         url = f"{self._base}/{bucket}/{key}"  # our keys need no quoting
