@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.dialects import house_words as words
-from ingest.dialects.dates import iso_date
+from ingest.dialects.dates import date_in_words, iso_date
 from ingest.dialects.description import Described
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
@@ -108,10 +108,10 @@ def _dates(front: etree._Element | None, entry: etree._Element | None, path: str
     """``pubdate``, the year of the issue, and ``pub``, the day of publication."""
     dates = words.Dates(path)
     for node in children(entry, "pubdate"):
-        dates.note("pubdate", words.date_in_text(plain(node)), node)
+        dates.note("pubdate", date_in_words(plain(node)), node)
     for node in children(child(front, "history"), "pub"):
         date = child(node, "date")
-        dates.note("pub", iso_date(date) if date is not None else words.date_in_text(plain(node)), node)
+        dates.note("pub", iso_date(date) if date is not None else date_in_words(plain(node)), node)
     return dates
 
 

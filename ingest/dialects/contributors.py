@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from lxml import etree
 
+from ingest.dialects.house_words import orcid_of
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, local
 from repository.turkish import machine_lower
 from repository.vocabulary import Author
 
-_ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
 _IN_BRACKETS = re.compile(r"\([^()]+\)")
 _AUTHOR_ROLES = {"", "person", "corresp"}
 """An editor of JATS calls contributors persons and groups, and says of the contrib-group whether they are authors."""
@@ -86,12 +86,12 @@ def _group_name(node: etree._Element) -> str | None:
 
 
 def _orcid(contributor: etree._Element) -> str | None:
-    """``https://orcid.org/0000-0002-1825-0097``, the form that ORCID asks for, whichever one was given."""
+    """What says of itself that it is the ORCID of this person, in the form that ORCID asks for."""
     for node in (*children(contributor, "contrib-id", "uri", "ext-link"), contributor):
         address = attribute(node, "href") or ""
         kinds = [attribute(node, name) for name in ("contrib-id-type", "content-type", "ext-link-type")]
         written = "" if node is contributor else plain(node) or ""
-        digits = _ORCID.search(written) or _ORCID.search(address)
-        if digits and ("orcid" in map(machine_lower, filter(None, kinds)) or "orcid.org/" in f"{written} {address}"):
-            return "https://orcid.org/" + "-".join(digits.groups()).replace("x", "X")
+        orcid = orcid_of(written) or orcid_of(address)
+        if orcid and ("orcid" in map(machine_lower, filter(None, kinds)) or "orcid.org/" in f"{written} {address}"):
+            return orcid
     return None

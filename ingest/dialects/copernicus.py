@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from lxml import etree
 
 from ingest.dialects import house_words as words
+from ingest.dialects.dates import date_in_words
 from ingest.dialects.description import Described
 from ingest.dialects.text import fold, plain
 from ingest.dialects.xml import attribute, child, children
@@ -113,10 +114,10 @@ def _dates(root: etree._Element, journal: etree._Element | None, path: str) -> w
     """The day of publication; the year of the volume where there is none."""
     dates = words.Dates(path)
     for node in children(root, "publication_date"):
-        dates.note("publication_date", words.date_in_text(plain(node)), node)
+        dates.note("publication_date", date_in_words(plain(node)), node)
     if not dates.published:
         for node in children(journal, "publication_year"):
-            dates.note("publication_year", words.date_in_text(plain(node)), node)
+            dates.note("publication_year", date_in_words(plain(node)), node)
     return dates
 
 

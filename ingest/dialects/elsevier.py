@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from ingest.dialects.dates import iso_date
+from ingest.dialects.dates import date_in_words, iso_date
 from ingest.dialects.description import Described
-from ingest.dialects.house_words import date_in_text, with_subtitle
+from ingest.dialects.house_words import orcid_of, with_subtitle
 from ingest.dialects.text import fold
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from repository.turkish import machine_lower
@@ -34,7 +34,6 @@ _DROPPED = {
     "anchor",
 }
 _APART = {"section-title", "simple-para", "para", "abstract-sec", "list-item", "label", "br", "hsp", "vsp", "def-term"}
-_ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
 _ISSN = re.compile(r"(\d{4})\s*[-\u2010-\u2015\u2212]?\s*(\d{3}[\dXx])")
 _DATE = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?(?:T.*)?")
 _WRITTEN_DATE = re.compile(r"(?:(?P<day>\d{1,2})\s+)?(?:(?P<month>[^\W\d]+)\s+)?(?P<year>\d{4})")
@@ -101,7 +100,7 @@ def date_of(text: str | None) -> str | None:
         year = re.search(r"\d{4}", rest[0] if rest else "")
         found = _WRITTEN_DATE.fullmatch(first) or _WRITTEN_DATE.fullmatch(f"{first} {year[0] if year else ''}")
     if found is None:
-        return date_in_text(text)
+        return date_in_words(text)
     node = etree.Element("date")
     for name, value in found.groupdict().items():
         etree.SubElement(node, name).text = value
@@ -162,12 +161,7 @@ def _authors(head: etree._Element | None) -> Iterator[Author]:
             family = words(next(children(node, "surname", "snm"), None))
             given = words(next(children(node, "given-name", "fnm", "initials"), None))
             if family or given:
-                yield Author(family, given, words(child(node, "suffix")), orcid=_orcid(attribute(node, "orcid")))
-
-
-def _orcid(text: str | None) -> str | None:
-    digits = _ORCID.search(text or "")
-    return "https://orcid.org/" + "-".join(digits.groups()).replace("x", "X") if digits else None
+                yield Author(family, given, words(child(node, "suffix")), orcid=orcid_of(attribute(node, "orcid")))
 
 
 def _related(item: etree._Element, subtype: str | None) -> Iterator[Related]:

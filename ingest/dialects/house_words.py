@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lxml import etree
 
-from ingest.dialects.dates import date_in_words, iso_date
+from ingest.dialects.dates import iso_date
 from ingest.dialects.text import fold
 from ingest.findings import finding
 from repository.turkish import machine_lower
@@ -32,11 +32,6 @@ def date_in_parts(
         if text:
             etree.SubElement(parts, name).text = text
     return iso_date(parts)
-
-
-def date_in_text(text: str | None) -> str | None:
-    """As :func:`ingest.dialects.dates.date_in_words` reads it."""
-    return date_in_words(text)
 
 
 class Dates:

@@ -10,6 +10,7 @@ from lxml import etree
 
 from ingest.dialects.description import MOST_ARTICLES, Described
 from ingest.dialects.embedded import names_within
+from ingest.dialects.house_words import orcid_of
 from ingest.dialects.ojs_words import (
     Files,
     by_locale,
@@ -27,7 +28,6 @@ from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import ArticleRecord, Author, bare_doi
 
 _PUBLISHED = "3"
-_ORCID = re.compile(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3}[\dXx])")
 _NOT_AUTHORS = {"translator", "editor", "volume editor", "section editor", "cevirmen", "ceviren", "editor asistani"}
 _SUBMISSION_FILES = ("submission_file", "supplementary_file", "artwork_file")
 _OF_THE_SYSTEM = {"doi", "internal"}
@@ -146,10 +146,8 @@ def _authors(current: etree._Element, locale: str | None) -> Iterator[Author]:
             continue
         given = _own(by_locale(node, "givenname", locale), locale) or _firstnames(node)
         family = _own(by_locale(node, "familyname", locale), locale) or text_of(child(node, "lastname"))
-        digits = _ORCID.search(_said(node, "orcid") or "")
-        orcid = "https://orcid.org/" + "-".join(digits.groups()).replace("x", "X") if digits else None
         if given or family:
-            yield Author(family, given, _said(node, "suffix"), orcid=orcid)
+            yield Author(family, given, _said(node, "suffix"), orcid=orcid_of(_said(node, "orcid")))
 
 
 def _firstnames(node: etree._Element) -> str | None:

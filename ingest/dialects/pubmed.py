@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.dialects import house_words as words
+from ingest.dialects.dates import date_in_words
 from ingest.dialects.description import Described, Side, passed_over
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
@@ -187,8 +188,7 @@ def _titles(article: etree._Element | None, language: str | None) -> tuple[str |
 
 def _date(node: etree._Element) -> str | None:
     parts = [plain(child(node, name)) for name in ("Year", "Month", "Day", "Season")]
-    said = plain(child(node, "MedlineDate"))
-    return words.date_in_parts(*parts) or (words.date_in_text(said) if said else None)
+    return words.date_in_parts(*parts) or date_in_words(plain(child(node, "MedlineDate")))
 
 
 def _page(node: etree._Element | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.dialects import house_words as words
+from ingest.dialects.dates import date_in_words
 from ingest.dialects.description import Described
 from ingest.dialects.text import plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
@@ -150,12 +151,12 @@ def _dates(part: etree._Element | None, unit: etree._Element | None, path: str) 
     dates = words.Dates(path)
     for node in [*children(part, "coverDate"), *children(unit, "coverDate")]:
         given = attribute(node, "startDate") or plain(node)
-        dates.note("cover", words.date_in_text(given), node, given)
+        dates.note("cover", date_in_words(given), node, given)
     for node in children(child(unit, "eventGroup"), "event"):
         kind = attribute(node, "type") or ""
         if kind in _PUBLISHED:
             given = attribute(node, "date")
-            dates.note(kind, words.date_in_text(given), node, given)
+            dates.note(kind, date_in_words(given), node, given)
     return dates
 
 
