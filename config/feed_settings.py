@@ -191,11 +191,9 @@ class FeedSettings(BaseModel):
     def host_keys(self) -> str:
         """The lines of known_hosts. Raises UsageError when its file cannot be read."""
         given = self.known_hosts or ""
-        return (
-            given
-            if self._keys_are_written_here()
-            else text_in(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
-        )
+        if self._keys_are_written_here():
+            return given
+        return text_in(Path(given).expanduser(), f"feeds.{self.name}.known_hosts")
 
     def next_after(self, time_zone: str) -> Callable[[datetime], datetime]:
         """From the end of one look to the moment of the next."""

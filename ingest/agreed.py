@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.lists import NOT_ISSN, BadList, Complaint, Reading, issn_of, rows, text_of
+from ingest.lists import NOT_ISSN, BadList, Complaint, Reading, is_book, issn_of, rows, text_of
 from repository.catalogue.titles import AgreedTitle
 from repository.texts import marked
 
@@ -38,7 +38,7 @@ def read_titles(name: str, data: bytes) -> ReadTitles:
 
 def _journals(reading: Reading, data: bytes) -> Iterator[AgreedTitle]:
     for line, cells in rows(reading.text(data), reading, ("publication_title",), NO_COLUMN):
-        if (text_of(cells.get("publication_type"), 30) or "").casefold() == "monograph":
+        if is_book(cells):
             continue
         given = [text_of(cells.get(f"{medium}_identifier"), 30) for medium in ("print", "online")]
         # 'n/a' and dashes stand for none.

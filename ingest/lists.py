@@ -320,9 +320,14 @@ def _dois(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed
         yield Listed((issn,), text_of(cells.get("journal"), _LONGEST["journal"]), expected(cells, doi))
 
 
+def is_book(cells: Mapping[str, str]) -> bool:
+    """Whether a line of KBART is of a book: lists of whole platforms have them among their journals."""
+    return (cells.get("publication_type") or "").strip().casefold() == "monograph"
+
+
 def _kbart(cells: dict[str, str], line: int, reading: Reading) -> Iterator[Listed]:
-    if (cells.get("publication_type") or "").strip().casefold() == "monograph":
-        return  # a book: lists of whole platforms have them among their journals
+    if is_book(cells):
+        return
     given = [told for key in ("online_identifier", "print_identifier") if (told := text_of(cells.get(key), 30))]
     issns = tuple(dict.fromkeys(one for told in given if (one := issn_of(told))))
     if not issns:

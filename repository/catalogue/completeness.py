@@ -79,9 +79,8 @@ class Cell:
 
 @dataclass(slots=True)
 class Summary:
-    """A title in three numbers."""
+    """A title's lists in two numbers."""
 
-    held: int = 0
     expected: int = 0
     missing: int = 0
 
@@ -163,10 +162,9 @@ def grid(session: Session, title: Title, today: date) -> list[Cell]:
 
 
 def summaries(session: Session, titles: Sequence[Title], today: date) -> dict[int, Summary]:
-    """Held, expected and missing of each of these titles, by its id."""
-    held = holding.of_titles(session, [title.id for title in titles])
-    found = {each: Summary(held=sum(issue.articles for issue in held[each].issues.values())) for each in held}
-    for title, line in _lines(session, set(held), today, (0, 0), held):
+    """What is expected and missing of each of these titles, by its id."""
+    found = {title.id: Summary() for title in titles}
+    for title, line in _lines(session, set(found), today, (0, 0)):
         found[title].expected += 1
         found[title].missing += not line.held
     return found

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from repository.turkish import machine_lower, tr_fold
+from repository.turkish import tr_fold
 from repository.vocabulary import ArticleRecord
 
 _COMPARED = 500
@@ -94,4 +94,4 @@ def _people(record: ArticleRecord) -> set[str]:
 def _titles(record: ArticleRecord) -> Iterator[str]:
     for title in (record.title, *record.translated_titles.values()):
         if title:
-            yield machine_lower(tr_fold(title))[:_COMPARED]
+            yield tr_fold(title)[:_COMPARED]

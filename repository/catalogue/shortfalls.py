@@ -20,7 +20,7 @@ _BUSY = timedelta(minutes=10)
 
 
 def changed(session: Session, identifiers: Iterable[int]) -> None:
-    """Articles of these titles came or went: those that have lists are to be counted anew."""
+    """Articles of these titles, or lines of their lists, came or went: those with lists are to be counted anew."""
     for some in parts(sorted(set(identifiers))):
         due = update(Shortfall).where(Shortfall.title_id.in_(some), Shortfall.due > _AT_ONCE)
         session.execute(due.values(due=_AT_ONCE))
