@@ -4,6 +4,9 @@ PORT ?= 8080
 BIN := .venv/bin
 TESTS ?= tests
 
+# Hundreds of commands are started below: none of them should compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench lock clean
 

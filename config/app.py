@@ -302,7 +302,7 @@ def _healthz(_rooms: Rooms) -> ResponseReturnValue:
 def _readyz(rooms: Rooms) -> ResponseReturnValue:
     """The catalogue answers and has the schema of this version; 503 and the reason otherwise."""
     try:
-        present, needed = schema.revision_of(rooms.catalogue), schema.head()
+        present, needed = schema.revision_of(rooms.catalogue), schema.HEAD
     except DatabaseUnavailable:
         return Response("the catalogue does not answer\n", 503, {"Retry-After": "10"}, mimetype="text/plain")
     if present != needed:

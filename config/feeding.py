@@ -5,21 +5,19 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from config.feed_settings import FeedSettings
 from config.settings import Settings
 from ingest.deposits import Collection
 from ingest.feeds import Feed, Source
-from ingest.feeds.asking import Asking
 from ingest.feeds.content import Rule
 from ingest.feeds.folder import FolderSource
-from ingest.feeds.https import HttpsSource
-from ingest.feeds.oai import Harvest, OaiSource
-from ingest.feeds.pln import PlnSource
-from ingest.feeds.s3 import S3Source
 from repository.errors import UsageError
-from repository.storage.s3 import ForeignBucket
+
+if TYPE_CHECKING:
+    from ingest.feeds.oai import OaiSource
 
 INBOX = "inbox/"
 """Begins the name of every feed that is a folder of the inbox; no feed of the settings may have a slash."""
@@ -100,7 +98,11 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
     path = unquote(place.path)
     if one.kind == "folder":
         return FolderSource(one.name, Path(path))
+    # Here and not above: nobody without such a feed waits for its library.
     if one.kind == "s3":
+        from ingest.feeds.s3 import S3Source
+        from repository.storage.s3 import ForeignBucket
+
         bucket = ForeignBucket(
             one.name,
             place.netloc,
@@ -114,11 +116,12 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
     if one.kind == "oai":
         return _repository(one, settings)
     if one.kind == "pln":
+        from ingest.feeds.pln import PlnSource
+
         most = settings.ingest.max_delivery_bytes
         return PlnSource(one.name, one.url, _entries(one, settings), max_bytes=most, ca_file=one.ca_file)
     if one.kind == "sftp":
-        # Here and not above: nobody without such a feed waits for the library.
-        from ingest.feeds.sftp import Account, SftpSource, believed  # noqa: PLC0415
+        from ingest.feeds.sftp import Account, SftpSource, believed
 
         host, port = place.hostname or "", place.port or 22
         keys = one.host_keys()
@@ -129,10 +132,15 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
         folder = path.removeprefix("/~/") if path.startswith("/~/") else path
         account = Account(host, port, folder, one.user or "", keys, one.secret(), one.key_file)
         return SftpSource(one.name, account)
+    from ingest.feeds.https import HttpsSource
+
     return HttpsSource(one.name, one.url, user=one.user, password=one.secret(), ca_file=one.ca_file)
 
 
 def _repository(one: FeedSettings, settings: Settings) -> OaiSource:
+    from ingest.feeds.asking import Asking
+    from ingest.feeds.oai import Harvest, OaiSource
+
     harvest = Harvest(
         one.url,
         one.metadata_prefix,

@@ -16,27 +16,25 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config import feeding, languages
-from config.embedded import embedded_s3
 from config.settings import Settings, StoreSettings
-from fixity.watch import Watch
-from ingest.digests import Addressee, Post
-from ingest.door import Door
 from ingest.feeds import Feed
-from ingest.profiles import Profiles
-from ingest.rebuild import Rebuilding
-from ingest.unpack import Limits
-from ingest.virus import Clamd
 from repository.catalogue import Catalogue, copies, schema
 from repository.errors import StoreUnavailable, UsageError
 from repository.mail import MailServer
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
-from repository.storage.s3 import S3Store
 from repository.vocabulary import utc_now
 
+# Whatever one command needs and another does not is imported where it is used: `mahfuz status` does not wait for
+# the libraries of ingest, and nobody without a bucket for boto3.
 if TYPE_CHECKING:
     from config.app import Rooms
+    from fixity.watch import Watch
+    from ingest.digests import Post
+    from ingest.door import Door
+    from ingest.rebuild import Rebuilding
+    from repository.storage.s3 import S3Store
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -79,6 +77,11 @@ class Archive:
 
     def door(self) -> Door:
         """What ingest is given."""
+        from ingest.door import Door
+        from ingest.profiles import Profiles
+        from ingest.unpack import Limits
+        from ingest.virus import Clamd
+
         limits = self.settings.ingest
         return Door(
             catalogue=self.catalogue,
@@ -104,6 +107,8 @@ class Archive:
 
     def watch(self) -> Watch:
         """What the night watch is given."""
+        from fixity.watch import Watch
+
         return Watch(
             catalogue=self.catalogue,
             stores=self.by_name,
@@ -123,6 +128,8 @@ class Archive:
 
     def post(self) -> Post | None:
         """What digests are sent with, None where there is no mail server or no publisher is written to."""
+        from ingest.digests import Addressee, Post
+
         server, mail, who = self.mail_server(), self.settings.mail, self.settings.archive
         if server is None or not mail.publishers:
             return None
@@ -147,6 +154,8 @@ class Archive:
 
     def rebuilding(self, only: str | None) -> Rebuilding:
         """What a rebuild is given: it reads every store in full, or ``only`` one and lists the others."""
+        from ingest.rebuild import Rebuilding
+
         read = (self.store(only),) if only else self.stores
         return Rebuilding(
             catalogue=self.catalogue,
@@ -198,11 +207,10 @@ def initialise(archive: Archive) -> None:
 
 def rooms(archive: Archive) -> Rooms:
     """What the web application is given; the window among it."""
-    # Here and not above: a command that serves no pages does not wait for what they need.
-    from config.app import Rooms  # noqa: PLC0415
-    from oai_pmh.tokens import TokenKeys  # noqa: PLC0415
-    from oai_pmh.verbs import Window  # noqa: PLC0415
-    from oai_pmh.web import blueprint  # noqa: PLC0415
+    from config.app import Rooms
+    from oai_pmh.tokens import TokenKeys
+    from oai_pmh.verbs import Window
+    from oai_pmh.web import blueprint
 
     settings = archive.settings
     secret = secret_key(archive.home)
@@ -259,6 +267,9 @@ def _stores(settings: Settings, stack: ExitStack) -> list[Store]:
     home = settings.archive.home
     if settings.stores:
         return [_patient(_store(one)) for one in settings.stores]
+    from config.embedded import embedded_s3
+    from repository.storage.s3 import S3Store
+
     server = stack.enter_context(embedded_s3(home))
     main = S3Store(
         "main",
@@ -275,6 +286,8 @@ def _stores(settings: Settings, stack: ExitStack) -> list[Store]:
 def _store(one: StoreSettings) -> S3Store | DirectoryStore:
     if one.url.startswith("file:///"):
         return DirectoryStore(one.name, Path(one.url.removeprefix("file://")))
+    from repository.storage.s3 import S3Store
+
     place = urlsplit(one.url)
     return S3Store(
         one.name,

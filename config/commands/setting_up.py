@@ -105,7 +105,7 @@ def show(asked: Asked, json_wanted: bool) -> None:
 
 def _database(catalogue: Catalogue) -> Iterator[Line]:
     try:
-        present, wanted = schema.revision_of(catalogue), schema.head()
+        present, wanted = schema.revision_of(catalogue), schema.HEAD
     except MahfuzError as error:
         yield Line("database", Verdict.DOUBT, str(error), "start the database, or mend database.url")
         return
@@ -181,7 +181,7 @@ def _mail(archive: wiring.Archive) -> Line:
 def _digests(catalogue: Catalogue) -> Iterator[Line]:
     """Letters that the mail server has not taken."""
     try:
-        if schema.revision_of(catalogue) != schema.head():
+        if schema.revision_of(catalogue) != schema.HEAD:
             return  # told already
         with catalogue.reading() as session:
             found = digests.waiting(session)
@@ -199,7 +199,7 @@ def _digests(catalogue: Catalogue) -> Iterator[Line]:
 def _feeds(archive: wiring.Archive) -> Iterator[Line]:
     """Feeds that fail or are late: what a publisher has to mend does not make this machine ill."""
     try:
-        if schema.revision_of(archive.catalogue) != schema.head():
+        if schema.revision_of(archive.catalogue) != schema.HEAD:
             return  # told already
         with archive.catalogue.reading() as session:
             found = standings(session, archive.feeds(), utc_now())

@@ -5,58 +5,59 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select, text
+from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select, text
 from sqlalchemy.engine import Connection
 
 from repository.catalogue import Catalogue
 from repository.errors import UsageError
 from repository.models import ChangeHead
 
+HEAD = "0006"
+"""The revision that this version of the program works with: the newest of ``migrations/versions``."""
+
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
 _LOCK = 0x6D616866757A  # "mahfuz": the advisory lock of everyone who migrates
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
-    config.attributes["connection"] = connection
-    return config
-
-
-def head() -> str:
-    """The revision that this version of the program works with."""
-    revision = ScriptDirectory(str(_SCRIPTS)).get_current_head()
-    assert revision is not None
-    return revision
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
 def revision_of(catalogue: Catalogue) -> str | None:
     """The revision that the database is at; None for an empty one. Raises DatabaseUnavailable."""
     with catalogue.reading() as session:
-        return MigrationContext.configure(session.connection()).get_current_revision()
+        return _present(session.connection())
 
 
 def migrate(catalogue: Catalogue) -> None:
-    """Bring the database to :func:`head`. Safe from several processes at once.
+    """Bring the database to :data:`HEAD`. Safe from several processes at once.
 
     Raises UsageError when the database was made by a newer version, DatabaseUnavailable.
     """
+    if revision_of(catalogue) == HEAD:
+        return  # as nearly always: nobody is kept waiting, and Alembic is not even loaded
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     known = {script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()}
     with catalogue.writing() as session:
         connection = session.connection()
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        present = MigrationContext.configure(connection).get_current_revision()
+        present = _present(connection)
         if present is not None and present not in known:
             raise UsageError(
                 f"the catalogue {catalogue.shown_url} has schema {present}, which this version does not know: "
                 "it was made by a newer Mahfuz; install that version, or restore the backup taken before its upgrade"
             )
-        if present != head():
-            command.upgrade(_config(connection), "head")
+        if present != HEAD:
+            config = Config()
+            config.set_main_option("script_location", str(_SCRIPTS))
+            config.attributes["connection"] = connection
+            command.upgrade(config, HEAD)
         if session.execute(select(ChangeHead.id)).first() is None:
             session.execute(insert(ChangeHead).values(id=1, number=0, datestamp=datetime(1970, 1, 1, tzinfo=UTC)))
+
+
+def _present(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.execute(select(_VERSION.c.version_num)).scalar()

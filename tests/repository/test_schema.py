@@ -20,7 +20,7 @@ def test_the_migrations_equal_the_models(database_url: str) -> None:
     with catalogue.reading() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         assert compare_metadata(context, Table.metadata) == []
-    assert schema.revision_of(catalogue) == schema.head()
+    assert schema.revision_of(catalogue) == schema.HEAD
     catalogue.close()
 
 
