@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, SecurityErro
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import fixity.web
+import fixity.web.room
 import ingest.web
 import ingest.web.sword
 import repository
@@ -196,7 +197,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     return (
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
-        fixity.web.blueprint(fixity.web.Dashboard(rooms.catalogue, promise, rooms.places)),
+        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, promise, rooms.places)),
         ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),
     )

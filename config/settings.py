@@ -141,6 +141,7 @@ class PolicySettings(Section):
     """Per store, where it differs."""
     deep_fixity_days: int = Field(ge=1)
     fixity_tick_seconds: int = Field(ge=1)
+    inventory_days: float = Field(gt=0)
 
 
 class IngestSettings(Section):

@@ -476,6 +476,54 @@ class Round(Table):
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
+class Inventory(Table):
+    """One comparison of all that a store lists with all that the catalogue says should lie there."""
+
+    __tablename__ = "inventory"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    store: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    place: Mapped[str] = mapped_column(Bytewise, default="")
+    """The key up to which both were compared: there it goes on after a kill."""
+    copies: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Rows compared."""
+    objects: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Objects listed, of whatever kind."""
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    arriving: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Bags without a row that are younger than a day: of a delivery that is being taken in."""
+    found: Mapped[dict[str, Any]]
+    """How many differences of each kind (vocabulary.DifferenceKind)."""
+    held_up: Mapped[str | None] = mapped_column(Text)
+    """Why it has not come to its end, or why nothing follows from it. None: it is complete, or going on."""
+    lease: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "store", "id"),)
+
+
+class Difference(Table):
+    """Something that a store lists and the catalogue does not, or the other way round, as last seen."""
+
+    __tablename__ = "difference"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    inventory_id: Mapped[int] = mapped_column(Id)
+    """The inventory that saw it last: a complete one that does not see it any more takes it away."""
+    expected_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    found_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    holds: Mapped[str | None] = mapped_column(Text)
+    """The bag that begins there, by the name of its folder, where it is another than the key says."""
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+    __table_args__ = (Index(None, "store", "inventory_id"), {"sqlite_with_rowid": False})
+
+
 class ChangeHead(Table):
     """The one row whose lock puts all changes in one order: the last number given and the last moment stamped."""
 

@@ -64,6 +64,23 @@ class Finding:
         )
 
 
+class DifferenceKind(StrEnum):
+    """How a store's listing and the catalogue may differ. None of them says that bytes are damaged: an audit does."""
+
+    ABSENT = "absent"
+    """A row without bytes: the store lists no object, and a HEAD finds none."""
+    OTHER_SIZE = "other size"
+    """The object is not as long as it was sealed."""
+    MISPLACED = "misplaced"
+    """Under this key begins another bag."""
+    UNKNOWN = "unknown"
+    """Bytes without a row: a bag under a key of ours that the catalogue does not know."""
+    STRANGER = "stranger"
+    """An object under a key that no bag of ours has."""
+    UNFINISHED = "unfinished"
+    """An upload that was begun long ago and never ended: it takes room and is no object."""
+
+
 class AuditOutcome(StrEnum):
     """What one reading of one copy told. The first three are knowledge, the last is doubt."""
 

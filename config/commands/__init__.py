@@ -34,6 +34,7 @@ _COMMANDS = {
     "receipt": "receipts",
     "digest": "letters",
     "audit": "watching",
+    "inventory": "watching",
     "status": "holdings",
     "article": "holdings",
     "bag": "holdings",

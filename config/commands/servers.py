@@ -30,6 +30,7 @@ from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.schedule import Job, clock_lock, run_clock
 from config.settings import Settings
+from fixity import inventory
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from ingest import completeness, digests, inbox, pipeline
@@ -43,6 +44,7 @@ FIRST_LOGIN = "admin"
 DIGEST_TICK_SECONDS = 60
 """How often the clock looks whether a digest is due."""
 COMPLETENESS_TICK_SECONDS = 60
+INVENTORY_TICK_SECONDS = 300
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -111,11 +113,16 @@ def clock(asked: Asked) -> None:
             if report.expected:
                 log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
 
+        def compare() -> None:
+            for report in inventory.take_due(watch, archive.settings.policy.inventory_days):
+                log.info("inventory", **report.as_json())
+
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
 
         jobs = [
             Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
+            Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
         ]
         post = archive.post()

@@ -9,10 +9,12 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json, progress
+from fixity.inventory import take_inventory
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from repository.catalogue import holdings
 from repository.errors import UsageError
+from repository.vocabulary import DifferenceKind
 
 
 @click.command()
@@ -59,3 +61,37 @@ def audit(
             console.print("  " + ", ".join(f"{key} {value}" for key, value in detail.items()), markup=False)
 
     answer(json_wanted, data, say, report.exit_status)
+
+
+@click.command()
+@click.option("--store", help="Only this store.")
+@as_json
+@click.pass_obj
+def inventory(asked: Asked, store: str | None, json_wanted: bool) -> None:
+    """Compare what each store lists with what the catalogue says, both ways; no bag is read.
+
+    A copy that is absent from a listing or has another size is made due at once: the next audit says what it is.
+    """
+    with asked.archive() as archive:
+        names = [archive.store(store).name] if store else list(archive.by_name)
+        taken = {name: take_inventory(archive.watch(), name) for name in names}
+    reports = [report for report in taken.values() if report is not None]
+    busy = [name for name, report in taken.items() if report is None]
+    data = {"stores": [report.as_json() for report in reports], "busy": busy}
+
+    def say(console: Console) -> None:
+        for report in reports:
+            console.print(
+                f"{report.store}: {report.copies} copies expected, {report.objects} objects listed ({report.bytes} B)"
+                + (f", {report.arriving} arriving" if report.arriving else "")
+                + ("" if report.complete else f"; NOT COMPLETE: {report.held_up}"),
+                markup=False,
+            )
+            for kind in DifferenceKind:
+                if number := report.found.get(kind.value):
+                    console.print(f"  {number} {kind.value}", markup=False)
+        for name in busy:
+            console.print(f"{name}: another process is making this inventory", markup=False)
+
+    statuses = [report.exit_status for report in reports] + [3 for _ in busy]
+    answer(json_wanted, data, say, max((status for status in statuses if status != 3), default=0) or max(statuses))

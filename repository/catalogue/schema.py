@@ -12,7 +12,7 @@ from repository.catalogue import Catalogue
 from repository.errors import UsageError
 from repository.models import ChangeHead
 
-HEAD = "0006"
+HEAD = "0007"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -31,8 +31,9 @@ def migrate(catalogue: Catalogue) -> None:
 
     Raises UsageError when the database was made by a newer version, DatabaseUnavailable.
     """
-    if revision_of(catalogue) == HEAD:
-        return  # as nearly always: nobody is kept waiting, and Alembic is not even loaded
+    with catalogue.reading() as session:
+        if _present(session.connection()) == HEAD and session.get(ChangeHead, 1) is not None:
+            return  # as nearly always: nobody is kept waiting, and Alembic is not even loaded
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

@@ -132,3 +132,15 @@ class Mendable(Protocol):
         WouldOverwrite and changes nothing. Raises StoreUnavailable.
         """
         ...
+
+
+@runtime_checkable
+class Unfinished(Protocol):
+    """A store that can say what was begun in it and never became an object."""
+
+    def unfinished(self) -> Iterator[StoredObject]:
+        """Every upload that has not ended: its key (or the name it has meanwhile) and since when.
+
+        ``bytes`` is 0 where the store does not say. Raises StoreUnavailable.
+        """
+        ...

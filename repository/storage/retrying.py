@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from repository.errors import StoreUnavailable
-from repository.storage import ByteStream, Mendable, Put, Store, StoredObject
+from repository.storage import ByteStream, Mendable, Put, Store, StoredObject, Unfinished
 from repository.storage.capabilities import Capability, Probed
 
 _T = TypeVar("_T")
@@ -99,6 +99,12 @@ class RetryingStore:
         if not isinstance(store, Mendable):
             raise TypeError(f"the store {self.name!r} cannot be mended")
         self._again(lambda: store.replace(key, source, sha256, damaged_sha256))
+
+    def unfinished(self) -> Iterator[StoredObject]:
+        """As the store behind; empty where that cannot say."""
+        store = self.store
+        if isinstance(store, Unfinished):
+            yield from self._again(lambda: list(store.unfinished()))
 
     def trials(self) -> Iterator[Capability]:
         """As the store behind, asked once: a trial is about the store as it is."""

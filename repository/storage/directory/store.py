@@ -123,6 +123,12 @@ class DirectoryStore:
             yield from walk(self.root, os.fsencode(prefix), os.fsencode(after))
         self._confirm()  # a disk that went away in between looks like the end of the listing
 
+    def unfinished(self) -> Iterator[StoredObject]:
+        """Files on their way that nobody is known to finish; :meth:`tidy` takes them away when nobody holds them."""
+        self._confirm()
+        with self._translated("unfinished"):
+            yield from walk(self.root / _INCOMING, b"", b"")
+
     def replace(self, key: str, source: Path, sha256: str, damaged_sha256: str | None) -> None:
         """See :class:`repository.storage.Mendable`; finding the good bytes there already is success."""
         target = self._path(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -63,9 +64,21 @@ def sweep_uploads(bucket: Bucket) -> None:
     """What a killed process left behind of a put in parts takes room and is never seen again."""
     before = utc_now() - timedelta(days=bucket.limits.upload_days)
     with suppress(Answer, StoreUnavailable):  # not every server can say, and no object depends on it
-        for upload in bucket.ask("list_multipart_uploads", Prefix=bucket.prefix).get("Uploads", ()):
+        for upload in uploads(bucket):
             if upload["Initiated"] < before:
                 bucket.ask("abort_multipart_upload", GONE, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def uploads(bucket: Bucket) -> Iterator[dict[str, Any]]:
+    """Every upload in parts that has not ended, page by page. Raises StoreUnavailable."""
+    where: dict[str, Any] = {"Prefix": bucket.prefix}
+    while True:
+        page = bucket.ask("list_multipart_uploads", **where)
+        yield from page.get("Uploads", ())
+        further = {name: page.get(f"Next{name}") or "" for name in ("KeyMarker", "UploadIdMarker")}
+        if not page.get("IsTruncated") or not further["KeyMarker"] or further.items() <= where.items():
+            return
+        where |= further
 
 
 def _put_parts(bucket: Bucket, key: str, body: BinaryIO, sha256: str, condition: dict[str, str]) -> None:

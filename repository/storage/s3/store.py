@@ -16,7 +16,7 @@ from repository.storage.s3.body import Body, Nothing, check_range
 from repository.storage.s3.bucket import Bucket
 from repository.storage.s3.client import ClientOfProcess
 from repository.storage.s3.deadlines import S3Limits
-from repository.storage.s3.putting import put_file, sweep_uploads
+from repository.storage.s3.putting import put_file, sweep_uploads, uploads
 from repository.storage.s3.trials import Trials
 
 
@@ -164,6 +164,11 @@ class S3Store:
         if now != damaged_sha256:
             raise WouldOverwrite(self._name, key, f"expected the damaged {damaged_sha256}, {now} is there now")
         put_file(self._bucket, key, source, sha256, {})
+
+    def unfinished(self) -> Iterator[StoredObject]:
+        """Uploads in parts that have not ended; :meth:`tidy` aborts them after ``upload_days``."""
+        for upload in uploads(self._bucket):
+            yield StoredObject(upload["Key"].removeprefix(self.prefix), 0, upload["Initiated"])
 
     # --- what is there ----------------------------------------------------------------------------------------
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
+from fixity.web import inventories
+from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import Catalogue, browse, copies, rounds, watch
-from repository.catalogue.watch import CopyLine, Promise, Wanted
+from repository.catalogue import browse, copies, rounds, watch
+from repository.catalogue.watch import CopyLine, Wanted
 from repository.models import Article, Round
 from repository.vocabulary import ArticleRecord, CopyState, utc_now
 from repository.web import paging
@@ -26,16 +27,6 @@ ROUND_COLUMNS = (
 COPY_COLUMNS = (
     "article", "version", "store", "state", "verified_at", "unreadable_since", "next_due", "bytes", "seal", "title",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Dashboard:
-    """What the dashboard is given: the catalogue, what was promised, and where the stores stand."""
-
-    catalogue: Catalogue
-    promise: Promise
-    places: Mapping[str, str]
-    """Store name to where it stands."""
 
 
 def dashboard(room: Dashboard) -> ResponseReturnValue:
@@ -117,11 +108,13 @@ def rounds_listed(room: Dashboard) -> ResponseReturnValue:
 def blueprint(room: Dashboard) -> Blueprint:
     """The pages of the night watch, all of them for staff."""
     return lay(
-        Blueprint("fixity", __name__, template_folder="templates"),
+        Blueprint("fixity", __name__, template_folder="../templates"),
         room,
         (
             Route("/staff/fixity", dashboard, Who.STAFF),
             Route("/staff/rounds", rounds_listed, Who.STAFF),
+            Route("/staff/inventory", inventories.overview, Who.STAFF, endpoint="inventory"),
+            Route("/staff/inventory/differences", inventories.listed, Who.STAFF, endpoint="differences"),
             Route("/staff/copies", copies_listed, Who.STAFF),
             Route("/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", copy, Who.STAFF),
         ),

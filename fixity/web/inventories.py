@@ -1,0 +1,72 @@
+"""What the stores list beside what the catalogue says: of each store the last inventory, and every difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
+
+from fixity.web.room import Dashboard
+from repository.catalogue import inventories
+from repository.models import Difference
+from repository.vocabulary import DifferenceKind, bag_key, parse_bag_key
+from repository.web import paging
+from repository.web.tables import csv_answer
+
+A_PAGE = 100
+COLUMNS = ("store", "kind", "key", "expected_bytes", "found_bytes", "holds", "first_seen", "last_seen")
+
+
+def overview(room: Dashboard) -> ResponseReturnValue:
+    """Of each store: when it was compared last, how much it lists, and how many differences of which kind stand."""
+    stores = sorted(room.places)
+    with room.catalogue.reading() as rows:
+        last = inventories.last_of(rows, stores)
+    return render_template("fixity/inventories.html", stores=stores, last=last, kinds=list(DifferenceKind), room=room)
+
+
+def listed(room: Dashboard) -> ResponseReturnValue:
+    """The differences that stand, as a page or as CSV."""
+    store, kind = request.args.get("store") or None, request.args.get("kind") or None
+    if (store and not paging.storable(store)) or (kind and kind not in set(DifferenceKind)):
+        raise BadRequest
+    if request.args.get("format") == "csv":
+        return csv_answer("differences", COLUMNS, (_row(one) for one in _every(room, store, kind)))
+    after = paging.asked_key(str, str, str)
+    with room.catalogue.reading() as rows:
+        found = inventories.listed(rows, store=store, kind=kind, after=after, limit=A_PAGE + 1)
+    shown, following = paging.page_of(found, A_PAGE, lambda one: (one.store, one.kind, one.key))
+    return render_template(
+        "fixity/differences.html",
+        lines=[(one, parse_bag_key(one.key) if _has_row(one) else None) for one in shown],
+        following=following,
+        begun=after is not None,
+        store=store,
+        kind=kind,
+        as_csv=paging.here(format="csv", after=None),
+    )
+
+
+def _has_row(one: Difference) -> bool:
+    """Whether the catalogue knows of a copy there, so that the copy has a page."""
+    place = parse_bag_key(one.key)
+    return place is not None and one.expected_bytes is not None and one.key == bag_key(*place)
+
+
+def _every(room: Dashboard, store: str | None, kind: str | None) -> Iterator[Difference]:
+    after = None
+    while True:
+        with room.catalogue.reading() as rows:
+            page = inventories.listed(rows, store=store, kind=kind, after=after, limit=500)
+        yield from page
+        if len(page) < 500:
+            return
+        after = (page[-1].store, page[-1].kind, page[-1].key)
+
+
+def _row(one: Difference) -> tuple[object, ...]:
+    return (
+        one.store, one.kind, one.key, one.expected_bytes, one.found_bytes, one.holds, one.first_seen, one.last_seen,
+    )  # fmt: skip

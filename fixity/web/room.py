@@ -1,0 +1,19 @@
+"""What the pages of the night watch are given by the switchboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from repository.catalogue import Catalogue
+from repository.catalogue.watch import Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The catalogue, what was promised, and where the stores stand."""
+
+    catalogue: Catalogue
+    promise: Promise
+    places: Mapping[str, str]
+    """Store name to where it stands."""
