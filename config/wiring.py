@@ -115,6 +115,7 @@ class Archive:
             fixity_days={store.name: self.fixity_days(store.name) for store in self.stores},
             deep_days=self.settings.policy.deep_fixity_days,
             quarantine=self.home / "quarantine",
+            canaries=self.home / "canaries",
             agent=AGENT,
             clock=utc_now,
         )

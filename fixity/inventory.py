@@ -18,7 +18,7 @@ from repository.catalogue import inventories, watch
 from repository.catalogue.inventories import Counts, Expected, Found, Going
 from repository.errors import Doubt, ObjectMissing
 from repository.storage import Store, StoredObject, Unfinished
-from repository.vocabulary import DifferenceKind, bag_name, parse_bag_key, parse_bag_name
+from repository.vocabulary import DifferenceKind, bag_name, is_housekeeping, parse_bag_key, parse_bag_name
 
 BATCH = 1_000
 """Objects compared between two short transactions."""
@@ -187,6 +187,8 @@ class _Comparing:
         """The bags that the store lists, in the order of their keys. Raises Doubt when it lists them otherwise."""
         last = self._place
         for listed in self._store.keys(after=self._place):
+            if is_housekeeping(listed.key):
+                continue
             if parse_bag_key(listed.key) is None:
                 self._count(listed)
                 self._differs(Found(DifferenceKind.STRANGER, listed.key, found_bytes=listed.bytes))

@@ -37,6 +37,7 @@ class Readers:
         self._deep, self._stopping = deep, stopping
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._silences = {store: Silence() for store in stores}
+        self._distrusted: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +52,10 @@ class Readers:
     def silent(self) -> set[str]:
         """The stores that have fallen silent."""
         return {store for store, silence in self._silences.items() if silence.fallen}
+
+    def distrust(self, store: str, why: str) -> None:
+        """From now on every copy in ``store`` is UNREADABLE: what is read there proves nothing."""
+        self._distrusted[store] = why
 
     def read(self, refs: Sequence[CopyRef]) -> Iterator[list[tuple[CopyRef, Reading | None]]]:
         """The readings of ``refs`` as they come, each once; an empty list now and then while none has come.
@@ -75,6 +80,8 @@ class Readers:
             return None
         if ref.store not in self._stores:
             return Reading(AuditOutcome.UNREADABLE, detail=NOT_CONFIGURED)
+        if ref.store in self._distrusted:
+            return Reading(AuditOutcome.UNREADABLE, detail=self._distrusted[ref.store])
         silence = self._silences[ref.store]
         if not silence.may_ask():
             return Reading(AuditOutcome.UNREADABLE, detail="not asked: the store has fallen silent in this round")

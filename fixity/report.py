@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fixity.canary import Heard
 from repository.catalogue.copies import CopyRef
 from repository.catalogue.rounds import RoundCounts
 from repository.vocabulary import AuditOutcome
@@ -59,6 +60,8 @@ class RoundReport:
     """Stores that stopped answering in the round and were left alone."""
     stopped: bool = False
     """Asked to stop before everything was read."""
+    canaries: Heard = field(default_factory=Heard)
+    """What the watch said of the bags that are known to be bad."""
 
     @property
     def intact(self) -> int:
@@ -104,10 +107,11 @@ class RoundReport:
     def exit_status(self) -> int:
         """The contract's: 4 a person must decide, else 1 damage (mended or not), else 3 doubt, else 0.
 
-        Damage is named before doubt because it is knowledge, and a decision before both
-        because nothing goes on without it; the figures always tell all three.
+        A canary that was not caught is 4 too: nothing is proved. Damage is named before doubt
+        because it is knowledge, and a decision before both because nothing goes on without it;
+        the figures always tell all three.
         """
-        if self.decisions:
+        if self.decisions or self.canaries.missed:
             return 4
         if self.damaged or self.missing:
             return 1
@@ -130,6 +134,7 @@ class RoundReport:
             "decisions": self.decisions,
             "silent": list(self.silent),
             "stopped": self.stopped,
+            "canaries": self.canaries.as_json(),
             "details": [trouble.as_json() for trouble in self.troubles],
             "details_left_off": self.troubles_in_all - len(self.troubles),
         }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from fixity import canary
 from fixity.answers import Answers
 from fixity.audit import Reading
 from fixity.mending import Evidence, Mending, mend
@@ -46,7 +47,12 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
     article, DatabaseUnavailable when the catalogue goes away (what was written down stands).
     """
     began = time.monotonic()
-    with Readers(watch.stores, at_once=watch.readers, deep=_deep(watch, scope), stopping=watch.stopping) as readers:
+    base = _deep(watch, scope)
+
+    def deep(ref: CopyRef) -> bool:
+        return canary.is_deep(ref) or base(ref)
+
+    with Readers(watch.stores, at_once=watch.readers, deep=deep, stopping=watch.stopping) as readers:
         going = _Round(watch, scope, readers)
         while going.step():
             pass
@@ -72,6 +78,7 @@ class _Round:
         self._taken = 0
         self._answers = Answers(watch)
         self._stopped = False
+        self._canaries = canary.Heard()
         self._share, self._total = self._looked_ahead()
         if not scope.due:
             self._begin()
@@ -109,6 +116,7 @@ class _Round:
             decisions=self._answers.decisions,
             silent=tuple(sorted(self._readers.silent)),
             stopped=self._stopped,
+            canaries=self._canaries,
         )
 
     # Which copies next
@@ -221,6 +229,8 @@ class _Round:
     def _begin(self) -> None:
         with self._watch.catalogue.writing() as session:
             self._number = rounds.begin(session, str(self._scope), self._started)
+        stores = [self._scope.store] if self._scope.store else list(self._watch.stores)
+        self._canaries = canary.listen(self._watch, self._readers, stores, lay=self._scope.mend)
 
     def _note(self, finished_at: datetime | None = None) -> None:
         if self._number is not None:

@@ -39,6 +39,8 @@ class Watch:
     """Asked before every reading: True ends the round early, with everything that was read written down."""
     deep_days: float | None = None
     """Within how many days the manifests inside each bag are checked as well; None: only when asked for."""
+    canaries: Path | None = None
+    """The folder in which the bags with known damage are made; None: none are laid out, and none read."""
     readers: int = READERS
     lease: timedelta = LEASE
 

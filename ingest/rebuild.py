@@ -22,7 +22,7 @@ from repository.catalogue.registration import Sealed
 from repository.errors import Doubt, ObjectMissing
 from repository.preservation import read_bag
 from repository.storage import Store
-from repository.vocabulary import ArticleRecord, AuditOutcome, bag_key, parse_bag_key
+from repository.vocabulary import ArticleRecord, AuditOutcome, bag_key, is_housekeeping, parse_bag_key
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +90,8 @@ def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, int, str]]:
     def listed(store: Store) -> Iterator[tuple[str, int, str]]:
         for item in store.keys():  # noqa: SIM118 (a Store is no dict)
             parsed = parse_bag_key(item.key)
+            if is_housekeeping(item.key):
+                continue
             if parsed is None:
                 done.problems.append({"store": store.name, "key": item.key, "problem": "not the key of a bag"})
             else:

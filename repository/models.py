@@ -524,6 +524,25 @@ class Difference(Table):
     __table_args__ = (Index(None, "store", "inventory_id"), {"sqlite_with_rowid": False})
 
 
+class Canary(Table):
+    """One bag with known damage in one store, and whether the watch saw it for what it is when it last looked."""
+
+    __tablename__ = "canary"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    expected: Mapped[str] = mapped_column(String(16))
+    """What an audit must say of it (vocabulary.AuditOutcome)."""
+    outcome: Mapped[str] = mapped_column(String(16))
+    """What it said. UNREADABLE is doubt: neither caught nor missed."""
+    read_at: Mapped[datetime]
+    caught_at: Mapped[datetime | None]
+    note: Mapped[str | None] = mapped_column(Text)
+    """What had become of it since the round before."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
 class ChangeHead(Table):
     """The one row whose lock puts all changes in one order: the last number given and the last moment stamped."""
 

@@ -424,6 +424,15 @@ def parse_bag_key(key: str) -> tuple[str, int] | None:
     return parts[2], int(number)
 
 
+CANARIES = "canaries/"
+"""Begins the key of every bag with known damage: none of them is a holding."""
+
+
+def is_housekeeping(key: str) -> bool:
+    """Whether an object under this key is the archive's own and no holding: who lists bags passes it over."""
+    return key.startswith(CANARIES)
+
+
 def utc_now() -> datetime:
     """The present moment, aware, UTC. Times are UTC everywhere inside."""
     return datetime.now(UTC)

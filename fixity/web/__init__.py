@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from fixity.web import inventories
 from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import browse, copies, rounds, watch
+from repository.catalogue import browse, canaries, copies, rounds, watch
 from repository.catalogue.watch import CopyLine, Wanted
 from repository.models import Article, Round
 from repository.vocabulary import ArticleRecord, CopyState, utc_now
@@ -35,12 +35,14 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
     with room.catalogue.reading() as rows:
         watched = watch.figures(rows, room.promise, now)
         latest = rounds.latest(rows, limit=8)
+        flock = canaries.latest(rows)
     return render_template(
         "fixity/dashboard.html",
         watched=watched,
         attention=watch.ATTENTION,
         states=STATES,
         rounds=latest,
+        canaries=flock,
         room=room,
         stores=sorted({*watched.stores, *room.places}, key=lambda store: (store not in room.places, store)),
         interrupted=rounds.was_interrupted,

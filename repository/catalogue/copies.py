@@ -36,11 +36,13 @@ class CopyRef:
     seal: str
     bytes: int
     lease: str | None = None
+    place: str | None = None
+    """The key of one that is no holding: a canary."""
 
     @property
     def key(self) -> str:
         """The key under which it lies in its store."""
-        return bag_key(self.article_id, self.version)
+        return self.place or bag_key(self.article_id, self.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,14 @@ def sync_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """``path`` holds ``text`` as UTF-8, whole and on the disk, or what it held before. Raises OSError."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """``path`` holds ``data``, whole and on the disk, or what it held before. Raises OSError."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8") as target:
-        target.write(text)
+    with part.open("wb") as target:
+        target.write(data)
         target.flush()
         os.fsync(target.fileno())
     part.replace(path)
