@@ -142,6 +142,32 @@ class PolicySettings(Section):
     deep_fixity_days: int = Field(ge=1)
     fixity_tick_seconds: int = Field(ge=1)
     inventory_days: float = Field(gt=0)
+    audit_megabytes_per_second: float = Field(ge=0)
+    """Of each store, in each process that reads; 0: no limit."""
+    audit_megabytes_per_second_of: dict[str, float] = {}
+    audit_requests_per_second: float = Field(ge=0)
+    audit_requests_per_second_of: dict[str, float] = {}
+
+    @field_validator("audit_megabytes_per_second", "audit_requests_per_second")
+    @classmethod
+    def _not_a_drip(cls, rate: float) -> float:
+        if 0 < rate < 1:
+            raise ValueError("must be 0 (no limit) or at least 1: below that servers hang up on a reader")
+        return rate
+
+    @field_validator("audit_megabytes_per_second_of", "audit_requests_per_second_of")
+    @classmethod
+    def _no_drips(cls, rates: dict[str, float]) -> dict[str, float]:
+        for store, rate in rates.items():
+            if rate < 0 or 0 < rate < 1:
+                raise ValueError(f"{store}: must be 0 (no limit) or at least 1: below that servers hang up on a reader")
+        return rates
+
+    @property
+    def named_stores(self) -> dict[str, set[str]]:
+        """The keys that name stores, each with those that it names."""
+        keys = ("fixity_days_of", "audit_megabytes_per_second_of", "audit_requests_per_second_of")
+        return {key: set(getattr(self, key)) for key in keys}
 
 
 class IngestSettings(Section):
@@ -205,8 +231,9 @@ class Settings(Section):
             raise ValueError("stores: two stores have the same name")
         if self.stores and len(self.stores) < self.policy.copies:
             raise ValueError(f"policy.copies is {self.policy.copies} but only {len(self.stores)} stores are given")
-        if unknown := set(self.policy.fixity_days_of) - set(names or ("main", "second")):
-            raise ValueError(f"policy.fixity_days_of names no store of ours: {', '.join(sorted(unknown))}")
+        for key, named in self.policy.named_stores.items():
+            if unknown := named - set(names or ("main", "second")):
+                raise ValueError(f"policy.{key} names no store of ours: {', '.join(sorted(unknown))}")
         return self
 
     @model_validator(mode="after")

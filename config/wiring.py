@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,10 +105,20 @@ class Archive:
         """The feeds of the settings, and one for each publisher's folder in the inbox."""
         return [*feeding.configured(self.settings), *feeding.inboxes(self.settings)]
 
-    def watch(self) -> Watch:
-        """What the night watch is given."""
+    def watch(self, stopping: Callable[[], bool] = lambda: False) -> Watch:
+        """What the night watch is given; ``stopping`` ends what it does early."""
+        from fixity.budget import Budget
         from fixity.watch import Watch
 
+        policy = self.settings.policy
+        budgets = {
+            name: Budget(
+                1e6 * policy.audit_megabytes_per_second_of.get(name, policy.audit_megabytes_per_second),
+                policy.audit_requests_per_second_of.get(name, policy.audit_requests_per_second),
+                stopping=stopping,
+            )
+            for name in self.by_name
+        }
         return Watch(
             catalogue=self.catalogue,
             stores=self.by_name,
@@ -118,6 +128,8 @@ class Archive:
             canaries=self.home / "canaries",
             agent=AGENT,
             clock=utc_now,
+            stopping=stopping,
+            budgets=budgets,
         )
 
     def mail_server(self) -> MailServer | None:

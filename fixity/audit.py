@@ -6,6 +6,7 @@ import hashlib
 import time
 from dataclasses import dataclass, replace
 
+from fixity.budget import Budget
 from repository.bags import verify_stream
 from repository.catalogue.copies import CopyRef
 from repository.errors import Doubt, ObjectMissing, StoreUnavailable
@@ -54,8 +55,8 @@ class _Pass:
 class Hearing:
     """A stream that is hashed and counted as it is read, and given up when it only drips."""
 
-    def __init__(self, stream: ByteStream, store: str, announced: int) -> None:
-        self._stream, self._store = stream, store
+    def __init__(self, stream: ByteStream, store: str, announced: int, budget: _Spending | None = None) -> None:
+        self._stream, self._store, self._budget = stream, store, budget
         self._digest = hashlib.sha256()
         self._began = time.monotonic()
         self._patience = PATIENCE_SECONDS + announced / SLOWEST_BYTES_A_SECOND
@@ -71,6 +72,8 @@ class Hearing:
         block = self._stream.read(size)
         self._digest.update(block)
         self.bytes += len(block)
+        if self._budget is not None and block:
+            self._began += self._budget.spend(len(block))  # our own wait is not the store's
         if (took := time.monotonic() - self._began) > self._patience:
             raise StoreUnavailable(self._store, f"gave {self.bytes} bytes in {took:.0f} s, and was given up")
         return block
@@ -81,7 +84,7 @@ class Hearing:
             pass
 
 
-def audit(store: Store, ref: CopyRef, *, deep: bool = False) -> Reading:
+def audit(store: Store, ref: CopyRef, *, deep: bool = False, budget: Budget | None = None) -> Reading:
     """Read the copy ``ref`` in ``store`` to its last byte and say what it is; never raises for what a store does.
 
     - INTACT: size and SHA-256 are those of the seal. With ``deep`` the manifests inside the
@@ -95,22 +98,40 @@ def audit(store: Store, ref: CopyRef, *, deep: bool = False) -> Reading:
     connection. If it is right then, a bit flipped on the way and the copy is INTACT, with a
     note. Two readings that differ from the seal *and from each other* are UNREADABLE: a path
     that garbles cannot be a witness. So are bytes fewer or more than the store announces.
+
+    ``budget`` is waited for before each request and each block; its waits count neither against the
+    store's patience nor in ``seconds``.
     """
-    began = time.monotonic()
-    return replace(_judged(store, ref, deep), seconds=time.monotonic() - began)
+    began, spending = time.monotonic(), _Spending(budget)
+    found = _judged(store, ref, deep, spending)
+    return replace(found, seconds=time.monotonic() - began - spending.waited)
 
 
-def _judged(store: Store, ref: CopyRef, deep: bool) -> Reading:
+class _Spending:
+    """The waits of one audit, added up; with no budget there are none."""
+
+    def __init__(self, budget: Budget | None) -> None:
+        self._budget = budget
+        self.waited = 0.0
+
+    def spend(self, octets: int = 0, requests: int = 0) -> float:
+        waited = self._budget.spend(octets, requests) if self._budget else 0.0
+        self.waited += waited
+        return waited
+
+
+def _judged(store: Store, ref: CopyRef, deep: bool, spending: _Spending) -> Reading:
     try:
-        first = _pass(store, ref, deep)
+        first = _pass(store, ref, deep, spending)
     except ObjectMissing:
-        return _gone(store, ref)
+        return _gone(store, ref, spending)
     except (Doubt, OSError) as error:
         return _doubt(str(error))
     if first.bears(ref):
         return _bearing(first)
     try:
-        second = _pass(store, ref, deep)
+        second = _pass(store, ref, deep, spending)
+        spending.spend(requests=1)
         announced = store.head(ref.key)
     except (ObjectMissing, Doubt, OSError) as error:
         return _doubt(f"read once with SHA-256 {first.sha256} instead of the seal, then: {error}")
@@ -129,9 +150,10 @@ def _judged(store: Store, ref: CopyRef, deep: bool) -> Reading:
     )
 
 
-def _pass(store: Store, ref: CopyRef, deep: bool) -> _Pass:
+def _pass(store: Store, ref: CopyRef, deep: bool, spending: _Spending) -> _Pass:
+    spending.spend(requests=1)
     with store.open(ref.key) as stream:
-        hearing = Hearing(stream, ref.store, ref.bytes)
+        hearing = Hearing(stream, ref.store, ref.bytes, spending)
         wrong: tuple[str, ...] = ()
         if deep:
             report = verify_stream(hearing, own=(ref.article_id, ref.version))
@@ -148,7 +170,8 @@ def _bearing(found: _Pass, note: str = "") -> Reading:
     return Reading(AuditOutcome.INTACT, found.sha256, found.bytes, note)
 
 
-def _gone(store: Store, ref: CopyRef) -> Reading:
+def _gone(store: Store, ref: CopyRef, spending: _Spending) -> Reading:
+    spending.spend(requests=1)
     try:
         announced = store.head(ref.key)
     except (Doubt, OSError) as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from fixity.budget import Budget
 from fixity.watch import Watch
 from repository.catalogue import inventories, watch
 from repository.catalogue.inventories import Counts, Expected, Found, Going
@@ -36,6 +37,8 @@ EMPTIED = 1_000
 """So many absent copies before the first that is there: the store was emptied or exchanged."""
 
 _HEADER = 512
+_PAGE = 1_000
+"""Keys that an S3 server lists in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class _Comparing:
 
     def __init__(self, given: Watch, store: Store, going: Going) -> None:
         self._watch, self._store, self._going = given, store, going
+        self._budget = given.budgets.get(store.name, Budget())
         self._place = going.place
         self._seen: list[Found] = []
         so_far = going.counts
@@ -186,7 +190,9 @@ class _Comparing:
     def _bags(self) -> Iterator[StoredObject]:
         """The bags that the store lists, in the order of their keys. Raises Doubt when it lists them otherwise."""
         last = self._place
-        for listed in self._store.keys(after=self._place):
+        for number, listed in enumerate(self._store.keys(after=self._place)):
+            if number % _PAGE == 0:
+                self._budget.spend(requests=1)
             if is_housekeeping(listed.key):
                 continue
             if parse_bag_key(listed.key) is None:
@@ -211,6 +217,7 @@ class _Comparing:
             self._differs(Found(kind, row.key, row.bytes, listed.bytes, holds, row.aip_id))
 
     def _absent(self, row: Expected) -> None:
+        self._budget.spend(requests=1)
         found = self._store.head(row.key)
         if found is not None:
             self._there(row, found)  # it came while the listing went by
@@ -239,6 +246,7 @@ class _Comparing:
         assert place is not None
         if self.tally.found[DifferenceKind.MISPLACED] >= LISTED:
             return None
+        self._budget.spend(requests=1)
         try:
             with self._store.open(listed.key, 0, _HEADER) as stream:
                 header = stream.read(_HEADER)

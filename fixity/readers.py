@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from fixity.audit import Reading, audit
+from fixity.budget import Budget
 from fixity.silence import Silence
 from repository.catalogue.copies import CopyRef
 from repository.storage import Store
@@ -32,9 +33,11 @@ class Readers:
         at_once: int,
         deep: Callable[[CopyRef], bool],
         stopping: Callable[[], bool],
+        budgets: Mapping[str, Budget] | None = None,
     ) -> None:
         self._stores, self._at_once = stores, at_once
         self._deep, self._stopping = deep, stopping
+        self._budgets = budgets or {}
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._silences = {store: Silence() for store in stores}
         self._distrusted: dict[str, str] = {}
@@ -86,7 +89,8 @@ class Readers:
         if not silence.may_ask():
             return Reading(AuditOutcome.UNREADABLE, detail="not asked: the store has fallen silent in this round")
         try:
-            reading = audit(self._stores[ref.store], ref, deep=self._deep(ref))
+            budget = self._budgets.get(ref.store)
+            reading = audit(self._stores[ref.store], ref, deep=self._deep(ref), budget=budget)
         except Exception as error:
             # A fault of ours says nothing of the bytes; the round goes on and the log has the trace.
             log.exception("audit of %s in %s failed", ref.key, ref.store)

@@ -52,7 +52,9 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
     def deep(ref: CopyRef) -> bool:
         return canary.is_deep(ref) or base(ref)
 
-    with Readers(watch.stores, at_once=watch.readers, deep=deep, stopping=watch.stopping) as readers:
+    with Readers(
+        watch.stores, at_once=watch.readers, deep=deep, stopping=watch.stopping, budgets=watch.budgets
+    ) as readers:
         going = _Round(watch, scope, readers)
         while going.step():
             pass

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from fixity.budget import Budget
 from repository.catalogue import Catalogue
 from repository.catalogue.copies import CopyRef
 from repository.storage import Store
@@ -41,6 +42,8 @@ class Watch:
     """Within how many days the manifests inside each bag are checked as well; None: only when asked for."""
     canaries: Path | None = None
     """The folder in which the bags with known damage are made; None: none are laid out, and none read."""
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """What a round may take of a store; one that is not named has no limit."""
     readers: int = READERS
     lease: timedelta = LEASE
 

@@ -106,7 +106,7 @@ def clock(asked: Asked) -> None:
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
         stop = threading.Event()
-        watch = replace(archive.watch(), stopping=stop.is_set)
+        watch = archive.watch(stop.is_set)
 
         def look() -> None:
             report = run_round(watch, Scope(due=True))
