@@ -26,6 +26,7 @@ import repository
 import repository.access.web
 import repository.web
 from config import languages
+from fixity.forecast import Policy
 from ingest.deposits import Collection
 from ingest.feeds import Feed
 from ingest.web.desk import Desk
@@ -92,7 +93,7 @@ class Rooms:
     """``(store name, key, offset, length) -> context manager of a ByteStream``; as ``Store.open``."""
     places: Mapping[str, str]
     """Store name to where it stands, in copy order: the order in which stores are asked for a file."""
-    fixity_days: Mapping[str, float]
+    policies: Mapping[str, Policy]
     """Within how many days each copy is verified again, by store."""
     home: Path
     """The archive's own folder: receipts are written there."""
@@ -184,7 +185,7 @@ def _desk(rooms: Rooms) -> Desk:
 
 
 def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
-    promise = watch.Promise(rooms.fixity_days)
+    promise = watch.Promise({store: policy.days for store, policy in rooms.policies.items()})
     reading = ReadingRoom(
         archive=rooms.archive,
         base_url=rooms.base_url.rstrip("/"),
@@ -197,7 +198,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     return (
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
-        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, promise, rooms.places)),
+        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, promise, rooms.places, rooms.policies)),
         ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),
     )

@@ -30,6 +30,7 @@ from repository.vocabulary import utc_now
 # the libraries of ingest, and nobody without a bucket for boto3.
 if TYPE_CHECKING:
     from config.app import Rooms
+    from fixity.forecast import Policy
     from fixity.watch import Watch
     from ingest.digests import Post
     from ingest.door import Door
@@ -71,6 +72,20 @@ class Archive:
         """Within how many days each copy in this store is read."""
         return self.settings.policy.fixity_days_of.get(store, self.settings.policy.fixity_days)
 
+    def policies(self) -> dict[str, Policy]:
+        """What is promised for each store, and what the watch may take of it."""
+        from fixity.forecast import Policy
+
+        given = self.settings.policy
+        return {
+            store.name: Policy(
+                self.fixity_days(store.name),
+                given.audit_megabytes_per_second_of.get(store.name, given.audit_megabytes_per_second),
+                given.audit_requests_per_second_of.get(store.name, given.audit_requests_per_second),
+            )
+            for store in self.stores
+        }
+
     def first_due(self, article: str, number: int, store: str, at: datetime) -> datetime:
         """When a copy written now is first read again: spread over the cycle, so that no wave comes back."""
         return copies.first_due(article, number, store, at, self.fixity_days(store))
@@ -110,14 +125,10 @@ class Archive:
         from fixity.budget import Budget
         from fixity.watch import Watch
 
-        policy = self.settings.policy
+        policies = self.policies()
         budgets = {
-            name: Budget(
-                1e6 * policy.audit_megabytes_per_second_of.get(name, policy.audit_megabytes_per_second),
-                policy.audit_requests_per_second_of.get(name, policy.audit_requests_per_second),
-                stopping=stopping,
-            )
-            for name in self.by_name
+            name: Budget(1e6 * one.megabytes_per_second, one.requests_per_second, stopping=stopping)
+            for name, one in policies.items()
         }
         return Watch(
             catalogue=self.catalogue,
@@ -248,7 +259,7 @@ def rooms(archive: Archive) -> Rooms:
         catalogue=archive.catalogue,
         open_range=lambda store, key, offset, length: stores[store].open(key, offset, length),
         places=archive.places,
-        fixity_days={name: archive.fixity_days(name) for name in stores},
+        policies=archive.policies(),
         home=archive.home,
         agent=AGENT,
         collections=feeding.collections(settings),

@@ -41,6 +41,7 @@ class Answers:
         self.counts = RoundCounts()
         self.decisions = 0
         self.seen: Counter[tuple[str, AuditOutcome]] = Counter()
+        self._day: dict[str, Counter[str]] = {}
 
     def told(self, readings: Sequence[tuple[CopyRef, Reading]]) -> None:
         """These readings stand in the catalogue; they change nothing in a store."""
@@ -85,6 +86,11 @@ class Answers:
             rounds.testify(session, self._watch.agent, events)
         self._count(ref, reading, mending)
 
+    def since_asked(self) -> dict[str, Counter[str]]:
+        """What was answered in each store since this was asked last, for the day's figures (catalogue.days)."""
+        day, self._day = self._day, {}
+        return day
+
     def troubles(self, silent: Iterable[str]) -> tuple[Trouble, ...]:
         """The copies not found intact, the first :data:`DETAILS` of them."""
         quiet = set(silent)
@@ -113,6 +119,12 @@ class Answers:
             bytes=counts.bytes + (reading.found_bytes or 0),
         )
         self.decisions += decision
+        day = self._day.setdefault(ref.store, Counter())
+        day[str(outcome)] += 1
+        day["mended"] += mended
+        if reading.found_bytes is not None:
+            day["bytes"] += reading.found_bytes
+            day["milliseconds"] += round(reading.seconds * 1000)
         if outcome is AuditOutcome.INTACT:
             return
         detail = "; ".join(part for part in (reading.detail, mending.detail if mending else "") if part)

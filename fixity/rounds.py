@@ -13,9 +13,9 @@ from fixity.audit import Reading
 from fixity.mending import Evidence, Mending, mend
 from fixity.readers import Readers
 from fixity.report import RoundReport
-from fixity.share import share_left
+from fixity.share import late_now, share_left
 from fixity.watch import Scope, Watch
-from repository.catalogue import copies, rounds, tallies
+from repository.catalogue import copies, days, rounds, tallies
 from repository.catalogue.copies import CopyRef
 from repository.errors import MahfuzError, UsageError
 from repository.vocabulary import AuditOutcome
@@ -238,6 +238,10 @@ class _Round:
         if self._number is not None:
             with self._watch.catalogue.writing() as session:
                 rounds.note(session, self._number, self._answers.counts, finished_at=finished_at)
+                at = self._watch.clock()
+                days.add(session, at, self._answers.since_asked())
+                if finished_at is not None:
+                    days.note_late(session, at, late_now(session, self._watch.days, at))
 
     def _hold(self, refs: Sequence[CopyRef]) -> None:
         with self._watch.catalogue.writing() as session:

@@ -30,8 +30,13 @@ def share_left(session: Session, days: Callable[[str], float], at: datetime) -> 
         held[store] += count.number
     share = sum(math.ceil(number / max(days(store), 1.0)) for store, number in held.items())
     taken = rounds.read_since(session, at - timedelta(days=1), "due")
-    late = sum(
-        copies.late(session, store, verified_before=at - timedelta(days=days(store)), at=at, up_to=LATE_AT_ONCE)
-        for store in held
-    )
+    late = sum(late_now(session, days, at).values())
     return max(late, max(share, SMALLEST_SHARE) - taken, 0)
+
+
+def late_now(session: Session, days: Callable[[str], float], at: datetime) -> dict[str, int]:
+    """How many copies of each store have outlived its promise, each kind counted up to :data:`LATE_AT_ONCE`."""
+    return {
+        store: copies.late(session, store, verified_before=at - timedelta(days=days(store)), at=at, up_to=LATE_AT_ONCE)
+        for store in copies.stores_with_copies(session)
+    }

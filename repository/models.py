@@ -524,6 +524,27 @@ class Difference(Table):
     __table_args__ = (Index(None, "store", "inventory_id"), {"sqlite_with_rowid": False})
 
 
+class WatchDay(Table):
+    """What the watch read in one store on one day (UTC): the bars of the dashboard, and the rate of the forecast."""
+
+    __tablename__ = "watch_day"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    intact: Mapped[int] = mapped_column(BigInteger, default=0)
+    damaged: Mapped[int] = mapped_column(BigInteger, default=0)
+    missing: Mapped[int] = mapped_column(BigInteger, default=0)
+    unreadable: Mapped[int] = mapped_column(BigInteger, default=0)
+    mended: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    milliseconds: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Time that its readers spent on copies read to the end, added up over all that read side by side."""
+    late: Mapped[int | None] = mapped_column(BigInteger)
+    """Copies that had outlived their promise when the day's last round ended, counted no further than a bound."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
 class Canary(Table):
     """One bag with known damage in one store, and whether the watch saw it for what it is when it last looked."""
 

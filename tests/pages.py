@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
+from fixity.forecast import Policy
 from repository.access import staff
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
@@ -102,6 +105,8 @@ def site(url: str, **changes: Any) -> Site:
     catalogue = Catalogue(url)
     schema.migrate(catalogue)
     shelf = Shelf()
+    home = Path(tempfile.mkdtemp(prefix="mahfuz-pages-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     rooms = Rooms(
         archive="Mahfuz",
         base_url=BASE_URL,
@@ -113,8 +118,8 @@ def site(url: str, **changes: Any) -> Site:
         catalogue=catalogue,
         open_range=shelf.open_range,
         places={"main": "Ankara", "second": "İzmir"},
-        fixity_days={"main": 90, "second": 90},
-        home=Path(tempfile.mkdtemp(prefix="mahfuz-pages-")),
+        policies={"main": Policy(90), "second": Policy(90)},
+        home=home,
         agent="mahfuz test",
     )
     app = create_app(replace(rooms, **changes))

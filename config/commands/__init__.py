@@ -35,6 +35,7 @@ _COMMANDS = {
     "digest": "letters",
     "audit": "watching",
     "inventory": "watching",
+    "forecast": "watching",
     "status": "holdings",
     "article": "holdings",
     "bag": "holdings",

@@ -9,12 +9,13 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json, progress
+from fixity.forecast import forecasts
 from fixity.inventory import take_inventory
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from repository.catalogue import holdings
 from repository.errors import UsageError
-from repository.vocabulary import DifferenceKind
+from repository.vocabulary import DifferenceKind, utc_now
 
 
 @click.command()
@@ -95,3 +96,60 @@ def inventory(asked: Asked, store: str | None, json_wanted: bool) -> None:
 
     statuses = [report.exit_status for report in reports] + [3 for _ in busy]
     answer(json_wanted, data, say, max((status for status in statuses if status != 3), default=0) or max(statuses))
+
+
+@click.command()
+@click.option("--store", help="Only this store.")
+@click.option("--fixity-days", type=click.FloatRange(min=1), help="What if each copy were read within so many days?")
+@click.option(
+    "--megabytes-per-second", type=click.FloatRange(min=0), help="What if audits took so much at most? 0: any."
+)
+@click.option(
+    "--requests-per-second", type=click.FloatRange(min=0), help="What if they asked so often? 0: as often as it goes."
+)
+@as_json
+@click.pass_obj
+def forecast(
+    asked: Asked,
+    store: str | None,
+    fixity_days: float | None,
+    megabytes_per_second: float | None,
+    requests_per_second: float | None,
+    json_wanted: bool,
+) -> None:
+    """Say whether every copy is read within its days at the measured rate; ask it before a policy is changed."""
+    wanted = {
+        "days": fixity_days,
+        "megabytes_per_second": megabytes_per_second,
+        "requests_per_second": requests_per_second,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    with asked.archive() as archive:
+        if store is not None:
+            archive.store(store)
+        policies = {name: replace(one, **given) for name, one in archive.policies().items() if store in (None, name)}
+        with archive.catalogue.reading() as session:
+            told = forecasts(session, policies, utc_now())
+
+    def say(console: Console) -> None:
+        for one in told:
+            if one.pass_days is None:
+                console.print(f"{one.store}: too few copies were read here to say how fast it goes", markup=False)
+                continue
+            until = f", a cycle that begins now ends on {one.ends_at:%Y-%m-%d}" if one.ends_at else ""
+            verdict = "kept" if one.kept else f"MISSED by {one.missed_by_days:.1f} days"
+            console.print(
+                f"{one.store}: every {one.policy.days:g} days: {verdict}; one pass takes {one.pass_days:.2f} days "
+                f"(bound by {one.bound_by}){until}",
+                markup=False,
+            )
+            if not one.kept:
+                console.print(
+                    f"  what would have to change: {one.shortest_days} days can be kept; {one.policy.days:g} days need "
+                    f"{one.megabytes_needed:.1f} MB and {one.requests_needed:.1f} requests a second",
+                    markup=False,
+                )
+
+    verdicts = [one.kept for one in told]
+    status = 1 if False in verdicts else 3 if None in verdicts else 0
+    answer(json_wanted, {"stores": [one.as_json() for one in told]}, say, status)

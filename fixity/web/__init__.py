@@ -8,7 +8,9 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
-from fixity.web import inventories
+from fixity.forecast import forecasts
+from fixity.web import bars, inventories
+from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
 from repository.catalogue import browse, canaries, copies, rounds, watch
@@ -36,6 +38,8 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         watched = watch.figures(rows, room.promise, now)
         latest = rounds.latest(rows, limit=8)
         flock = canaries.latest(rows)
+        told = forecasts(rows, room.policies, now)
+        drawn = bars.chart(rows, now.date())
     return render_template(
         "fixity/dashboard.html",
         watched=watched,
@@ -43,6 +47,9 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         states=STATES,
         rounds=latest,
         canaries=flock,
+        forecasts=told,
+        chart=drawn,
+        height=bars.HEIGHT,
         room=room,
         stores=sorted({*watched.stores, *room.places}, key=lambda store: (store not in room.places, store)),
         interrupted=rounds.was_interrupted,
@@ -114,6 +121,8 @@ def blueprint(room: Dashboard) -> Blueprint:
         room,
         (
             Route("/staff/fixity", dashboard, Who.STAFF),
+            Route("/staff/fixity/days", bars.days_listed, Who.STAFF),
+            Route("/staff/fixity/forecast", forecast, Who.STAFF),
             Route("/staff/rounds", rounds_listed, Who.STAFF),
             Route("/staff/inventory", inventories.overview, Who.STAFF, endpoint="inventory"),
             Route("/staff/inventory/differences", inventories.listed, Who.STAFF, endpoint="differences"),

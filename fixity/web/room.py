@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fixity.forecast import Policy
 from repository.catalogue import Catalogue
 from repository.catalogue.watch import Promise
 
@@ -17,3 +18,4 @@ class Dashboard:
     promise: Promise
     places: Mapping[str, str]
     """Store name to where it stands."""
+    policies: Mapping[str, Policy]

@@ -48,7 +48,9 @@ def speak(app: Flask, languages: Languages) -> None:
         npgettext=lambda context, one, many, n: _translations().npgettext(context, one, many, n),
     )
     app.jinja_env.filters.update(number=number, size=size, moment=moment, day=day, told=gettext)
-    app.jinja_env.filters.update(percent=percent, langtag=langtag, langname=langname, isoday=isoday, detail=detail)
+    app.jinja_env.filters.update(
+        tenths=tenths, plain=plain, percent=percent, langtag=langtag, langname=langname, isoday=isoday, detail=detail
+    )
 
     @app.after_request
     def _remember(response: Response) -> Response:
@@ -87,6 +89,16 @@ def gettext(text: str, **values: object) -> str:
 def number(value: int) -> str:
     """``1.234.567`` or ``1,234,567``."""
     return format_decimal(value, locale=_locale())
+
+
+def tenths(value: float) -> str:
+    """``57,9`` or ``57.9``: a measure of which more digits would say nothing."""
+    return format_decimal(value, format="#,##0.#", locale=_locale())
+
+
+def plain(value: float) -> str:
+    """A number as a form takes it back: ``90`` or ``0.5``."""
+    return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
 
 
 def percent(share: float) -> str:

@@ -39,7 +39,7 @@ EVERYONE = {
 }  # fmt: skip
 STAFF = {
     "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/copies",
-    "/staff/inventory", "/staff/inventory/differences",
+    "/staff/inventory", "/staff/inventory/differences", "/staff/fixity/days", "/staff/fixity/forecast",
     "/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", "/staff/ingest",
     "/staff/deliveries", "/staff/deliveries/decide", "/staff/completeness", "/staff/completeness/<issn:issn>",
     "/staff/completeness/<issn:issn>/letter/<language>", "/staff/completeness/<issn:issn>/letter/<language>.eml",

@@ -1,0 +1,55 @@
+"""Whether what is promised can be kept, and what would become of another promise: asked before it is made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
+
+from fixity.forecast import MEASURED_DAYS, forecasts
+from fixity.web.room import Dashboard
+from repository.vocabulary import utc_now
+
+ASKED = ("days", "megabytes_per_second", "requests_per_second")
+"""What the form may ask of a policy, by the names of its fields."""
+
+_LARGEST = 1e9
+
+
+def forecast(room: Dashboard) -> ResponseReturnValue:
+    """Of each store what becomes of its present policy, or of the one that the address asks about."""
+    asked = {name: value for name in ASKED if (value := _number(name)) is not None}
+    only = request.args.get("store") or None
+    if only is not None and only not in room.policies:
+        raise BadRequest
+    policies = {store: replace(policy, **asked) for store, policy in room.policies.items() if only in (None, store)}
+    if any(policy.days < 1 for policy in policies.values()):
+        raise BadRequest
+    with room.catalogue.reading() as rows:
+        told = forecasts(rows, policies, utc_now())
+    return render_template(
+        "fixity/forecast.html",
+        forecasts=told,
+        asked=asked,
+        only=only,
+        stores=sorted(room.policies),
+        measured_days=MEASURED_DAYS,
+        room=room,
+    )
+
+
+def _number(name: str) -> float | None:
+    """The number that the address gives under ``name``; None where it gives none."""
+    text = request.args.get(name, "").strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise BadRequest from None
+    if not (math.isfinite(value) and 0 <= value <= _LARGEST):
+        raise BadRequest
+    return value
