@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 from servers import PostgreSQLServer, S3Server, postgresql, seaweedfs, shared_folder
 
+from repository.catalogue import Catalogue, schema
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.s3 import S3Store
@@ -80,9 +82,31 @@ def postgresql_url(postgresql_server: PostgreSQLServer) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database: the test runs once on SQLite and once on PostgreSQL."""
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database in which there is nothing yet: once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
     url: str = request.getfixturevalue("postgresql_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite catalogue with its schema and nothing in it, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "catalogue.sqlite"
+    catalogue = Catalogue(f"sqlite:///{file}")
+    schema.migrate(catalogue)
+    catalogue.close()
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a catalogue with its schema and nothing in it: once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "catalogue.sqlite")
+        yield f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+    else:
+        server: PostgreSQLServer = request.getfixturevalue("postgresql_server")
+        with server.fresh_database(migrated=True) as url:
+            yield url

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from servers import S3Server
+from warm import Warm
+
+_WARM = Warm()
 
 
 def folder_store_table(name: str, home: Path) -> str:
@@ -35,7 +38,7 @@ class Installation:
         self.file.write_text(f'[archive]\nhome = "{home}"\n{more}\n' + "".join(stores), encoding="utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """The command, started."""
+        """The command, started as a user's shell would."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MAHFUZ_")}
         return subprocess.Popen(
             [sys.executable, "-m", "config.cli", "--config", str(self.file), *words],
@@ -47,9 +50,9 @@ class Installation:
 
     def tell(self, *words: str) -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
-        process = self.start(*words)
-        out, err = process.communicate(timeout=300)
-        return process.returncode, out.decode(), err.decode()
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MAHFUZ_")}
+        status, out, err = _WARM.tell(["--config", str(self.file), *words], environment, 300)
+        return status, out.decode(), err.decode()
 
     def run(self, *words: str, status: int = 0) -> Any:
         """The JSON document of a command that must end with ``status``."""

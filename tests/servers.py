@@ -21,6 +21,7 @@ import psycopg
 from botocore.config import Config
 
 from config.embedded import embedded_s3
+from repository.catalogue import Catalogue, schema
 from repository.storage.s3 import S3Limits, S3Store
 
 
@@ -90,6 +91,10 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
         yield S3Server(server.endpoint_url, server.access_key, server.secret_key)
 
 
+_EMPTY = "template0 ENCODING 'UTF8' LOCALE 'C'"
+_MIGRATED = "mahfuz_template"
+
+
 @dataclass(frozen=True)
 class PostgreSQLServer:
     """A running PostgreSQL; ``url(name)`` is what SQLAlchemy takes."""
@@ -104,11 +109,18 @@ class PostgreSQLServer:
         with psycopg.connect(host=self.socket_folder, user="postgres", dbname="postgres", autocommit=True) as session:
             session.execute(statement)
 
+    def make_template(self) -> None:
+        """The database with the schema, of which the others are copies: migrating takes longer than most tests."""
+        self._say(f"CREATE DATABASE {_MIGRATED} TEMPLATE {_EMPTY}")
+        catalogue = Catalogue(self.url(_MIGRATED))
+        schema.migrate(catalogue)
+        catalogue.close()
+
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """The address of an empty database, which is dropped afterwards."""
+    def fresh_database(self, *, migrated: bool = False) -> Iterator[str]:
+        """The address of a database with nothing in it but, if asked for, the schema; it is dropped afterwards."""
         name = f"test_{uuid4().hex}"
-        self._say(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+        self._say(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED if migrated else _EMPTY}")
         try:
             yield self.url(name)
         finally:
@@ -137,6 +149,7 @@ def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
                 # What the tests write need not outlive a power cut.
                 settings = f"-c listen_addresses='' -k {data} -c fsync=off -c max_connections=200"
                 run("pg_ctl", "-w", "-o", settings, "-l", str(data / "log"), "start")
+                PostgreSQLServer(str(data)).make_template()
         yield PostgreSQLServer(str(data))
     finally:
         with _alone(folder), suppress(BlockingIOError):

@@ -14,8 +14,8 @@ from repository.errors import DatabaseUnavailable, UsageError
 from repository.models import Table
 
 
-def test_the_migrations_equal_the_models(database_url: str) -> None:
-    catalogue = Catalogue(database_url)
+def test_the_migrations_equal_the_models(empty_database_url: str) -> None:
+    catalogue = Catalogue(empty_database_url)
     schema.migrate(catalogue)
     with catalogue.reading() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
@@ -24,8 +24,8 @@ def test_the_migrations_equal_the_models(database_url: str) -> None:
     catalogue.close()
 
 
-def test_several_processes_may_migrate_at_once(database_url: str) -> None:
-    catalogues = [Catalogue(database_url) for _ in range(4)]
+def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    catalogues = [Catalogue(empty_database_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(schema.migrate, catalogues))
     for catalogue in catalogues:
@@ -34,8 +34,8 @@ def test_several_processes_may_migrate_at_once(database_url: str) -> None:
         catalogue.close()
 
 
-def test_a_newer_schema_is_refused_with_what_to_do(database_url: str) -> None:
-    catalogue = Catalogue(database_url)
+def test_a_newer_schema_is_refused_with_what_to_do(empty_database_url: str) -> None:
+    catalogue = Catalogue(empty_database_url)
     schema.migrate(catalogue)
     with catalogue.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -44,8 +44,8 @@ def test_a_newer_schema_is_refused_with_what_to_do(database_url: str) -> None:
     catalogue.close()
 
 
-def test_every_text_that_is_sorted_is_compared_bytewise(database_url: str) -> None:
-    catalogue = Catalogue(database_url)
+def test_every_text_that_is_sorted_is_compared_bytewise(empty_database_url: str) -> None:
+    catalogue = Catalogue(empty_database_url)
     schema.migrate(catalogue)
     with catalogue.reading() as session:
         if session.connection().dialect.name == "postgresql":
