@@ -24,15 +24,12 @@ from sqlalchemy.orm import Session
 from ingest import attestation, digest_text
 from ingest.wording import Say
 from repository.catalogue import Catalogue, digests, titles
-from repository.mail import MailRefused, MailServer, MailUnavailable, hand_in
+from repository.mail import LEASE, MailServer, attempt, pause_after
 from repository.models import Digest, Publisher
 from repository.vocabulary import DigestState
 
 SETTLED = timedelta(minutes=10)
 """A day is told of when it is over for so long: what was finished at its very end is in the catalogue by then."""
-LEASE = timedelta(minutes=15)
-"""Longer than the mail server's answers are waited for. A process that is killed lets go of its digest after it."""
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
@@ -170,26 +167,16 @@ def _sent(post: Post, name: str, digest: Digest) -> Letter | None:
         publisher = session.get_one(Publisher, digest.publisher_id)
         message = _message(post, session, publisher, digest.since, digest.until, claimed.made_at)
     recipients = _recipients(post, name, claimed.told)
-    state, told, problem, silent = DigestState.SENT, [*claimed.told, *recipients], None, False
-    if recipients:
-        try:
-            refused = hand_in(post.server, message, post.sender, recipients)
-        except MailUnavailable as error:
-            state, told, problem, silent = DigestState.WAITING, claimed.told, str(error), True
-        except MailRefused as error:
-            state, told, problem = DigestState.REFUSED, claimed.told, str(error)
-        else:
-            told = [address for address in told if address not in refused]
-            if refused:
-                for_now = any(answer.startswith("4") for answer in refused.values())
-                state = DigestState.WAITING if for_now else DigestState.REFUSED
-                problem = "; ".join(f"{address}: {answer}" for address, answer in refused.items())
+    handed = attempt(post.server, message, post.sender, recipients)
     at = post.clock()
-    pause = min(_FIRST_PAUSE * 2 ** min(claimed.attempts, 10), _LONGEST_PAUSE)
+    again = at + pause_after(claimed.attempts)
+    told = [*claimed.told, *handed.taken]
     with post.catalogue.writing() as session:
-        digests.settle(session, claimed, state, told=told, at=at, next_try=at + pause, problem=problem)
-    log.info("digest", publisher=name, until=str(digest.until), state=str(state), problem=problem)
-    return Letter(name, digest.since, digest.until, recipients, message, state, problem, silent)
+        digests.settle(session, claimed, handed.state, told=told, at=at, next_try=again, problem=handed.problem)
+    log.info("digest", publisher=name, until=str(digest.until), state=str(handed.state), problem=handed.problem)
+    return Letter(
+        name, digest.since, digest.until, recipients, message, handed.state, handed.problem, silent=handed.silent
+    )
 
 
 def _untried(post: Post, name: str, digest: Digest, problem: str) -> Letter:

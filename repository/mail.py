@@ -8,15 +8,21 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from typing import Literal
 
 from repository.errors import Doubt, MahfuzError
+from repository.vocabulary import DigestState
 
 PATIENCE_SECONDS = 60.0
 """How long each answer of the server is waited for."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+"""A letter that was not taken is tried again after the first pause, then after twice as long, up to the longest."""
+LEASE = timedelta(minutes=15)
+"""Longer than answers are waited for. A process that is killed lets go of the letter that it was sending after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,46 @@ class MailUnavailable(Doubt):
 
 class MailRefused(MahfuzError):
     """The mail server answered that it will not take this letter: a person has to mend an address or the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """How an attempt to hand in a letter ended. ``silent``: the server did not answer, no other need be tried now."""
+
+    state: DigestState
+    taken: tuple[str, ...] = ()
+    """The addresses for which the server has taken it."""
+    problem: str | None = None
+    silent: bool = False
+
+
+def attempt(server: MailServer, letter: EmailMessage, sender: str, recipients: Sequence[str]) -> Handed:
+    """Try to hand the letter in: SENT for all ``recipients``, WAITING where a later attempt may go better, or REFUSED.
+
+    Without recipients there is nobody left to tell, and nobody is asked.
+    """
+    if not recipients:
+        return Handed(DigestState.SENT)
+    try:
+        refused = hand_in(server, letter, sender, recipients)
+    except MailUnavailable as error:
+        return Handed(DigestState.WAITING, problem=str(error), silent=True)
+    except MailRefused as error:
+        return Handed(DigestState.REFUSED, problem=str(error))
+    if not refused:
+        return Handed(DigestState.SENT, tuple(recipients))
+    for_now = any(answer.startswith("4") for answer in refused.values())
+    return Handed(
+        DigestState.WAITING if for_now else DigestState.REFUSED,
+        tuple(address for address in recipients if address not in refused),
+        "; ".join(f"{address}: {answer}" for address, answer in refused.items()),
+    )
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long a letter waits after so many attempts before this one."""
+    doubled: int = 2 ** min(attempts, 10)
+    return min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
 
 
 def hand_in(server: MailServer, letter: EmailMessage, sender: str, recipients: Sequence[str]) -> Mapping[str, str]:

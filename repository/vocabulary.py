@@ -136,9 +136,9 @@ class Verdict(StrEnum):
 
 
 class DigestState(StrEnum):
-    """Where the letter stands that tells a publisher of its deliveries.
+    """Where a letter stands: one that tells a publisher of its deliveries, or one that tells of alerts.
 
-    EMPTY: there was nothing to tell. WAITING: the mail server has not taken it yet. SENT: it has, for every
+    EMPTY: there was nothing to tell, or nobody. WAITING: the mail server has not taken it yet. SENT: it has, for every
     recipient. REFUSED: the mail server will not, and a person has to mend an address or the settings.
     """
 

@@ -23,7 +23,7 @@ from ingest.findings import finding
 from repository.catalogue import Catalogue, deliveries, schema
 from repository.catalogue import digests as rows
 from repository.catalogue.deliveries import ArticleLine
-from repository.mail import MailRefused, MailServer, MailUnavailable, look
+from repository.mail import MailRefused, MailServer, MailUnavailable, hand_in, look
 from repository.vocabulary import ArticleOutcome, DeliveryState, DigestState, Finding
 
 PUBLISHER = "Örnek Yayınevi"
@@ -389,7 +389,7 @@ def test_a_password_is_told_under_encryption_only(authority: tuple[ssl.SSLContex
         right = MailServer("127.0.0.1", running.port, security, USER, PASSWORD, ca_file)  # type: ignore[arg-type]
         letter = digests.EmailMessage()
         letter.set_content("x")
-        assert digests.hand_in(right, letter, "a@example.org", [TO]) == {}
+        assert hand_in(right, letter, "a@example.org", [TO]) == {}
         (taken,) = running.received
         assert (taken.encrypted, taken.user) == (True, USER)
         assert "as arşiv" in look(right)
@@ -400,7 +400,7 @@ def test_a_password_is_told_under_encryption_only(authority: tuple[ssl.SSLContex
         with pytest.raises(MailUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             look(replace(right, ca_file=None))
         with pytest.raises(MailRefused, match="530 sign in first"):
-            digests.hand_in(replace(right, user=None), letter, "a@example.org", [TO])
+            hand_in(replace(right, user=None), letter, "a@example.org", [TO])
 
 
 def test_a_server_without_starttls_is_not_talked_to_in_clear() -> None:
