@@ -25,7 +25,14 @@ SOURCE = "en"
 _FOLDER = Path(__file__).parent / "translations"
 _ROOT = Path(__file__).parent.parent
 _ROOMS = ("repository", "ingest", "fixity", "oai_pmh", "config")
-_KEYWORDS = {"_": None, "gettext": None, "marked": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+_KEYWORDS = {
+    "_": None,
+    "counted": (1, 2),
+    "gettext": None,
+    "marked": None,
+    "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+}
 _METHODS = (("**.py", "python"), ("**/templates/**.html", "jinja2"))
 _OPTIONS = {"**/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}
 

@@ -101,6 +101,13 @@ def run_clock(
             stop.wait(stand_by_seconds)
 
 
+def tick_beside(jobs: Sequence[Job]) -> threading.Event:
+    """Tick in a thread of its own beside whatever this process does, until it ends or the event is set."""
+    stop = threading.Event()
+    threading.Thread(target=_tick, args=(jobs, stop), name="clock", daemon=True).start()
+    return stop
+
+
 def file_lock(path: Path) -> Lock:
     """A lock on a file of this machine (flock): gone with the process that held it, however that ended."""
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from config.alert_settings import AlertSettings
 from config.feed_settings import FeedSettings
 from config.kept_files import text_in
 from config.mail_settings import MailSettings
@@ -49,6 +50,11 @@ _EXAMPLES = {
         '[mail]\nserver = "smtp.example.org"\nuser = "arsiv"\npassword_file = "/etc/mahfuz/smtp.key"\n'
         'from = "arsiv@example.org"\n\n[[mail.publishers]]\nname = "Örnek Yayınevi"\n'
         'recipients = ["teslim@yayinevi.example.org"]\nlanguage = "tr"'
+    ),
+    "alerts": (
+        '[alerts]\nrecipients = ["nobet@example.org"]\nescalate_to = ["mudur@example.org"]\n'
+        'heartbeat_url = "https://monitor.example.org/ping/…"\n\n[[alerts.webhooks]]\nname = "ops"\n'
+        'url = "https://ops.example.org/mahfuz"\nsecret_file = "/etc/mahfuz/webhook.key"'
     ),
 }
 
@@ -222,6 +228,7 @@ class Settings(Section):
     oai: OaiSettings
     access: AccessSettings
     mail: MailSettings
+    alerts: AlertSettings
     log: LogSettings
 
     @model_validator(mode="after")
@@ -258,6 +265,14 @@ class Settings(Section):
             if feed.profile is not None and feed.profile not in (*names, DEFAULT.name):
                 known = ", ".join(names) or "none"
                 raise ValueError(f"feeds.{feed.name}.profile: no profile is named {feed.profile!r}; there are: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _alerts_can_be_told(self) -> Self:
+        if self.alerts.recipients and not self.mail.server:
+            raise ValueError(
+                'alerts.recipients are told through a mail.server, for example server = "smtp.example.org"'
+            )
         return self
 
     @property

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ from repository.vocabulary import utc_now
 if TYPE_CHECKING:
     from config.app import Rooms
     from fixity.forecast import Policy
+    from fixity.lookout import Lookout
+    from fixity.telling import Telling
     from fixity.watch import Watch
     from ingest.digests import Post
     from ingest.door import Door
@@ -174,6 +177,51 @@ class Archive:
             secret=secret_key(self.home),
             texts={code: texts.gettext for code, texts in languages.load(("tr", "en")).items()},
             clock=utc_now,
+        )
+
+    def telling(self) -> Telling:
+        """What alerts are told with. Raises UsageError for an unreadable secret."""
+        from fixity.telling import Telling
+        from repository.webhook import Webhook
+
+        alerts, who = self.settings.alerts, self.settings.archive
+        return Telling(
+            catalogue=self.catalogue,
+            clock=utc_now,
+            archive=who.name,
+            email=who.admin_email,
+            base_url=who.base_url,
+            identifier=who.repository_identifier,
+            zone=ZoneInfo(who.time_zone),
+            texts=languages.load(who.languages),
+            server=self.mail_server(),
+            sender=self.settings.mail.sender,
+            recipients=tuple(alerts.recipients),
+            escalate_to=tuple(alerts.escalate_to),
+            webhooks=tuple(Webhook(one.name, one.url, one.key()) for one in alerts.webhooks),
+            gather=timedelta(minutes=alerts.digest_minutes),
+            escalate=timedelta(hours=alerts.escalate_hours),
+        )
+
+    def lookout(self, part: str) -> Lookout:
+        """What the ``part`` that runs in this process (``clock``, ``worker``, ``web``) looks out with."""
+        import fixity.causes
+        import ingest.causes
+        from fixity.lookout import Lookout
+        from repository.catalogue.heartbeats import Who
+
+        alerts = self.settings.alerts
+        return Lookout(
+            telling=self.telling(),
+            who=Who(part, socket.gethostname(), os.getpid(), utc_now(), AGENT),
+            questions=[
+                *fixity.causes.questions(self.fixity_days, timedelta(hours=alerts.round_hours)),
+                *ingest.causes.questions(self.feeds, timedelta(days=alerts.quarantine_days)),
+            ],
+            silent_seconds=alerts.silent_seconds,
+            parts=alerts.parts,
+            sign_url=alerts.heartbeat_url.get_secret_value(),
+            sign_every=60 * alerts.heartbeat_minutes,
         )
 
     def rebuilding(self, only: str | None) -> Rebuilding:

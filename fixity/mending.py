@@ -34,6 +34,8 @@ class Mending:
     after: Reading | None = None
     decision: bool = False
     doubt: bool = False
+    emptied: bool = False
+    """Not tried: the whole store was emptied or exchanged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ class _Round:
                 f"the store {ref.store!r} has none of the copies that should be in it: it was emptied or exchanged, "
                 "and is not filled unasked; if it is the right store, audit all of this store and no other"
             )
-            mending = Mending(False, told, decision=True)
+            mending = Mending(False, told, decision=True, emptied=True)
         else:
             mending = self._mended(ref, reading, others, may_replace)
         self._answers.mended(ref, reading, mending, already_told=bool(prepared))

@@ -17,6 +17,8 @@ _OUTCOMES = {
     AuditOutcome.UNREADABLE: "unknown",
 }
 
+_DECISION = "a person decides; nothing was overwritten"
+
 
 def of_reading(ref: CopyRef, reading: Reading, at: datetime, before: str | None = None) -> Testimony:
     """A fixity check: what was found, beside the seal when they differ; ``before`` is the state believed until then."""
@@ -25,6 +27,8 @@ def of_reading(ref: CopyRef, reading: Reading, at: datetime, before: str | None 
         detail |= {"seal": ref.seal, "bytes": ref.bytes, "found_bytes": reading.found_bytes}
     if reading.detail:
         detail["detail"] = reading.detail
+    if reading.sealed_wrong:
+        detail["decision"] = _DECISION
     if before in {AuditOutcome.DAMAGED, AuditOutcome.MISSING}:
         detail["before"] = before
     return _event(EventType.FIXITY_CHECK, _OUTCOMES[reading.outcome], ref, at, detail)
@@ -46,7 +50,9 @@ def of_mending(ref: CopyRef, reading: Reading, mending: Mending, at: datetime) -
         "detail": mending.detail,
     }
     if mending.decision:
-        detail["decision"] = "a person decides; nothing was overwritten"
+        detail["decision"] = _DECISION
+    if mending.emptied:
+        detail["emptied"] = True
     return _event(EventType.RECOVERY, "success" if mending.mended else failed, ref, at, detail)
 
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
@@ -420,7 +421,15 @@ class Copy(Table):
         Index(None, "next_due", "aip_id"),
         Index(None, "store", "state", "aip_id"),
         Index(None, "verified_at", "aip_id"),
+        Index(None, "store", "verified_at", "next_due"),
         Index(None, "unreadable_since", "aip_id"),
+        Index(
+            "ix_copy_silent",
+            "store",
+            "unreadable_since",
+            sqlite_where=text("unreadable_since IS NOT NULL"),
+            postgresql_where=text("unreadable_since IS NOT NULL"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -627,6 +636,86 @@ class FeedItem(Table):
         Index(None, "feed", "set_key", "name"),
         {"sqlite_with_rowid": False},
     )
+
+
+class Alert(Table):
+    """One cause that somebody has to look into, from the moment at which it was noticed until it is over."""
+
+    __tablename__ = "alert"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    """What is the matter (repository.causes.KINDS)."""
+    subject: Mapped[str] = mapped_column(String(200))
+    """With what: a store, a feed, a part of the program; empty where there is only one."""
+    level: Mapped[str] = mapped_column(String(16))
+    opened_at: Mapped[datetime]
+    since: Mapped[datetime]
+    """Since when it is so, as far as that is known; else when it was noticed."""
+    last_seen_at: Mapped[datetime]
+    objects: Mapped[int] = mapped_column(BigInteger, default=0)
+    more: Mapped[bool] = mapped_column(Boolean, default=False)
+    """``objects`` were counted no further: there are more."""
+    detail: Mapped[dict[str, Any]]
+    """The values from which its sentence is made when it is shown."""
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None] = mapped_column(String(120))
+    note: Mapped[str | None] = mapped_column(Text)
+    told_at: Mapped[datetime | None]
+    """When it was put into a letter. That is written down with the letter: it is never put into a second one."""
+    told_level: Mapped[str | None] = mapped_column(String(16))
+    escalated_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    end_told_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "ix_alert_open",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index(None, "closed_at", "id"),
+    )
+
+
+class AlertLetter(Table):
+    """What one channel is told of alerts, as it was when the letter was made: kept until it is taken."""
+
+    __tablename__ = "alert_letter"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    channel: Mapped[str] = mapped_column(String(80))
+    """``mail``, ``escalation``, or ``webhook:`` and its name; where that leads stands in the settings."""
+    items: Mapped[list[dict[str, Any]]]
+    state: Mapped[str] = mapped_column(String(16))
+    """vocabulary.DigestState"""
+    told: Mapped[list[str]] = mapped_column(JSON)
+    """The addresses for which the mail server has taken it."""
+    made_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_try: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "state", "id"),)
+
+
+class Heartbeat(Table):
+    """A part of the program that runs, and the last moment at which it said so."""
+
+    __tablename__ = "heartbeat"
+
+    part: Mapped[str] = mapped_column(String(16), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255), primary_key=True)
+    pid: Mapped[int] = mapped_column(Integer)
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    version: Mapped[str] = mapped_column(String(120))
 
 
 class Staff(Table):

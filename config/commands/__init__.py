@@ -33,6 +33,7 @@ _COMMANDS = {
     "completeness": "complete",
     "receipt": "receipts",
     "digest": "letters",
+    "alerts": "alerting",
     "audit": "watching",
     "inventory": "watching",
     "forecast": "watching",

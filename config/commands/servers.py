@@ -28,7 +28,7 @@ from config import demo, feeding, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
-from config.schedule import Job, clock_lock, run_clock
+from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
 from fixity import inventory
 from fixity.rounds import run_round
@@ -80,6 +80,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
         # Wired in the worker itself: neither a database connection nor an S3 client survives a fork.
         context = wiring.opened(self.archive_settings)
         archive = context.__enter__()
+        tick_beside(_signs_of_life(archive, "web"))
         return create_app(wiring.rooms(archive))
 
 
@@ -128,6 +129,7 @@ def clock(asked: Asked) -> None:
         post = archive.post()
         if post is not None:
             jobs.append(Job("digests", DIGEST_TICK_SECONDS, lambda: list(digests.send(post))))
+        jobs += _signs_of_life(archive, "clock")
         run_clock(jobs, lock=clock_lock(archive.catalogue, archive.home), stop=stop)
 
 
@@ -145,6 +147,7 @@ def worker(asked: Asked) -> None:
 
         seconds = archive.settings.ingest.tick_seconds
         jobs = [Job("inbox", seconds, take_in), Job("feeds", seconds, lambda: look_at_feeds(archive))]
+        jobs += _signs_of_life(archive, "worker")
         run_clock(jobs, lock=None)
 
 
@@ -166,6 +169,15 @@ def up(asked: Asked, with_demo: bool, port: int) -> None:
             _wait_until_ready(port, children, start)
             _greet(settings, port, password)
             _watch_over(children, start)
+
+
+def _signs_of_life(archive: wiring.Archive, part: str) -> list[Job]:
+    """This part says that it runs, and looks out."""
+    settings, lookout = archive.settings.alerts, archive.lookout(part)
+    return [
+        Job("heartbeat", settings.beat_seconds, lookout.beat),
+        Job("alerts", settings.look_seconds, lookout.look),
+    ]
 
 
 def _default_base(asked: Asked) -> bool:

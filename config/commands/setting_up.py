@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import text
 
@@ -17,7 +18,7 @@ from config import wiring
 from config.commands.answers import Asked, answer, as_json
 from ingest.feeds import standings
 from repository import mail
-from repository.catalogue import Catalogue, digests, schema
+from repository.catalogue import Catalogue, alerts, digests, heartbeats, schema
 from repository.errors import Doubt, MahfuzError
 from repository.storage.capabilities import probe
 from repository.vocabulary import DigestState, utc_now
@@ -76,7 +77,7 @@ def doctor(asked: Asked, json_wanted: bool) -> None:
     settings = asked.settings()
     with wiring.opened(settings) as archive:
         lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive), _virus_scanner(archive)]
-        lines += [_mail(archive), *_digests(archive.catalogue), *_feeds(archive)]
+        lines += [_mail(archive), *_digests(archive.catalogue), *_alerts(archive), *_feeds(archive)]
     status = 3 if any(line.verdict is Verdict.DOUBT for line in lines) else 0
     status = 1 if any(line.verdict is Verdict.BAD for line in lines) else status
     data = {"healthy": status == 0, "lines": [asdict(line) for line in lines]}
@@ -196,6 +197,38 @@ def _digests(catalogue: Catalogue) -> Iterator[Line]:
             yield Line(f"digests {state}", verdict, f"{number}, the first since {since:%Y-%m-%d}: {problem}", remedy)
 
 
+def _alerts(archive: wiring.Archive) -> Iterator[Line]:
+    """Whether alerts reach anybody, whether the parts run, and what is the matter."""
+    settings = archive.settings.alerts
+    ways = [*settings.recipients, *(f"webhook {one.name}" for one in settings.webhooks)]
+    if ways:
+        yield Line("alerts", Verdict.GOOD, f"told to {', '.join(ways)}", "try `mahfuz alerts test` now and then")
+    else:
+        remedy = "set alerts.recipients or [[alerts.webhooks]]"
+        yield Line("alerts", Verdict.NOTE, "reach nobody: only the pages show them", remedy)
+    if not settings.heartbeat_url.get_secret_value():
+        missing = "nobody outside notices when this whole machine is silent"
+        yield Line("sign of life", Verdict.NOTE, missing, "set alerts.heartbeat_url")
+    try:
+        if schema.revision_of(archive.catalogue) != schema.HEAD:
+            return  # told already
+        with archive.catalogue.reading() as session:
+            number, parts = alerts.number_open(session), heartbeats.beats(session)
+    except Doubt:
+        return  # told already
+    if number:
+        yield Line("alerts open", Verdict.NOTE, str(number), "see `mahfuz alerts`")
+    for part in settings.parts:
+        last = parts[part][-1] if part in parts else None
+        if last is None:
+            yield Line(f"part {part}", Verdict.NOTE, "has never run", "start it: `mahfuz up`, or each part by itself")
+        elif abs((utc_now() - last.beat_at).total_seconds()) > settings.silent_seconds:
+            detail = f"no sign of life since {last.beat_at:%Y-%m-%d %H:%M} UTC, on {last.host}"
+            yield Line(f"part {part}", Verdict.BAD, detail, "start it again; its log says why it ended")
+        else:
+            yield Line(f"part {part}", Verdict.GOOD, f"runs on {last.host}, {last.version}")
+
+
 def _feeds(archive: wiring.Archive) -> Iterator[Line]:
     """Feeds that fail or are late: what a publisher has to mend does not make this machine ill."""
     try:
@@ -223,5 +256,5 @@ def _say(console: Console, lines: list[Line]) -> None:
         Verdict.DOUBT: "[yellow]? doubt[/]",
     }
     for line in lines:
-        table.add_row(marks[line.verdict], line.what, line.detail, line.remedy)
+        table.add_row(marks[line.verdict], escape(line.what), escape(line.detail), escape(line.remedy))
     console.print(table)

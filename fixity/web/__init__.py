@@ -13,7 +13,7 @@ from fixity.web import bars, inventories
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import browse, canaries, copies, rounds, watch
+from repository.catalogue import alerts, browse, canaries, copies, rounds, watch
 from repository.catalogue.watch import CopyLine, Wanted
 from repository.models import Article, Round
 from repository.vocabulary import ArticleRecord, CopyState, utc_now
@@ -40,9 +40,11 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         flock = canaries.latest(rows)
         told = forecasts(rows, room.policies, now)
         drawn = bars.chart(rows, now.date())
+        open_alerts = alerts.number_open(rows)
     return render_template(
         "fixity/dashboard.html",
         watched=watched,
+        open_alerts=open_alerts,
         attention=watch.ATTENTION,
         states=STATES,
         rounds=latest,

@@ -119,6 +119,19 @@ def paused(session: Session, *, limit: int) -> list[Waiting]:
     return _waiting(session, select(Delivery, Publisher.name).where(Delivery.held_up.is_not(None)), limit)
 
 
+def finished_before(session: Session, state: str, moment: datetime, *, up_to: int) -> tuple[int, datetime | None]:
+    """How many deliveries have been in ``state`` since before ``moment``, counted no further than ``up_to``; the first
+    of them, by when it came in, since when."""
+    rows = session.execute(
+        select(Delivery.finished_at)
+        .where(Delivery.state == state, Delivery.accepted_on < moment, Delivery.finished_at < moment)
+        .order_by(Delivery.accepted_on, Delivery.id)
+        .limit(up_to)
+    )
+    moments = rows.scalars().all()
+    return len(moments), moments[0] if moments else None
+
+
 def _waiting(session: Session, statement: Select[Delivery, str], limit: int) -> list[Waiting]:
     rows = session.execute(
         statement.join(Publisher, Publisher.id == Delivery.publisher_id)

@@ -1,11 +1,13 @@
-"""One writer of articles and journals at a time, on PostgreSQL as SQLite has it by itself."""
+"""One writer of articles and journals at a time, and one of alerts, on PostgreSQL as SQLite has it by itself."""
 
 from __future__ import annotations
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_LOCK = 0x6D616866757A + 2  # "mahfuz" and two: the advisory lock of those who enter articles and journals
+_MAHFUZ = 0x6D616866757A  # "mahfuz" as a number; the schema's advisory lock is it, the clock's the next
+_ENTERING = _MAHFUZ + 2
+_LOOKING = _MAHFUZ + 4  # three are the inventories
 
 
 def take(session: Session) -> None:
@@ -14,5 +16,17 @@ def take(session: Session) -> None:
     Two that enter the first article of one journal at once would else make two journals of it, or fall over each
     other. Taken before any article is locked, so that nobody who has it waits for somebody who wants it.
     """
+    _wait_for(session, _ENTERING)
+
+
+def take_alerts(session: Session) -> None:
+    """Wait until no other transaction settles alerts; ours may until it ends.
+
+    What is looked up after it is newer than what any other has written down: no alert is opened from an older look.
+    """
+    _wait_for(session, _LOOKING)
+
+
+def _wait_for(session: Session, lock: int) -> None:
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})

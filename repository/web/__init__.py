@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint
 
 from repository.access.web.guard import Route, Who, lay
-from repository.web import overview, reading
+from repository.web import alerts, overview, reading
 from repository.web.room import ReadingRoom
 
 _ARTICLE = "/articles/<hex32:identifier>"
+_ACKNOWLEDGE = "/staff/alerts/<int(max=9223372036854775807):number>/acknowledge"
 
 
 def blueprint(room: ReadingRoom) -> Blueprint:
@@ -32,5 +33,7 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route("/openurl", reading.resolve),
             Route("/ServeContent", reading.resolve, endpoint="serve_content"),
             Route("/staff/", overview.overview, Who.STAFF),
+            Route("/staff/alerts", alerts.alerts_listed, Who.STAFF),
+            Route(_ACKNOWLEDGE, alerts.acknowledge, Who.STAFF, ("POST",)),
         ),
     )

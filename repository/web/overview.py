@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from repository.catalogue import browse, tallies, watch
+from repository.catalogue import alerts, browse, tallies, watch
 from repository.vocabulary import DeliveryState, utc_now
 from repository.web.room import ReadingRoom
 
@@ -17,10 +17,12 @@ def overview(room: ReadingRoom) -> ResponseReturnValue:
     with room.catalogue.reading() as rows:
         watched = watch.figures(rows, room.promise, utc_now())
         deliveries = {state: count for (_, state), count in tallies.of(rows, "deliveries").items()}
+        open_alerts = alerts.number_open(rows)
         latest = browse.deliveries_listed(rows, limit=8)
     return render_template(
         "reading/overview.html",
         watched=watched,
+        open_alerts=open_alerts,
         attention=watch.ATTENTION,
         deliveries=deliveries,
         latest=latest,

@@ -45,6 +45,7 @@ STAFF = {
     "/staff/completeness/<issn:issn>/letter/<language>", "/staff/completeness/<issn:issn>/letter/<language>.eml",
     "/staff/completeness/load", "/staff/completeness/<issn:issn>/lines", "/staff/completeness/<issn:issn>/forget",
     "/deliveries/<hex32:identifier>", "/deliveries/<hex32:identifier>.json",
+    "/staff/alerts", "/staff/alerts/<int(max=9223372036854775807):number>/acknowledge",
 }  # fmt: skip
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
