@@ -6,6 +6,8 @@ A thing that is wrong with a publisher's delivery is never an exception: it is a
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class MahfuzError(Exception):
     """Anything that Mahfuz says on purpose; ``exit_status`` is the contract's (docs: Exit status)."""
@@ -75,6 +77,22 @@ class RefusedByStore(MahfuzError):
 
     def __reduce__(self) -> tuple[type[RefusedByStore], tuple[str, str, str]]:
         return type(self), (self.store, self.key, self.detail)
+
+
+class HeldByStore(MahfuzError):
+    """The store keeps this object under a lock, ``until`` a moment or (None) until a person lifts it."""
+
+    exit_status = 4
+
+    def __init__(self, store: str, key: str, until: datetime | None) -> None:
+        when = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "by a legal hold, until somebody lifts it"
+        super().__init__(f"store {store!r} holds {key!r} under its object lock {when}")
+        self.store = store
+        self.key = key
+        self.until = until
+
+    def __reduce__(self) -> tuple[type[HeldByStore], tuple[str, str, datetime | None]]:
+        return type(self), (self.store, self.key, self.until)
 
 
 class UsageError(MahfuzError):

@@ -12,11 +12,11 @@ from typing import Protocol
 import pytest
 
 from repository.errors import MahfuzError, ObjectMissing, RefusedByStore, WouldOverwrite
-from repository.storage import BUFFER, Mendable, Put, Store
+from repository.storage import BUFFER, Disposable, Mendable, Put, Store
 from repository.vocabulary import bag_key
 
 
-class MendableStore(Store, Mendable, Protocol):
+class MendableStore(Store, Mendable, Disposable, Protocol):
     """Both of our stores."""
 
 
@@ -314,7 +314,38 @@ class StoreContract:
             store.replace(key, file(b"rotten"), sha256(b"intact"), sha256(b"damaged"))
         assert whole(store, key) == b"damaged"
 
+    # --- dispose ----------------------------------------------------------------------------------------------
+
+    def test_what_is_given_up_is_gone_and_nothing_else_is(self, store: MendableStore, key: str, file: MakeFile) -> None:
+        other = some_key(1)
+        for each in (key, other, key.replace("v1.tar", "v1.tar.more"), key.replace("v1.tar", "v10.tar")):
+            store.put(each, file(b"given up"), sha256(b"given up"))
+        store.dispose(key, sha256(b"given up"))
+        assert store.head(key) is None
+        with pytest.raises(ObjectMissing), store.open(key):
+            pass
+        assert key not in names(store)
+        assert len(names(store)) == 3
+        assert whole(store, other) == b"given up"
+
+    def test_other_bytes_are_never_given_up(self, store: MendableStore, key: str, file: MakeFile) -> None:
+        store.put(key, file(b"other bytes"), sha256(b"other bytes"))
+        with pytest.raises(WouldOverwrite):
+            store.dispose(key, sha256(b"given up"))
+        assert whole(store, key) == b"other bytes"
+
+    def test_what_is_not_there_cannot_be_given_up(self, store: MendableStore, key: str) -> None:
+        with pytest.raises(ObjectMissing):
+            store.dispose(key, sha256(b"given up"))
+
+    def test_the_key_may_be_taken_again(self, store: MendableStore, key: str, file: MakeFile) -> None:
+        store.put(key, file(b"given up"), sha256(b"given up"))
+        store.dispose(key, sha256(b"given up"))
+        assert store.put(key, file(b"anew"), sha256(b"anew")) is Put.WRITTEN
+        assert whole(store, key) == b"anew"
+
     def test_a_store_keeps_its_name(self, store: MendableStore) -> None:
         assert store.name
         assert isinstance(store, Store)
         assert isinstance(store, Mendable)
+        assert isinstance(store, Disposable)

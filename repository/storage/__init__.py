@@ -3,7 +3,8 @@
 What every store owes, whichever server stands behind it, is the suite
 ``tests/store_contract.py``. Replacing a damaged copy is not among a store's
 four verbs: it is the separate :class:`Mendable`, which only
-:mod:`fixity.mending` uses.
+:mod:`fixity.mending` uses; and giving up a copy for good is
+:class:`Disposable`, which only :mod:`ingest.disposal` uses.
 """
 
 from __future__ import annotations
@@ -142,5 +143,19 @@ class Unfinished(Protocol):
         """Every upload that has not ended: its key (or the name it has meanwhile) and since when.
 
         ``bytes`` is 0 where the store does not say. Raises StoreUnavailable.
+        """
+        ...
+
+
+@runtime_checkable
+class Disposable(Protocol):
+    """A store that can give up an object for good, when one who was allowed to asks (:mod:`ingest.disposal` alone)."""
+
+    def dispose(self, key: str, sha256: str) -> None:
+        """Delete the object, after reading it: only while every version of it that the store keeps has this digest.
+
+        Afterwards nothing can be had under ``key``. Raises WouldOverwrite when other bytes are there (nothing is
+        deleted), HeldByStore while a lock of the store stands against it, ObjectMissing when nothing is there,
+        StoreUnavailable: then it is not known whether it is done.
         """
         ...

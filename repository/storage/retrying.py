@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from repository.errors import StoreUnavailable
-from repository.storage import ByteStream, Mendable, Put, Store, StoredObject, Unfinished
+from repository.errors import ObjectMissing, StoreUnavailable
+from repository.storage import ByteStream, Disposable, Mendable, Put, Store, StoredObject, Unfinished
 from repository.storage.capabilities import Capability, Probed
 
 _T = TypeVar("_T")
@@ -105,6 +105,23 @@ class RetryingStore:
         store = self.store
         if isinstance(store, Unfinished):
             yield from self._again(lambda: list(store.unfinished()))
+
+    def dispose(self, key: str, sha256: str) -> None:
+        """As the store behind, which must be one that gives objects up; a deletion whose answer was lost is done."""
+        store, asked = self.store, 0
+        if not isinstance(store, Disposable):
+            raise TypeError(f"the store {self.name!r} cannot give anything up")
+
+        def give_up() -> None:
+            nonlocal asked
+            asked += 1
+            try:
+                store.dispose(key, sha256)
+            except ObjectMissing:
+                if asked == 1:
+                    raise
+
+        self._again(give_up)
 
     def trials(self) -> Iterator[Capability]:
         """As the store behind, asked once: a trial is about the store as it is."""

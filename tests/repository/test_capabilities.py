@@ -35,8 +35,10 @@ def test_a_real_server_is_found_to_do_what_an_archive_needs(s3_store: S3Store) -
         "byte_ranges": "yes",
         "listing": "yes",
         "listing_in_byte_order": "no",  # SeaweedFS goes by segments
+        "deletion_refused": "no",
         "versioning": "no",
         "object_lock": "no",
+        "legal_hold": "no",
     }
     assert all(each.detail for each in found.tried)
 
@@ -64,6 +66,7 @@ def test_versioning_and_lock_are_found_where_they_are_on(s3_server: S3Server) ->
     found = probe(store)
     assert found.verdict("versioning") is Verdict.YES
     assert found.verdict("object_lock") is Verdict.YES
+    assert found.verdict("legal_hold") is Verdict.YES
     live = s3_server.client().list_objects_v2(Bucket=bucket)["Contents"]
     assert [entry["Key"] for entry in live] == [".mahfuz-store"]
 
@@ -89,8 +92,10 @@ def test_a_server_that_says_yes_to_everything_is_found_out(tmp_path: Path) -> No
             "byte_ranges": "no",
             "listing": "yes",
             "listing_in_byte_order": "yes",
+            "deletion_refused": "no",
             "versioning": "no",
             "object_lock": "no",
+            "legal_hold": "no",
         }
         assert list(server.kept) == [".mahfuz-store"]
         # Also there nothing is overwritten, as long as two do not write at the same instant.

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from servers import S3Server
 from store_contract import MakeFile, StoreContract, names, sha256, some_key, whole
 
-from repository.errors import ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
+from repository.errors import HeldByStore, ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
 from repository.storage import MARK, Put
-from repository.storage.s3 import S3Limits, S3Store
+from repository.storage.s3 import LockMode, ObjectLock, S3Limits, S3Store
+from repository.vocabulary import utc_now
 
 SMALL_PARTS = S3Limits(single_put_bytes=5 << 20, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
 
@@ -274,3 +277,98 @@ def test_without_conditions_a_put_looks_first(s3_server: S3Server, s3_store: S3S
     with pytest.raises(WouldOverwrite):
         store.put("a", second, sha256(b"second"))
     assert whole(store, "a") == b"first"
+
+
+@pytest.fixture
+def locked_bucket(s3_server: S3Server) -> str:
+    """A bucket with versions and an object lock."""
+    name = f"locked-{uuid4().hex}"
+    s3_server.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    return name
+
+
+@pytest.fixture
+def versioned_bucket(s3_server: S3Server, make_bucket: Callable[[], str]) -> str:
+    """A bucket with versions."""
+    name = make_bucket()
+    s3_server.client().put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def _put(store: S3Store, folder: Path, key: str, data: bytes) -> None:
+    source = folder / sha256(data)
+    source.write_bytes(data)
+    store.put(key, source, sha256(data))
+
+
+def test_where_versions_are_kept_none_is_left(s3_server: S3Server, versioned_bucket: str, tmp_path: Path) -> None:
+    store = s3_server.store("main", versioned_bucket)
+    store.prepare()
+    key, client = some_key(0), s3_server.client()
+    _put(store, tmp_path, key, b"given up")
+    client.delete_object(Bucket=versioned_bucket, Key=key)
+    assert store.head(key) is None, "a marker covers it"
+    _put(store, tmp_path, key, b"given up")
+    store.dispose(key, sha256(b"given up"))
+    assert store.head(key) is None
+    left = client.list_object_versions(Bucket=versioned_bucket, Prefix=key)
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
+
+
+def test_an_older_version_with_other_bytes_keeps_everything_in_its_place(
+    s3_server: S3Server, versioned_bucket: str, tmp_path: Path
+) -> None:
+    store = s3_server.store("main", versioned_bucket)
+    store.prepare()
+    key, client = some_key(0), s3_server.client()
+    client.put_object(Bucket=versioned_bucket, Key=key, Body=b"damaged")
+    whole_source = tmp_path / "whole"
+    whole_source.write_bytes(b"given up")
+    store.replace(key, whole_source, sha256(b"given up"), sha256(b"damaged"))
+    with pytest.raises(WouldOverwrite, match="nothing is"):
+        store.dispose(key, sha256(b"given up"))
+    assert len(client.list_object_versions(Bucket=versioned_bucket, Prefix=key)["Versions"]) == 2
+    assert whole(store, key) == b"given up"
+
+
+@pytest.mark.parametrize("mode", list(LockMode))
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_what_is_put_is_held_as_long_as_the_settings_say(
+    s3_server: S3Server, locked_bucket: str, tmp_path: Path, mode: LockMode, in_parts: bool
+) -> None:
+    limits = S3Limits(single_put_bytes=100 if in_parts else 1 << 20, part_bytes=5 << 20)
+    store = s3_server.store("main", locked_bucket, lock=ObjectLock(mode, 40), limits=limits)
+    store.prepare()
+    key, data = some_key(0), b"held " * 1000
+    _put(store, tmp_path, key, data)
+    told = s3_server.client().head_object(Bucket=locked_bucket, Key=key)
+    assert told["ObjectLockMode"] == mode.upper()
+    assert timedelta(days=39) < told["ObjectLockRetainUntilDate"] - utc_now() < timedelta(days=41)
+    with pytest.raises(HeldByStore) as held:
+        store.dispose(key, sha256(data))
+    assert held.value.until == told["ObjectLockRetainUntilDate"]
+    assert whole(store, key) == data
+
+
+def test_a_legal_hold_stands_until_it_is_lifted(s3_server: S3Server, locked_bucket: str, tmp_path: Path) -> None:
+    store = s3_server.store("main", locked_bucket)
+    store.prepare()
+    key, client = some_key(0), s3_server.client()
+    _put(store, tmp_path, key, b"given up")
+    client.put_object_legal_hold(Bucket=locked_bucket, Key=key, LegalHold={"Status": "ON"})
+    with pytest.raises(HeldByStore, match="legal hold"):
+        store.dispose(key, sha256(b"given up"))
+    client.put_object_legal_hold(Bucket=locked_bucket, Key=key, LegalHold={"Status": "OFF"})
+    store.dispose(key, sha256(b"given up"))
+    assert store.head(key) is None
+
+
+def test_a_lock_that_the_bucket_does_not_have_keeps_nothing_out(
+    s3_server: S3Server, make_bucket: Callable[[], str], tmp_path: Path
+) -> None:
+    store = s3_server.store("main", make_bucket(), lock=ObjectLock(LockMode.GOVERNANCE, 40))
+    store.prepare()
+    _put(store, tmp_path, some_key(0), b"kept")
+    assert whole(store, some_key(0)) == b"kept"
+    store.dispose(some_key(0), sha256(b"kept"))

@@ -146,6 +146,17 @@ class DirectoryStore:
             new.replace(target)
             self._sync_way(target)
 
+    def dispose(self, key: str, sha256: str) -> None:
+        """See :class:`repository.storage.Disposable`; the name is gone from the disk when this returns."""
+        target = self._path(key)
+        with self._translated("dispose", key):
+            if not self._exists(target):
+                raise ObjectMissing(self._name, key)
+            if (found := self._digest(target)) != sha256:
+                raise WouldOverwrite(self._name, key, f"{sha256} was to be given up, {found} is there: nothing is")
+            target.unlink()
+            sync_folder(target.parent)
+
     # --- putting ----------------------------------------------------------------------------------------------
 
     def _staged(self) -> AbstractContextManager[tuple[Path, BinaryIO]]:

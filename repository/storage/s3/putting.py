@@ -15,6 +15,7 @@ from repository.storage.s3.answers import GONE, NO_STATUS, TAKEN, Answer
 from repository.storage.s3.bucket import Bucket
 from repository.storage.s3.client import OtherBytes
 from repository.storage.s3.digests import checksum_sha256, content_md5, md5_of
+from repository.storage.s3.locking import ObjectLock
 from repository.vocabulary import utc_now
 
 _TYPE = "application/octet-stream"
@@ -22,23 +23,31 @@ _IN_MEMORY = 4 << 20
 
 
 def put_file(
-    bucket: Bucket, key: str, source: Path, sha256: str, condition: dict[str, str], *, md5: bool = True
+    bucket: Bucket,
+    key: str,
+    source: Path,
+    sha256: str,
+    condition: dict[str, str],
+    *,
+    md5: bool = True,
+    lock: ObjectLock | None = None,
 ) -> None:
     """The object under ``key`` (without the prefix) is ``source``, whose SHA-256 is ``sha256``.
 
     ``condition`` is a header of the request; ``md5``: Content-MD5 goes with it as well, for a server that does not
-    compare the SHA-256 with what arrives. Raises Answer 409 or 412 when the condition did not hold, RefusedByStore
-    when ``source`` or what arrived of it has another digest, StoreUnavailable.
+    compare the SHA-256 with what arrives; ``lock`` holds the object from then on. Raises Answer 409 or 412 when the
+    condition did not hold, RefusedByStore when ``source`` or what arrived of it has another digest, StoreUnavailable.
     """
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > bucket.limits.single_put_bytes:
-            _put_parts(bucket, key, file, sha256, condition)
+            _put_parts(bucket, key, file, sha256, condition, lock)
             return
         # A file is sent in a hundred small pieces, and after each the interpreter is fought for.
         body = file.read() if size <= _IN_MEMORY else file
         if not md5 and isinstance(body, bytes):
             headers = {"Content-Type": _TYPE, **({"If-None-Match": condition["IfNoneMatch"]} if condition else {})}
+            headers |= lock.headers() if lock else {}
             if bucket.send(bucket.prefix + key, body, sha256, headers):
                 return
         if md5:
@@ -54,6 +63,7 @@ def put_file(
                 ChecksumSHA256=checksum_sha256(sha256),
                 ContentType=_TYPE,
                 **condition,
+                **(lock.arguments() if lock else {}),
             )
         except OtherBytes as other:
             _check_source(bucket, key, other.found, sha256)
@@ -81,9 +91,12 @@ def uploads(bucket: Bucket) -> Iterator[dict[str, Any]]:
         where |= further
 
 
-def _put_parts(bucket: Bucket, key: str, body: BinaryIO, sha256: str, condition: dict[str, str]) -> None:
+def _put_parts(
+    bucket: Bucket, key: str, body: BinaryIO, sha256: str, condition: dict[str, str], lock: ObjectLock | None
+) -> None:
     place = {"Key": bucket.prefix + key}
-    upload = bucket.ask("create_multipart_upload", ContentType=_TYPE, **place)["UploadId"]
+    held = lock.arguments() if lock else {}
+    upload = bucket.ask("create_multipart_upload", ContentType=_TYPE, **place, **held)["UploadId"]
     whole = hashlib.sha256()
     parts: list[dict[str, Any]] = []
     try:

@@ -16,6 +16,8 @@ from repository.storage.s3.body import Body, Nothing, check_range
 from repository.storage.s3.bucket import Bucket
 from repository.storage.s3.client import ClientOfProcess
 from repository.storage.s3.deadlines import S3Limits
+from repository.storage.s3.disposing import dispose
+from repository.storage.s3.locking import ObjectLock
 from repository.storage.s3.putting import put_file, sweep_uploads, uploads
 from repository.storage.s3.trials import Trials
 
@@ -42,6 +44,7 @@ class S3Store:
         region: str = "us-east-1",
         conditional_put: bool | None = None,
         limits: S3Limits | None = None,
+        lock: ObjectLock | None = None,
     ) -> None:
         self._name = name
         self.bucket = bucket
@@ -53,7 +56,9 @@ class S3Store:
         self._client = ClientOfProcess(name, endpoint_url, region, (access_key, secret_key), self.limits)
         self._bucket = Bucket(name, bucket, self.prefix, self._client, self.limits)
         self._sha256_compared: bool | None = None
-        self._lock = threading.Lock()
+        self.lock = lock
+        self._locks: bool | None = None
+        self._mutex = threading.Lock()
 
     def __repr__(self) -> str:
         return f"S3Store({self._name!r}, {self.bucket!r}, prefix={self.prefix!r}, endpoint_url={self.endpoint_url!r})"
@@ -97,7 +102,9 @@ class S3Store:
             return self._settle(key, sha256)
         try:
             condition = {"IfNoneMatch": "*"} if exclusive else {}
-            put_file(self._bucket, key, source, sha256, condition, md5=not self._compares_sha256())
+            put_file(
+                self._bucket, key, source, sha256, condition, md5=not self._compares_sha256(), lock=self._lock_now()
+            )
         except Answer as taken:
             return self._settle(key, sha256, taken)
         return Put.WRITTEN
@@ -163,7 +170,13 @@ class S3Store:
             return
         if now != damaged_sha256:
             raise WouldOverwrite(self._name, key, f"expected the damaged {damaged_sha256}, {now} is there now")
-        put_file(self._bucket, key, source, sha256, {})
+        put_file(self._bucket, key, source, sha256, {}, lock=self._lock_now())
+
+    def dispose(self, key: str, sha256: str) -> None:
+        """See :class:`repository.storage.Disposable`; where the bucket keeps versions, none is left."""
+        check_key(key)
+        self._bucket.confirm()
+        dispose(self._bucket, key, sha256, lambda version: self._digest_of_version(key, version))
 
     def unfinished(self) -> Iterator[StoredObject]:
         """Uploads in parts that have not ended; :meth:`tidy` aborts them after ``upload_days``."""
@@ -198,9 +211,31 @@ class S3Store:
                 digest.update(chunk)
         return digest.hexdigest()
 
+    def _digest_of_version(self, key: str, version: str | None) -> str:
+        if version is None:
+            return self._digest(key)
+        answer = self._bucket.ask("get_object", Key=self.prefix + key, VersionId=version)
+        digest = hashlib.sha256()
+        with answer["Body"] as raw:
+            body = Body(self._name, self.limits, raw, int(answer["ContentLength"]))
+            while chunk := body.read(BUFFER):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _lock_now(self) -> ObjectLock | None:
+        """The lock that goes with what is put now; None where none is wanted, or where trying showed that none holds.
+
+        Wanting what the bucket does not do is told by ``mahfuz doctor``, and keeps nothing out of the store.
+        """
+        if self.lock is not None and self._locks is None:
+            with self._mutex, Trials(self._bucket) as trials:
+                if self._locks is None:
+                    self._locks = trials.object_lock().verdict is Verdict.YES
+        return self.lock if self._locks else None
+
     def _exclusive(self) -> bool:
         if self.conditional_put is None:
-            with self._lock, Trials(self._bucket) as trials:
+            with self._mutex, Trials(self._bucket) as trials:
                 if self.conditional_put is None:
                     self.conditional_put = trials.conditional_put().verdict is Verdict.YES
         return bool(self.conditional_put)
@@ -208,7 +243,7 @@ class S3Store:
     def _compares_sha256(self) -> bool:
         """Whether the server refuses bytes that have another SHA-256 than was told with them; tried once."""
         if self._sha256_compared is None:
-            with self._lock, Trials(self._bucket) as trials:
+            with self._mutex, Trials(self._bucket) as trials:
                 if self._sha256_compared is None:
                     self._sha256_compared = trials.wrong_sha256().verdict is Verdict.YES
         return bool(self._sha256_compared)

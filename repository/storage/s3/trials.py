@@ -58,8 +58,10 @@ class Trials:
         yield self.byte_ranges()
         yield self.listing()
         yield self.listing_order()
+        yield self.deletion_refused()
         yield self.versioning()
         yield self.object_lock()
+        yield self.legal_hold()
 
     def round_trip(self) -> Capability:
         """What was put comes back."""
@@ -169,8 +171,17 @@ class Trials:
         found = [entry["Key"].removeprefix(self._root) for entry in self._bucket.entries(self._root + "order/")]
         return Capability("listing_in_byte_order", Verdict.of(found == sorted(found)), " ".join(found))
 
+    def deletion_refused(self) -> Capability:
+        """Our own access key cannot delete: what nobody here can do by mistake."""
+        self._put("delete", b"deleted")
+        try:
+            self._bucket.ask("delete_object", frozenset({403}), Key=self._root + "delete")
+        except Answer as no:
+            return Capability("deletion_refused", Verdict.YES, f"our access key may not delete ({no})")
+        return Capability("deletion_refused", Verdict.NO, "our access key may delete what it put")
+
     def versioning(self) -> Capability:
-        """The older bytes can still be read after a newer put."""
+        """The older bytes can still be read after a newer put and after a deletion."""
         try:
             status = self._bucket.ask("get_bucket_versioning", _NOT_HERE)
         except Answer as no:
@@ -179,10 +190,14 @@ class Trials:
             return Capability("versioning", Verdict.NO, "not switched on for this bucket")
         older = self._put("version", b"older").get("VersionId")
         self._put("version", b"newer")
-        kept = bool(older) and self._get("version", VersionId=older) == b"older"
-        return Capability(
-            "versioning", Verdict.of(kept), f"the older version {'was read again' if kept else 'IS GONE'}"
-        )
+        with suppress(Answer):
+            answer = self._bucket.ask("delete_object", frozenset({403}), Key=self._root + "version")
+            self._written.append((self._root + "version", answer.get("VersionId")))
+        kept = False
+        with suppress(Answer):
+            kept = bool(older) and self._get("version", GONE, VersionId=older) == b"older"
+        told = "was read again after an overwrite and a deletion" if kept else "IS GONE"
+        return Capability("versioning", Verdict.of(kept), f"the older version {told}")
 
     def object_lock(self) -> Capability:
         """A version under retention cannot be deleted."""
@@ -207,6 +222,24 @@ class Trials:
                 self._bucket.ask("delete_object", BypassGovernanceRetention=True, **which)
             return Capability("object_lock", Verdict.YES, f"deleting a held version was refused ({no})")
         return Capability("object_lock", Verdict.NO, "a version under retention WAS DELETED")
+
+    def legal_hold(self) -> Capability:
+        """A version under a legal hold cannot be deleted until the hold is lifted."""
+        try:
+            version = self._put("hold", b"held").get("VersionId")
+            which = {"Key": self._root + "hold", "VersionId": version}
+            if version is None:
+                return Capability("legal_hold", Verdict.NO, "the bucket keeps no versions that could be held")
+            self._bucket.ask("put_object_legal_hold", _NOT_HERE, LegalHold={"Status": "ON"}, **which)
+        except Answer as no:
+            return Capability("legal_hold", Verdict.NO, f"not switched on for this bucket ({no})")
+        try:
+            self._bucket.ask("delete_object", _NOT_HERE, **which)
+        except Answer as no:
+            with suppress(StoreUnavailable):
+                self._bucket.ask("put_object_legal_hold", LegalHold={"Status": "OFF"}, **which)
+            return Capability("legal_hold", Verdict.YES, f"deleting a held version was refused ({no})")
+        return Capability("legal_hold", Verdict.NO, "a version under a legal hold WAS DELETED")
 
     def _kept(self, name: str, key: str, second: Callable[[], object]) -> Capability:
         """Whether ``second`` was refused and left the bytes ``first`` in their place."""
