@@ -27,6 +27,7 @@ import repository.access.web
 import repository.web
 from config import languages
 from fixity.forecast import Policy
+from ingest.deaccession import Deaccession
 from ingest.deposits import Collection
 from ingest.feeds import Feed
 from ingest.web.desk import Desk
@@ -101,6 +102,8 @@ class Rooms:
     """The program by name and version, as events name it."""
     collections: Sequence[Collection] = ()
     """Into which journals deposit over SWORD."""
+    deaccession: Deaccession | None = None
+    """What withdrawing and disposing is given; None: the pages only tell of it."""
     feeds: Sequence[Feed] = ()
     """Where deliveries come from, as the settings name them."""
     trusted_proxies: int = 0
@@ -181,6 +184,7 @@ def _desk(rooms: Rooms) -> Desk:
         rooms.secret_key,
         len(rooms.places),
         tuple(rooms.feeds),
+        rooms.deaccession,
     )
 
 

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -153,6 +153,12 @@ class PolicySettings(Section):
     audit_megabytes_per_second_of: dict[str, float] = {}
     audit_requests_per_second: float = Field(ge=0)
     audit_requests_per_second_of: dict[str, float] = {}
+    disposal_wait_days: int = Field(ge=0, le=36500)
+    disposal_store_delay_days: int = Field(ge=0, le=36500)
+    object_lock_days: int = Field(ge=0, le=36500)
+    object_lock_days_of: dict[str, Annotated[int, Field(ge=0, le=36500)]] = {}
+    """Per store, where it differs."""
+    object_lock_mode: Literal["governance", "compliance"]
 
     @field_validator("audit_megabytes_per_second", "audit_requests_per_second")
     @classmethod
@@ -172,7 +178,12 @@ class PolicySettings(Section):
     @property
     def named_stores(self) -> dict[str, set[str]]:
         """The keys that name stores, each with those that it names."""
-        keys = ("fixity_days_of", "audit_megabytes_per_second_of", "audit_requests_per_second_of")
+        keys = (
+            "fixity_days_of",
+            "object_lock_days_of",
+            "audit_megabytes_per_second_of",
+            "audit_requests_per_second_of",
+        )
         return {key: set(getattr(self, key)) for key in keys}
 
 

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from fixity.lookout import Lookout
     from fixity.telling import Telling
     from fixity.watch import Watch
+    from ingest.deaccession import Deaccession
     from ingest.digests import Post
     from ingest.door import Door
     from ingest.rebuild import Rebuilding
-    from repository.storage.s3 import S3Store
+    from repository.storage.s3 import ObjectLock, S3Store
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -92,6 +93,20 @@ class Archive:
     def first_due(self, article: str, number: int, store: str, at: datetime) -> datetime:
         """When a copy written now is first read again: spread over the cycle, so that no wave comes back."""
         return copies.first_due(article, number, store, at, self.fixity_days(store))
+
+    def deaccession(self) -> Deaccession:
+        """What withdrawing and disposing is given."""
+        from ingest.deaccession import Deaccession
+
+        policy = self.settings.policy
+        return Deaccession(
+            catalogue=self.catalogue,
+            stores=self.stores,
+            agent=AGENT,
+            clock=utc_now,
+            wait_days=policy.disposal_wait_days,
+            delay_days=policy.disposal_store_delay_days,
+        )
 
     def door(self) -> Door:
         """What ingest is given."""
@@ -312,6 +327,7 @@ def rooms(archive: Archive) -> Rooms:
         agent=AGENT,
         collections=feeding.collections(settings),
         feeds=feeding.configured(settings),
+        deaccession=archive.deaccession(),
         trusted_proxies=settings.access.trusted_proxies,
         open_blueprints=(blueprint(window),),
     )
@@ -338,7 +354,7 @@ def _places(settings: Settings) -> dict[str, str]:
 def _stores(settings: Settings, stack: ExitStack) -> list[Store]:
     home = settings.archive.home
     if settings.stores:
-        return [_patient(_store(one)) for one in settings.stores]
+        return [_patient(_store(settings, one)) for one in settings.stores]
     from config.embedded import embedded_s3
     from repository.storage.s3 import S3Store
 
@@ -351,11 +367,12 @@ def _stores(settings: Settings, stack: ExitStack) -> list[Store]:
         region="us-east-1",
         access_key=server.access_key,
         secret_key=server.secret_key,
+        lock=_lock(settings, "main"),
     )
     return [_patient(main), _patient(DirectoryStore("second", home / "stores" / "second"))]
 
 
-def _store(one: StoreSettings) -> S3Store | DirectoryStore:
+def _store(settings: Settings, one: StoreSettings) -> S3Store | DirectoryStore:
     if one.url.startswith("file:///"):
         return DirectoryStore(one.name, Path(one.url.removeprefix("file://")))
     from repository.storage.s3 import S3Store
@@ -369,7 +386,16 @@ def _store(one: StoreSettings) -> S3Store | DirectoryStore:
         region=one.region,
         access_key=one.access_key or "",
         secret_key=one.secret(),
+        lock=_lock(settings, one.name),
     )
+
+
+def _lock(settings: Settings, store: str) -> ObjectLock | None:
+    from repository.storage.s3 import LockMode, ObjectLock
+
+    policy = settings.policy
+    days = policy.object_lock_days_of.get(store, policy.object_lock_days)
+    return ObjectLock(LockMode(policy.object_lock_mode), days) if days else None
 
 
 def _patient(store: S3Store | DirectoryStore) -> Store:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fixity.watch import READERS
-from repository.catalogue import days, tallies
+from repository.catalogue import copies, days
 from repository.catalogue.days import Measured
 from repository.catalogue.tallies import Count
 
@@ -106,7 +106,7 @@ class Forecast:
 def forecasts(session: Session, policies: Mapping[str, Policy], at: datetime, readers: int = READERS) -> list[Forecast]:
     """What becomes of each of ``policies`` (by store) with what is held now, at the rate of the last 30 days."""
     held: dict[str, Count] = {}
-    for (store, _state), count in tallies.of(session, "copies").items():
+    for (store, _state), count in copies.kept(session).items():
         before = held.get(store, Count(0, 0))
         held[store] = replace(before, number=before.number + count.number, bytes=before.bytes + count.bytes)
     rates = days.measured(session, (at - timedelta(days=MEASURED_DAYS)).date())

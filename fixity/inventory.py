@@ -18,6 +18,7 @@ from fixity.watch import Watch
 from repository.catalogue import inventories, watch
 from repository.catalogue.inventories import Counts, Expected, Found, Going
 from repository.errors import Doubt, ObjectMissing
+from repository.notice import parse_notice_key
 from repository.storage import Store, StoredObject, Unfinished
 from repository.vocabulary import DifferenceKind, bag_name, is_housekeeping, parse_bag_key, parse_bag_name
 
@@ -193,6 +194,9 @@ class _Comparing:
         for number, listed in enumerate(self._store.keys(after=self._place)):
             if number % _PAGE == 0:
                 self._budget.spend(requests=1)
+            if parse_notice_key(listed.key) is not None:
+                self._count(listed)
+                continue
             if is_housekeeping(listed.key):
                 continue
             if parse_bag_key(listed.key) is None:

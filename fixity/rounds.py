@@ -15,7 +15,7 @@ from fixity.readers import Readers
 from fixity.report import RoundReport
 from fixity.share import late_now, share_left
 from fixity.watch import Scope, Watch
-from repository.catalogue import copies, days, rounds, tallies
+from repository.catalogue import copies, days, rounds
 from repository.catalogue.copies import CopyRef
 from repository.errors import MahfuzError, UsageError
 from repository.vocabulary import AuditOutcome
@@ -140,7 +140,7 @@ class _Round:
                 if not found:
                     raise UsageError(f"no copy is known of an article {scope.article_id!r}")
                 return len(found), len(found)
-            counts = tallies.of(session, "copies").items()
+            counts = copies.kept(session).items()
             total = sum(count.number for (place, _state), count in counts if scope.store in {None, place})
             return total, total
 

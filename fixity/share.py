@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from repository.catalogue import copies, rounds, tallies
+from repository.catalogue import copies, rounds
 
 SMALLEST_SHARE = 1000
 """A day's share is never less than this: a small archive gains nothing by waiting."""
@@ -26,7 +26,7 @@ def share_left(session: Session, days: Callable[[str], float], at: datetime) -> 
     as have outlived their promise already, whichever is more: lateness is never spared.
     """
     held: Counter[str] = Counter()
-    for (store, _state), count in tallies.of(session, "copies").items():
+    for (store, _state), count in copies.kept(session).items():
         held[store] += count.number
     share = sum(math.ceil(number / max(days(store), 1.0)) for store, number in held.items())
     taken = rounds.read_since(session, at - timedelta(days=1), "due")

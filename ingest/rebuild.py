@@ -13,18 +13,23 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from ingest import inbox, receipts
+from ingest import inbox, receipts, remembered
 from ingest.premis import with_formats
+from ingest.remembered import Decided, NoticeUnread
 from repository.bags import BagReport, seal_of
-from repository.catalogue import Catalogue, copies, deliveries, holdings, registration, titles
+from repository.catalogue import Catalogue, copies, deliveries, disposal_turns, holdings, registration, titles
 from repository.catalogue.copies import CopyRef
+from repository.catalogue.disposals import Bag
 from repository.catalogue.registration import Sealed
 from repository.errors import Doubt, ObjectMissing
+from repository.notice import parse_notice_key
 from repository.preservation import read_bag
 from repository.storage import Store
-from repository.vocabulary import ArticleRecord, AuditOutcome, bag_key, is_housekeeping, parse_bag_key
+from repository.vocabulary import ArticleRecord, AuditOutcome, PayloadFile, bag_key, is_housekeeping, parse_bag_key
 
 log = structlog.get_logger(__name__)
+
+_BAG, _NOTICE = "bag", "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Rebuilt:
     receipts: int = 0
     aips: int = 0
     already: int = 0
+    disposed: int = 0
+    """Versions that two people gave up: entered as tombstones."""
     copies: int = 0
     damaged_copies: int = 0
     missing_copies: int = 0
@@ -76,35 +83,60 @@ def rebuild(work: Rebuilding) -> Rebuilt:
     inbox.reenter(work.catalogue, work.home)
     for article, keys in groupby(_found(work, done), key=lambda found: found[0]):
         versions: dict[int, set[str]] = {}
-        for _, version, store in keys:
-            versions.setdefault(version, set()).add(store)
-        for version in sorted(versions):
-            _enter_bag(work, done, article, version, versions[version])
+        numbers: dict[int, set[str]] = {}
+        for _, kind, number, store in keys:
+            (numbers if kind == _NOTICE else versions).setdefault(number, set()).add(store)
+        _enter_article(work, done, article, versions, numbers)
         work.progress(done.aips + done.already)
     return done
 
 
-def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, int, str]]:
-    """``(article, version, store)`` of every bag in any store: a merge of the sorted listings, constant memory."""
+def _enter_article(
+    work: Rebuilding, done: Rebuilt, article: str, versions: Mapping[int, set[str]], numbers: Mapping[int, set[str]]
+) -> None:
+    """Every version of one article, the first first, and what was decided about it; neither without the other."""
+    try:
+        decided = remembered.read(article, numbers, versions, (*work.stores, *work.other_stores), done.problems)
+    except NoticeUnread as unread:
+        done.doubts += unread.doubt
+        told = f"{unread.told}; the article is not entered: whether it may be shown is not known"
+        done.problems.append({"store": "every store", "key": unread.key, "problem": told})
+        return
+    for version in sorted({*versions, *decided.given_up}):
+        with work.catalogue.reading() as session:
+            known = holdings.aip_version(session, article, version) is not None
+        if known:
+            done.already += 1
+            _remember(work, article, decided)
+        elif version in versions:
+            _enter_bag(work, done, article, version, decided)
+        else:
+            _enter_given_up(work, done, article, version, decided)
 
-    def listed(store: Store) -> Iterator[tuple[str, int, str]]:
+
+def _remember(work: Rebuilding, article: str, decided: Decided) -> None:
+    if decided.notices:
+        with work.catalogue.writing() as session:
+            remembered.enter(session, article, decided, at=work.clock(), agent=work.agent)
+
+
+def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, str, int, str]]:
+    """``(article, bag or notice, number, store)`` of every object: a merge of the sorted listings, constant memory."""
+
+    def listed(store: Store) -> Iterator[tuple[str, str, int, str]]:
         for item in store.keys():  # noqa: SIM118 (a Store is no dict)
-            parsed = parse_bag_key(item.key)
-            if is_housekeeping(item.key):
-                continue
-            if parsed is None:
+            if (bag := parse_bag_key(item.key)) is not None:
+                yield bag[0], _BAG, bag[1], store.name
+            elif (notice := parse_notice_key(item.key)) is not None:
+                yield notice[0], _NOTICE, notice[1], store.name
+            elif not is_housekeeping(item.key):
                 done.problems.append({"store": store.name, "key": item.key, "problem": "not the key of a bag"})
-            else:
-                yield (*parsed, store.name)
 
     yield from heapq.merge(*(listed(store) for store in (*work.stores, *work.other_stores)), key=lambda found: found[0])
 
 
-def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, where: set[str]) -> None:
-    with work.catalogue.reading() as session:
-        if holdings.aip_version(session, article, version) is not None:
-            done.already += 1
-            return
+def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, decided: Decided) -> None:
+    where, given_up = set(decided.present[version]), decided.given_up_in(version)
     key = bag_key(article, version)
     reports, unread = _read_everywhere(work, done, article, version, where)
     good = next((report for report in reports.values() if report.valid), None)
@@ -149,14 +181,53 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, wher
             if store in reports and reports[store].seal != seal:
                 copies.record(session, ref, AuditOutcome.DAMAGED, at=now, next_due=now)
                 done.damaged_copies += 1
+            elif store in given_up:
+                copies.give_up(session, [(aip.id, good.bytes)], store, now)
             elif store not in where:
                 copies.record(session, ref, AuditOutcome.MISSING, at=now, next_due=now)
                 done.missing_copies += 1
             elif store in unread:
                 copies.record(session, ref, AuditOutcome.UNREADABLE, at=now, next_due=now)
+        remembered.enter(session, article, decided, at=now, agent=work.agent)
     done.aips += 1
     done.copies += sum(moment is not None for moment in verified.values())
     log.info("rebuilt", article=article, version=version, seal=seal)
+
+
+def _enter_given_up(work: Rebuilding, done: Rebuilt, article: str, version: int, decided: Decided) -> None:
+    """A version that no store has any more, as its tombstone: all that the notice of its disposal knows of it."""
+    notice, bag = decided.given_up[version]
+    now, stores = work.clock(), notice.about["stores"]
+    with work.catalogue.writing() as session:
+        known = deliveries.find(session, bag["delivery"] or "")
+        registration.register(
+            session,
+            titles.publisher_named(session, notice.about["publisher"]),
+            ArticleRecord.from_json(notice.about["record"]),
+            Sealed(
+                article_id=article,
+                version=version,
+                seal=bag["seal"],
+                bytes=bag["bytes"],
+                payload_digest=bag["payload_digest"],
+                bagging_date=bag["bagging_date"],
+                files=tuple(PayloadFile(*file) for file in bag["files"]),
+                verified=dict.fromkeys(stores),
+            ),
+            at=now,
+            agent=work.agent,
+            delivery_id=known.id if known else None,
+            due=dict.fromkeys(stores, now),
+            datestamp=_datestamp(session, known.id if known else "", article, version, bag["bagging_date"]),
+        )
+        aip = holdings.aip_version(session, article, version)
+        assert aip is not None
+        for store in stores:
+            copies.give_up(session, [(aip.id, bag["bytes"])], store, now)
+        disposal_turns.count_gone(session, [Bag(aip.id, version, bag["seal"], bag["bytes"])])
+        remembered.enter(session, article, decided, at=now, agent=work.agent)
+    done.disposed += 1
+    log.info("rebuilt as a tombstone", article=article, version=version, seal=bag["seal"])
 
 
 def _read_everywhere(

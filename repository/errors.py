@@ -99,3 +99,12 @@ class UsageError(MahfuzError):
     """The command or a setting is wrong: names the word, the reason and an example."""
 
     exit_status = 2
+
+
+class NotNow(UsageError):
+    """A decision that cannot be taken as things stand; a page says ``sentence`` with ``params`` in its own language."""
+
+    def __init__(self, sentence: str, **params: object) -> None:
+        super().__init__(sentence % params if params else sentence)
+        self.sentence = sentence
+        self.params = params

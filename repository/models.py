@@ -383,6 +383,80 @@ class Aip(Table):
     __table_args__ = (UniqueConstraint("article_id", "version"),)
 
 
+class Notice(Table):
+    """What was decided about an article after its bags were sealed, as it lies beside them (repository.notice)."""
+
+    __tablename__ = "notice"
+
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(8))
+    seal: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the object in the stores."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Disposal(Table):
+    """A disposal of one version of a withdrawn article, or of all: asked for by one person, approved by another."""
+
+    __tablename__ = "disposal"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"))
+    version: Mapped[int | None] = mapped_column(Integer)
+    """None: the whole article, in the versions that it had when it was asked for."""
+    bags: Mapped[list[dict[str, Any]]]
+    """``version``, ``seal`` and ``bytes`` of what is to be given up, and nothing else is."""
+    state: Mapped[str] = mapped_column(String(16))
+    asked_by: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime]
+    wait_days: Mapped[int] = mapped_column(Integer)
+    """Days from the approval to the first store's turn, as it was asked for."""
+    delay_days: Mapped[int] = mapped_column(Integer)
+    """Days from one store's turn to the next."""
+    approved_by: Mapped[str | None] = mapped_column(String(120))
+    approved_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    next_due: Mapped[datetime | None]
+    """When the next store has its turn, or is asked again; None where nothing is to be done."""
+    trouble: Mapped[str | None] = mapped_column(Text)
+    """What stands in the way: a silent store, a lock, other bytes."""
+    noticed: Mapped[int | None] = mapped_column(Integer)
+    """The number of the notice in the stores that says so: it is there before anything is deleted."""
+    cancelled_by: Mapped[str | None] = mapped_column(String(120))
+    cancelled_at: Mapped[datetime | None]
+    cancel_reason: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> asked_by", name="two_people"),
+        CheckConstraint("state NOT IN ('approved', 'held', 'done') OR approved_by IS NOT NULL", name="approved"),
+        Index(None, "article_id", "id"),
+        Index(None, "next_due", "id"),
+        Index(None, "state", "id"),
+    )
+
+
+class DisposalTurn(Table):
+    """One store's turn in a disposal."""
+
+    __tablename__ = "disposal_turn"
+
+    disposal_id: Mapped[int] = mapped_column(ForeignKey("disposal.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    store: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime | None]
+    """When its state was last changed."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
 class File(Table):
     """One payload file of an AIP; ``offset`` is its first byte inside the tar, so one ranged GET serves it."""
 

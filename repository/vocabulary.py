@@ -97,6 +97,9 @@ class CopyState(StrEnum):
     INTACT = "intact"
     DAMAGED = "damaged"
     MISSING = "missing"
+    DISPOSED = "disposed"
+    """Given up on purpose by two people: not read, not missed, never mended. Said before the bytes go, so that no
+    round that goes on at that moment brings them back."""
 
 
 class DeliveryState(StrEnum):
@@ -163,6 +166,28 @@ class ArticleState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class DisposalState(StrEnum):
+    """Where a disposal stands.
+
+    ASKED: one person wants it. APPROVED: a second one agreed, and it goes store by store when its days have come.
+    HELD: something else than what was approved lies in a store; nothing goes on until a person decides.
+    """
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    HELD = "held"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class TurnState(StrEnum):
+    """Where one store's turn in a disposal stands. BEGUN: its copies are given up, its bytes may be there or not."""
+
+    WAITING = "waiting"
+    BEGUN = "begun"
+    DONE = "done"
+
+
 class EventType(StrEnum):
     """PREMIS event types, by the terms of the Library of Congress vocabulary (eventType)."""
 
@@ -173,7 +198,10 @@ class EventType(StrEnum):
     FIXITY_CHECK = "fixity check"
     RECOVERY = "recovery"
     QUARANTINE = "quarantine"
+    ACCESSION = "accession"
     DEACCESSION = "deaccession"
+    POLICY_ASSIGNMENT = "policy assignment"
+    DELETION = "deletion"
     DISSEMINATION = "dissemination"
     REBUILD = "metadata modification"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builders import build_bag
+from builders import METADATA, build_bag
 from sqlalchemy import select
 
 from fixity.report import RoundReport
@@ -233,7 +234,8 @@ def add_bag(small: Miniature, folder: Path, number: int, *, due: datetime, verif
     folder.mkdir(parents=True, exist_ok=True)
     pdf = b"%PDF-1.7 " + bytes([number % 251]) * 700
     payload = {"makale.xml": f"<article>{number}</article>".encode(), "makale.pdf": pdf}
-    bag = build_bag(folder, article_id=article_id(record), payload=payload)
+    metadata = METADATA | {"metadata/article.json": json.dumps(record.as_json()).encode()}
+    bag = build_bag(folder, article_id=article_id(record), metadata=metadata, payload=payload)
     for store in small.stores.values():
         store.put(bag_key(bag.article_id, bag.version), bag.path, bag.seal)
     with small.catalogue.writing() as session:

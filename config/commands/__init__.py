@@ -42,6 +42,9 @@ _COMMANDS = {
     "bag": "holdings",
     "verify": "holdings",
     "staff": "people",
+    "withdraw": "withdrawing",
+    "restore": "withdrawing",
+    "disposal": "withdrawing",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 

@@ -41,11 +41,11 @@ def status_of(archive: Archive) -> dict[str, Any]:
         for (store, state), count in tallies.of(session, "copies").items():
             held.setdefault(store, {})[state] = count.number
         oldest = copies.oldest_verification(session)
-        aips = tallies.of(session, "aips").values()
+        aips = tallies.of(session, "aips").get(("", "kept"), tallies.Count(0, 0))
         return {
             "articles": sum(count.number for count in tallies.of(session, "articles").values()),
-            "aips": sum(count.number for count in aips),
-            "bytes": sum(count.bytes for count in aips),
+            "aips": aips.number,
+            "bytes": aips.bytes,
             "copies": held,
             "never_verified": sum(count.number for count in tallies.of(session, "never verified").values()),
             "overdue": sum(

@@ -145,7 +145,8 @@ def rebuild(asked: Asked, store: str | None, json_wanted: bool) -> None:
     def say(console: Console) -> None:
         console.print(
             f"{done.aips} bags entered, {done.already} were known, {done.copies} copies read to the end, "
-            f"{done.damaged_copies} damaged, {done.missing_copies} missing, {done.receipts} receipts"
+            f"{done.damaged_copies} damaged, {done.missing_copies} missing, {done.disposed} tombstones, "
+            f"{done.receipts} receipts"
         )
         for problem in done.problems:
             console.print(f"  {problem['store']}: {problem['key']}: {problem['problem']}", markup=False)

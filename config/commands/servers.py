@@ -33,7 +33,7 @@ from config.settings import Settings
 from fixity import inventory
 from fixity.rounds import run_round
 from fixity.watch import Scope
-from ingest import completeness, digests, inbox, pipeline
+from ingest import completeness, digests, disposal, inbox, pipeline
 from repository.access import staff as accounts
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -45,6 +45,8 @@ DIGEST_TICK_SECONDS = 60
 """How often the clock looks whether a digest is due."""
 COMPLETENESS_TICK_SECONDS = 60
 INVENTORY_TICK_SECONDS = 300
+DISPOSAL_TICK_SECONDS = 60
+"""How often the clock looks whether a store's turn in a disposal has come."""
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -100,7 +102,7 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.command()
 @click.pass_obj
 def clock(asked: Asked) -> None:
-    """Have copies read when they are due, publishers told by mail, what is missing counted.
+    """Have copies read when they are due, publishers told by mail, what is missing counted, disposals carried out.
 
     One clock runs; a second one waits.
     """
@@ -126,6 +128,8 @@ def clock(asked: Asked) -> None:
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
         ]
+        work = archive.deaccession()
+        jobs.append(Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)))
         post = archive.post()
         if post is not None:
             jobs.append(Job("digests", DIGEST_TICK_SECONDS, lambda: list(digests.send(post))))

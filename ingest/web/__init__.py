@@ -15,7 +15,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ingest import attestation, pauses, quarantine, receipts
 from ingest.feeds import expected_of, standings
-from ingest.web import completeness, lists, proof
+from ingest.web import completeness, deaccession, lists, proof
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
 from repository.access.web.guard import Route, Who, lay, member
@@ -31,6 +31,7 @@ from repository.web.tables import csv_answer
 A_PAGE = 50
 A_QUEUE = 30
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
+_ARTICLE = "/staff/articles/<hex32:identifier>"
 COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_at", "bytes", "attempts")
 
 
@@ -186,6 +187,18 @@ def blueprint(desk: Desk) -> Blueprint:
             Route("/staff/completeness/<issn:issn>/forget", completeness.forget, Who.STAFF, ("POST",)),
             Route("/staff/completeness/<issn:issn>/letter/<language>", completeness.claim_letter, Who.STAFF),
             Route("/staff/completeness/<issn:issn>/letter/<language>.eml", completeness.claim_mail, Who.STAFF),
+            Route("/staff/disposals", deaccession.disposals_listed, Who.STAFF),
+            Route(_ARTICLE, deaccession.standing, Who.STAFF),
+            Route(f"{_ARTICLE}/withdraw", deaccession.withdraw, Who.STAFF, ("POST",)),
+            Route(f"{_ARTICLE}/restore", deaccession.restore, Who.STAFF, ("POST",)),
+            Route(f"{_ARTICLE}/dispose", deaccession.ask, Who.STAFF, ("POST",)),
+            Route(
+                f"{_ARTICLE}/disposals/<int(max=999999999):number>",
+                deaccession.decide,
+                Who.STAFF,
+                ("POST",),
+                endpoint="decide_disposal",
+            ),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
             Route("/receipts/<word>", proof.page),

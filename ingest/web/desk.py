@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ingest.deaccession import Deaccession
 from ingest.feeds.feed import Feed
 from repository.catalogue import Catalogue
 
@@ -29,6 +30,8 @@ class Desk:
     """How many stores there are, each of which keeps a copy."""
     feeds: tuple[Feed, ...] = ()
     """Where deliveries come from, as the settings name them."""
+    deaccession: Deaccession | None = None
+    """What withdrawing and disposing is given; None: the pages only tell of it."""
 
     def public(self, address: str) -> str:
         """An address of ours as the world reaches it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, titles
@@ -14,6 +14,7 @@ from repository.catalogue.shelves import natural
 from repository.models import (
     Aip,
     Article,
+    Copy,
     Delivery,
     DeliveryArticle,
     Event,
@@ -26,6 +27,8 @@ from repository.models import (
 )
 from repository.turkish import tr_fold, tr_sort_key
 from repository.vocabulary import ArticleRecord, ArticleState, CopyState, bag_key
+
+_NOT_THERE = (CopyState.MISSING, CopyState.DISPOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +202,9 @@ def by_newest_shelf(session: Session, identifiers: Sequence[str]) -> list[str]:
 
 
 def file_of(session: Session, article_id: str, path: str, version: int | None = None) -> FoundFile | None:
-    """The file of this path in this version, or in the newest version that has one."""
-    where = [Aip.article_id == article_id, File.path == path]
+    """The file of this path in this version, or in the newest version that has one and was not disposed of."""
+    kept = exists().where(Copy.aip_id == Aip.id, Copy.state != CopyState.DISPOSED)
+    where = [Aip.article_id == article_id, File.path == path, kept]
     if version is not None:
         where.append(Aip.version == version)
     row = session.execute(
@@ -217,7 +221,7 @@ def file_of(session: Session, article_id: str, path: str, version: int | None = 
         offset=row.File.offset,
         bytes=row.File.bytes,
         sha512=row.File.sha512.hex(),
-        places=tuple(place for place in places if place.state != CopyState.MISSING),
+        places=tuple(place for place in places if place.state not in _NOT_THERE),
     )
 
 

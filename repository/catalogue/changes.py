@@ -22,6 +22,8 @@ from repository.models import Article, Change, ChangeHead
 from repository.vocabulary import utc_now
 
 AHEAD = timedelta(seconds=1)
+_TO_WRITE = timedelta(seconds=3)
+_FAR_AHEAD = timedelta(minutes=1)
 
 _INSERT = insert(Change)
 
@@ -46,10 +48,16 @@ def announce(session: Session, article: Article) -> datetime:
     return _numbered(session, head, article, head.datestamp)
 
 
-def announce_all(session: Session, articles: Sequence[Article]) -> datetime:
-    """As :func:`announce`, for several articles: the next numbers in their order, and one datestamp for all."""
+def announce_all(session: Session, articles: Sequence[Article], *, promised: datetime | None = None) -> datetime:
+    """As :func:`announce`, for several articles: the next numbers in their order, and one datestamp for all.
+
+    That datestamp is the one ``promised`` (by :func:`promise`), unless the clock has come too near to it meanwhile.
+    """
     head = _locked_head(session)
-    head.datestamp = max(head.datestamp, now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD)
+    soonest = now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD
+    if promised is None or promised > soonest + _FAR_AHEAD:
+        promised = soonest  # by a clock that went wrong: everything after it would wait for that moment
+    head.datestamp = max(head.datestamp, soonest, promised)
     for article in articles:
         head.number += 1
         article.change_number, article.datestamp = head.number, head.datestamp
@@ -57,6 +65,12 @@ def announce_all(session: Session, articles: Sequence[Article]) -> datetime:
     session.flush()
     session.connection().execute(_INSERT, entries)
     return head.datestamp
+
+
+def promise(session: Session) -> datetime:
+    """A datestamp that can be written down before bytes move: a few seconds ahead, time enough for small objects."""
+    head = session.execute(select(ChangeHead.datestamp)).scalar_one()
+    return max(head, now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD + _TO_WRITE)
 
 
 def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:

@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
@@ -20,6 +20,11 @@ from repository.vocabulary import AuditOutcome, CopyState, bag_key
 UNREADABLE = "unreadable"
 
 _INSERT = insert(Copy)
+
+_NEVER_DUE = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a copy that was given up is to be read again."""
+
+_KEPT = Copy.state != CopyState.DISPOSED
 
 _SMALLEST_STEP = timedelta(seconds=1)
 """A copy just read is never due at the moment of its reading, so that a round ends whatever the policy says."""
@@ -115,8 +120,57 @@ def of(session: Session, aip_id: int) -> Sequence[Copy]:
 
 
 def refs_of(session: Session, aip_id: int) -> list[CopyRef]:
-    """The copies of an AIP as an auditor takes them."""
-    return _refs(session, Copy.aip_id == aip_id, limit=1000)
+    """The copies of an AIP as an auditor takes them: without those that were given up."""
+    return _refs(session, Copy.aip_id == aip_id, _KEPT, limit=1000)
+
+
+def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: datetime) -> bool:
+    """The copies in ``store`` of these ``(AIP, bytes)`` are disposed: no round claims, misses or mends them any more.
+
+    False, and nothing is changed, while somebody reads or mends one of them: what they do might come after. Whoever
+    read one before finds the claim gone, and writes nothing down. Copies given up already stay so.
+    """
+    octets = dict(refs)
+    rows = _locked_in(session, list(octets), store)
+    if any(copy.lease_until is not None and copy.lease_until > at for copy in rows):
+        return False
+    steps = []
+    for copy in (copy for copy in rows if copy.state != CopyState.DISPOSED):
+        steps.append(tallies.Step("copies", shown_state(copy), -1, -octets[copy.aip_id], store))
+        steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store))
+        if copy.verified_at is None:
+            steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store))
+        copy.state, copy.next_due = CopyState.DISPOSED, _NEVER_DUE
+        copy.verified_at = copy.unreadable_since = copy.lease = copy.lease_until = None
+    session.flush()
+    tallies.step(session, steps)
+    return True
+
+
+def take_back(session: Session, refs: Iterable[tuple[int, int]], store: str, state: CopyState, at: datetime) -> None:
+    """Copies in ``store`` that were given up are the archive's again, in ``state``, and due to be read at once."""
+    octets = dict(refs)
+    steps = []
+    for copy in _locked_in(session, list(octets), store):
+        if copy.state == CopyState.DISPOSED:
+            copy.state, copy.next_due = state, at
+            steps.append(tallies.Step("copies", CopyState.DISPOSED, -1, -octets[copy.aip_id], store))
+            steps.append(tallies.Step("copies", state, 1, octets[copy.aip_id], store))
+            steps.append(tallies.Step("never verified", "", 1, octets[copy.aip_id], store))
+    session.flush()
+    tallies.step(session, steps)
+
+
+def kept(session: Session) -> dict[tuple[str, str], tallies.Count]:
+    """``{(store, shown state): Count}`` of the copies that the archive promises: without those that were given up."""
+    found = tallies.of(session, "copies")
+    return {place: count for place, count in found.items() if place[1] != CopyState.DISPOSED}
+
+
+def _locked_in(session: Session, aip_ids: Sequence[int], store: str) -> Sequence[Copy]:
+    where = (Copy.store == store, Copy.aip_id.in_(aip_ids))
+    fresh = select(Copy).where(*where).order_by(Copy.aip_id).with_for_update().execution_options(populate_existing=True)
+    return session.execute(fresh).scalars().all()
 
 
 def claim_due(
@@ -180,9 +234,9 @@ def walk(
     article_id: str | None = None,
     store: str | None = None,
 ) -> list[CopyRef]:
-    """The next ``limit`` copies after ``after`` in the order of (AIP, store): every copy once, paged by key."""
+    """The next ``limit`` copies after ``after`` in the order of (AIP, store): every copy kept once, paged by key."""
     beyond = or_(Copy.aip_id > after[0], and_(Copy.aip_id == after[0], Copy.store > after[1]))
-    where: list[ColumnElement[bool]] = [beyond]
+    where: list[ColumnElement[bool]] = [beyond, _KEPT]
     if article_id is not None:
         where.append(Aip.article_id == article_id)
     if store is not None:
@@ -198,7 +252,7 @@ def record(session: Session, ref: CopyRef, outcome: AuditOutcome, *, at: datetim
 def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, str]:
     """Write down what readings told; returned are those that were written, each with its shown state before.
 
-    A copy that somebody else has claimed since is passed over: who claimed last answers.
+    A copy that somebody else has claimed since is passed over: who claimed last answers. So is one given up since.
     INTACT is the only outcome that sets ``verified_at``. UNREADABLE leaves what was known
     of the bytes and notes since when the store has been silent. Rows are locked in one
     order, so two callers never wait for each other; a caller keeps to one store at a time.
@@ -213,7 +267,7 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
     for copy in rows:
         verdict = by_place[copy.aip_id, copy.store]
         ref = verdict.ref
-        if ref.lease is not None and copy.lease != ref.lease:
+        if (ref.lease is not None and copy.lease != ref.lease) or copy.state == CopyState.DISPOSED:
             continue
         before, never = shown_state(copy), copy.verified_at is None
         _note(copy, verdict)
@@ -248,7 +302,7 @@ def _note(copy: Copy, verdict: Verdict) -> None:
 
 def stores_with_copies(session: Session) -> set[str]:
     """The names of the stores in which the catalogue knows of a copy."""
-    return {place for place, _state in tallies.of(session, "copies")}
+    return {place for place, _state in kept(session)}
 
 
 def oldest_verification(session: Session) -> datetime | None:

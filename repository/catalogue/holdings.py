@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, links
 from repository.catalogue.parts import parts
-from repository.models import Aip, Article, Copy, Delivery, File, Publisher
+from repository.models import Aip, Article, Copy, Delivery, File, Notice, Publisher
+from repository.notice import NoticeKind
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, PayloadFile, as_utc_text, bare_doi
 
@@ -152,9 +153,32 @@ def article_json(session: Session, article: Article) -> dict[str, Any]:
             {"type": one.type, "identifier": one.record.doi, "article": one.article_id} for one in pointing
         ],
         "state": article.state,
+        "notices": [
+            {
+                "number": one.number,
+                "kind": one.kind,
+                "at": as_utc_text(one.at),
+                "reason": one.reason,
+                "language": one.language,
+                "sha256": one.seal,
+            }
+            for one in session.execute(
+                select(Notice).where(Notice.article_id == article.id).order_by(Notice.number)
+            ).scalars()
+        ],
         "datestamp": as_utc_text(article.datestamp),
         "versions": versions,
     }
+
+
+def tombstone_json(session: Session, article: Article) -> dict[str, Any]:
+    """What everybody may know of an article that is withdrawn: its id and DOI, since when, and why."""
+    told = select(Notice).where(Notice.article_id == article.id, Notice.kind == NoticeKind.WITHDRAWAL)
+    notice = session.execute(told.order_by(Notice.number.desc()).limit(1)).scalar_one_or_none()
+    found: dict[str, Any] = {"id": article.id, "doi": article.doi, "state": article.state}
+    if notice is not None:
+        found["withdrawn"] = {"at": as_utc_text(notice.at), "reason": notice.reason, "language": notice.language}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

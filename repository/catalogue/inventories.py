@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue
 from repository.models import Aip, Copy, Difference, Inventory
-from repository.vocabulary import DifferenceKind, bag_key
+from repository.vocabulary import CopyState, DifferenceKind, bag_key
 
 _PAGE = 2_000
 _LOCK = 0x6D616866757A + 3  # "mahfuz" and three: the advisory lock of those who begin an inventory
@@ -181,9 +181,10 @@ def expected(catalogue: Catalogue, store: str, after: str) -> Iterator[Expected]
 
 
 def registered(session: Session, article_id: str, version: int, store: str) -> bool:
-    """Whether the catalogue knows of this copy, at this moment."""
+    """Whether the catalogue knows of this copy, at this moment, and did not give it up."""
     this = select(Copy.aip_id).join(Aip, Aip.id == Copy.aip_id)
-    this = this.where(Aip.article_id == article_id, Aip.version == version, Copy.store == store)
+    kept = Copy.state != CopyState.DISPOSED
+    this = this.where(Aip.article_id == article_id, Aip.version == version, Copy.store == store, kept)
     return session.execute(this).first() is not None
 
 
@@ -227,7 +228,7 @@ def _set_counts(row: Inventory, counts: Counts) -> None:
 def _rows(session: Session, store: str, article: str, *, inclusive: bool) -> list[Expected]:
     beyond = Aip.article_id >= article if inclusive else Aip.article_id > article
     query = select(Aip.article_id, Aip.version, Aip.id, Aip.bytes).join(Copy, Copy.aip_id == Aip.id)
-    query = query.where(Copy.store == store)
+    query = query.where(Copy.store == store, Copy.state != CopyState.DISPOSED)
     page = session.execute(query.where(beyond).order_by(Aip.article_id, Aip.version).limit(_PAGE)).all()
     if len(page) == _PAGE:
         # The versions of the last article may go on beyond the page, and v10 stands before v2 among keys.

@@ -12,7 +12,7 @@ from repository.catalogue import Catalogue
 from repository.errors import UsageError
 from repository.models import ChangeHead
 
-HEAD = "0010"
+HEAD = "0011"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"

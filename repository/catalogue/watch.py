@@ -108,7 +108,7 @@ def figures(session: Session, promise: Promise, at: datetime) -> Watched:
     late_intact = added(Count(1, line.bytes) for line in late if line.state == CopyState.INTACT)
     return Watched(
         states=states,
-        total=added(states.values()),
+        total=added(copies.kept(session).values()),
         within=Count(max(intact.number - late_intact.number, 0), max(intact.bytes - late_intact.bytes, 0)),
         never=added(tallies.of(session, "never verified").values()),
         overdue=added(Count(1, line.bytes) for line in late[:COUNT_NO_FURTHER]),
@@ -131,12 +131,18 @@ def listed(
     Every list is one walk along one index from where the last page ended. A condition that must not
     lure the database away from that index is written so that no index can serve it (:func:`_in_stores`).
     """
-    stores = [wanted.store] if wanted.store else sorted(copies.stores_with_copies(session))
+    stores = [wanted.store] if wanted.store else sorted({store for store, _state in tallies.of(session, "copies")})
     if wanted.question in BY_AGE or wanted.state == copies.UNREADABLE:
         return _by_moment(session, wanted, promise, stores, at, after, limit)
     beyond = (after[1], after[2]) if after else (0, "")
     if wanted.question == "never":
-        where = [Copy.verified_at.is_(None), *_in_state(wanted), _in_stores(stores), _beyond(_KEY, beyond)]
+        where = [
+            Copy.verified_at.is_(None),
+            Copy.state != CopyState.DISPOSED,
+            *_in_state(wanted),
+            _in_stores(stores),
+            _beyond(_KEY, beyond),
+        ]
         return _lines(session, select(Copy).where(*where).order_by(*_KEY).limit(limit))
     lines: list[CopyLine] = []
     for store in stores:
@@ -166,7 +172,9 @@ def copy_of(session: Session, article_id: str, version: int, store: str) -> Copy
 def read_soon(session: Session, aip_id: int, store: str, at: datetime) -> None:
     """A reader found this copy wanting: it is due at once. What is known of its bytes is for the audit to say."""
     session.execute(
-        update(Copy).where(Copy.aip_id == aip_id, Copy.store == store, Copy.next_due > at).values(next_due=at)
+        update(Copy)
+        .where(Copy.aip_id == aip_id, Copy.store == store, Copy.next_due > at, Copy.state != CopyState.DISPOSED)
+        .values(next_due=at)
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from repository.catalogue import alerts, browse, tallies, watch
+from repository.catalogue import alerts, browse, disposals, tallies, watch
 from repository.vocabulary import DeliveryState, utc_now
 from repository.web.room import ReadingRoom
 
 WAITING = (DeliveryState.RECEIVED, DeliveryState.PARTIAL, DeliveryState.QUARANTINED, DeliveryState.REFUSED)
+
+WAITING_DISPOSALS = 100
 
 
 def overview(room: ReadingRoom) -> ResponseReturnValue:
@@ -18,6 +20,7 @@ def overview(room: ReadingRoom) -> ResponseReturnValue:
         watched = watch.figures(rows, room.promise, utc_now())
         deliveries = {state: count for (_, state), count in tallies.of(rows, "deliveries").items()}
         open_alerts = alerts.number_open(rows)
+        waiting = disposals.underway(rows, limit=WAITING_DISPOSALS)
         latest = browse.deliveries_listed(rows, limit=8)
     return render_template(
         "reading/overview.html",
@@ -26,5 +29,6 @@ def overview(room: ReadingRoom) -> ResponseReturnValue:
         attention=watch.ATTENTION,
         deliveries=deliveries,
         latest=latest,
+        disposals=waiting,
         states=list(DeliveryState),
     )

@@ -15,11 +15,12 @@ from repository import search
 from repository.access import entitlement
 from repository.access.entitlement import Decision
 from repository.access.web.guard import member
-from repository.catalogue import browse, copies, holdings, links, tallies, watch
+from repository.catalogue import browse, copies, holdings, links, notices, tallies, watch
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
+from repository.notice import NoticeKind
 from repository.turkish import machine_lower
-from repository.vocabulary import NOTICES, ArticleRecord, ArticleState
+from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, CopyState
 from repository.web import description, files, openurl, paging
 from repository.web.room import ReadingRoom, file_address
 
@@ -40,13 +41,18 @@ class Version:
     copies: tuple[tuple[Copy, str], ...]
     deliverer: str | None
 
+    @property
+    def disposed(self) -> bool:
+        """Whether no store has its bag any more, because two people decided so."""
+        return bool(self.copies) and all(state == CopyState.DISPOSED for _, state in self.copies)
+
 
 def home(room: ReadingRoom) -> ResponseReturnValue:
     """What this is, a search box, the figures of the archive, and where its journals begin."""
     with room.catalogue.reading() as rows:
         articles = tallies.of(rows, "articles")
-        kept = watch.added(tallies.of(rows, "aips").values())
-        copied = tallies.of(rows, "copies")
+        kept = tallies.of(rows, "aips").get(("", "kept"), tallies.Count(0, 0))
+        copied = copies.kept(rows)
         never = watch.added(tallies.of(rows, "never verified").values())
         journals = browse.titles_listed(rows, limit=8)
         how_many = browse.how_many_titles(rows)
@@ -136,7 +142,10 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
     with room.catalogue.reading() as rows:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
-            return render_template("reading/withdrawn.html", article=found), 410
+            told = notices.of(rows, found.id)
+            kept = any(not one.disposed for one in _versions(rows, found.id))
+            said = next((one for one in reversed(told) if one.kind == NoticeKind.WITHDRAWAL), None)
+            return render_template("reading/withdrawn.html", article=found, notice=said, kept=kept), 410
         record = ArticleRecord.from_json(found.record)
         title_line = browse.title_line(rows, browse_title(rows, found))
         shelf = rows.get_one(Issue, found.issue_id)
@@ -179,7 +188,7 @@ def article_json(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
     with room.catalogue.reading() as rows:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
-            return jsonify({"id": found.id, "state": found.state}), 410
+            return jsonify(holdings.tombstone_json(rows, found)), 410
         return jsonify(holdings.article_json(rows, found))
 
 
@@ -232,7 +241,7 @@ def browse_title(rows: Session, found: Article) -> Title:
 
 def main_pdf(versions: Sequence[Version]) -> tuple[int, File | None]:
     """The PDF that a reader means, with its version: the first in its bag, of the newest version that came with one."""
-    for version in reversed(versions):
+    for version in (one for one in reversed(versions) if not one.disposed):
         for file in version.files:
             if machine_lower(file.path).endswith(".pdf"):
                 return version.aip.version, file

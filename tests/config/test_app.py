@@ -46,6 +46,9 @@ STAFF = {
     "/staff/completeness/load", "/staff/completeness/<issn:issn>/lines", "/staff/completeness/<issn:issn>/forget",
     "/deliveries/<hex32:identifier>", "/deliveries/<hex32:identifier>.json",
     "/staff/alerts", "/staff/alerts/<int(max=9223372036854775807):number>/acknowledge",
+    "/staff/disposals", "/staff/articles/<hex32:identifier>", "/staff/articles/<hex32:identifier>/withdraw",
+    "/staff/articles/<hex32:identifier>/restore", "/staff/articles/<hex32:identifier>/dispose",
+    "/staff/articles/<hex32:identifier>/disposals/<int(max=999999999):number>",
 }  # fmt: skip
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
