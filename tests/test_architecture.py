@@ -70,3 +70,46 @@ def test_no_drawers() -> None:
     drawers = {"utils", "helpers", "common", "misc", "base", "manager", "service", "handler", "processor"}
     for path in sources():
         assert path.stem.rstrip("s") not in {name.rstrip("s") for name in drawers}, path
+
+
+def _called(path: Path) -> set[str]:
+    """The last part of every name that the module calls or hands on."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def test_one_module_alone_gives_copies_up() -> None:
+    """Deleting a bag is no verb of a store: it is asked of ``Disposable``, by the disposal and by nobody else."""
+    # One hands it on to the store behind; the other gives connections to the database back.
+    behind = {"repository/storage/retrying.py", "repository/catalogue/__init__.py"}
+    users = {path.relative_to(ROOT).as_posix() for path in sources() if "dispose" in _called(path)}
+    assert users - behind == {"ingest/disposal.py"}
+    named = {path.relative_to(ROOT).as_posix() for path in sources() if "Disposable" in path.read_text("utf-8")}
+    assert {name for name in named if not name.startswith("repository/storage/")} == {"ingest/disposal.py"}
+
+
+def test_nobody_else_deletes_what_lies_in_a_store() -> None:
+    """Deletions in S3 stand in three modules: the disposal, trials of their own objects, publishers' own buckets."""
+    requests = ("delete_object", "delete_objects", "delete_bucket", "put_bucket_lifecycle")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if any(f'"{name}' in path.read_text(encoding="utf-8") for name in requests)
+    }
+    assert found == {f"repository/storage/s3/{name}.py" for name in ("disposing", "reading", "trials")}
+
+
+def test_who_knows_where_bags_lie_takes_no_file_away() -> None:
+    """Whoever makes keys of bags or notices deletes no file, but one of their own making in a folder of ours."""
+    takes_away = {"unlink", "rmtree", "rmdir", "remove", "removedirs"}
+    own_files = {"config/commands/holdings.py"}  # the half-written file of `mahfuz bag`
+    for path in sources():
+        name = path.relative_to(ROOT).as_posix()
+        text = path.read_text(encoding="utf-8")
+        if "bag_key" in text or "notice_key" in text or "DirectoryStore" in text:
+            allowed = name in own_files or name.startswith("repository/storage/directory/")
+            assert allowed or not takes_away & _called(path), name
+    deleting = {
+        path.name for path in (ROOT / "repository/storage/directory").glob("*.py") if takes_away & _called(path)
+    }
+    assert deleting == {"store.py", "staging.py", "trials.py"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import text
 
-from config import wiring
+from config import exposure, wiring
 from config.commands.answers import Asked, answer, as_json
 from ingest.feeds import standings
 from repository import mail
 from repository.catalogue import Catalogue, alerts, digests, heartbeats, schema
 from repository.errors import Doubt, MahfuzError
-from repository.storage.capabilities import probe
+from repository.storage.capabilities import Capabilities, probe
 from repository.vocabulary import DigestState, utc_now
 
 _LEAST_FREE = 0.05
@@ -76,7 +76,9 @@ def doctor(asked: Asked, json_wanted: bool) -> None:
     """Look at the database, at each store by trying it, at the disk, virus scanner, mail and feeds; say what to do."""
     settings = asked.settings()
     with wiring.opened(settings) as archive:
-        lines = [*_database(archive.catalogue), *_stores(archive), _disk(archive), _virus_scanner(archive)]
+        found: dict[str, Capabilities] = {}
+        lines = [*_database(archive.catalogue), *_stores(archive, found), *_exposure(archive, found)]
+        lines += [_disk(archive), _virus_scanner(archive)]
         lines += [_mail(archive), *_digests(archive.catalogue), *_alerts(archive), *_feeds(archive)]
     status = 3 if any(line.verdict is Verdict.DOUBT for line in lines) else 0
     status = 1 if any(line.verdict is Verdict.BAD for line in lines) else status
@@ -126,10 +128,16 @@ def _database(catalogue: Catalogue) -> Iterator[Line]:
         )
 
 
-def _stores(archive: wiring.Archive) -> Iterator[Line]:
+def _exposure(archive: wiring.Archive, found: Mapping[str, Capabilities]) -> Iterator[Line]:
+    """Where one credential could destroy every copy, and what stands against it."""
+    for one in exposure.looked_at(archive.settings, found):
+        yield Line(one.what, Verdict.GOOD if one.safe else Verdict.NOTE, one.detail, one.remedy)
+
+
+def _stores(archive: wiring.Archive, tried: dict[str, Capabilities]) -> Iterator[Line]:
     for store in archive.stores:
         try:
-            found = probe(store)
+            found = tried[store.name] = probe(store)
         except Doubt as error:
             yield Line(
                 f"store {store.name}", Verdict.DOUBT, str(error), "start the store, mount its disk, or mend its url"
