@@ -81,8 +81,8 @@ def protection(settings: Settings, store: str, found: Capabilities | None) -> Ex
         return Exposed(
             f"store {store}: object lock",
             False,
-            "it has an object lock that works, and the settings hold nothing with it; what is overwritten or deleted is "
-            "still recoverable as an older version",
+            "it has an object lock that works, and the settings hold nothing with it; what is overwritten or deleted "
+            "is still recoverable as an older version",
             f"set policy.object_lock_days (or policy.object_lock_days_of.{store})",
         )
     if days:

@@ -184,7 +184,7 @@ class PolicySettings(Section):
             "audit_megabytes_per_second_of",
             "audit_requests_per_second_of",
         )
-        return {key: set(getattr(self, key)) for key in keys}
+        return {key: set(getattr(self, key)) for key in (*keys, "object_lock_days_of")}
 
 
 class IngestSettings(Section):

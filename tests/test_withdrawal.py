@@ -20,7 +20,7 @@ from fixity.watch import Watch
 from ingest import deaccession, inbox, notices, pipeline
 from ingest.deaccession import Deaccession, Word
 from ingest.rebuild import rebuild
-from repository.catalogue import browse, changes, tallies
+from repository.catalogue import browse, changes, holding, tallies
 from repository.errors import Doubt, NotNow, StoreUnavailable, WouldOverwrite
 from repository.models import Article, Event, Issue, Title
 from repository.notice import Notice, NoticeKind, notice_key, parse_notice_key
@@ -290,3 +290,12 @@ def test_an_article_whose_notice_cannot_be_read_is_not_shown_by_a_rebuild(
 def test_a_key_that_is_not_exactly_ours_is_no_notice(key: str) -> None:
     assert parse_notice_key(key) is None
     assert parse_notice_key(notice_key("a" * 32, 12)) == ("a" * 32, 12)
+
+
+def test_nobody_is_asked_again_for_what_is_withdrawn(archive: WholeArchive) -> None:
+    for number in range(3):
+        deaccession.withdraw(work_of(archive), f"10.5555/geri.{number}", WHY)
+    with archive.door.catalogue.reading() as session:
+        title = session.execute(select(Title.id)).scalar_one()
+        held = holding.of_titles(session, [title])[title]
+    assert held.any_of(2024, "12", "3") is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue.parts import parts
@@ -154,7 +154,9 @@ class Holding:
 def of_titles(session: Session, titles: Iterable[int]) -> dict[int, Holding]:
     """What is held of these titles, by their ids."""
     found = {title: Holding() for title in titles}
-    rows = select(Issue).where(Issue.title_id.in_(found), Issue.articles > 0).order_by(Issue.title_id, Issue.shelf)
+    # Not by the number of articles shown: one that is withdrawn is held, and no publisher is asked for it again.
+    any_article = exists().where(Article.issue_id == Issue.id)
+    rows = select(Issue).where(Issue.title_id.in_(found), any_article).order_by(Issue.title_id, Issue.shelf)
     for issue in session.execute(rows).scalars():
         found[issue.title_id].add(issue)
     return found
