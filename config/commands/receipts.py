@@ -11,6 +11,7 @@ from rich.console import Console
 from config.commands.answers import Asked, answer, as_json
 from config.wiring import secret_key
 from ingest import attestation, receipts
+from repository import canonical, signing
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
 
@@ -33,7 +34,7 @@ def show(asked: Asked, identifier: str, out: Path | None, json_wanted: bool) -> 
         with archive.catalogue.reading() as session:
             found = receipts.of_delivery(session, identifier)
             stated = receipts.statement(session, found, named, len(archive.places), utc_now())
-        signed = attestation.Signer(archive.home).signed(stated.document)
+        signed = signing.Signer(archive.home).signed("receipt", stated.document)
         link = f"{who.base_url}/receipts/{attestation.token(secret_key(archive.home), identifier)}"
     if out is not None:
         out.write_text(json.dumps(signed, ensure_ascii=True, indent=1) + "\n", encoding="ascii")
@@ -60,11 +61,11 @@ def show(asked: Asked, identifier: str, out: Path | None, json_wanted: bool) -> 
 def verify(asked: Asked, file: Path, key_file: Path | None, json_wanted: bool) -> None:
     """Say whether a signed receipt is genuine and unchanged. Exit status 0 yes, 1 no."""
     try:
-        envelope = attestation.read(file.read_text(encoding="utf-8"))
+        envelope = canonical.read(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not a JSON document: {error}") from error
-    keys = _keys(key_file) if key_file else attestation.Signer(asked.settings().archive.home).public_keys()
-    reason = attestation.verify(envelope, keys)
+    keys = _keys(key_file) if key_file else signing.Signer(asked.settings().archive.home).public_keys()
+    reason = signing.verify(envelope, keys, "receipt")
     data = {"file": str(file), "genuine": reason is None, "reason": reason}
     answer(
         json_wanted,
@@ -79,6 +80,6 @@ def _keys(file: Path) -> dict[str, str]:
     try:
         if text.lstrip().startswith("{"):
             return {str(name): str(pem) for name, pem in json.loads(text)["keys"].items()}
-        return {attestation.id_of_pem(text): text}
+        return {signing.id_of_pem(text): text}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise UsageError(f"{file} is neither a public key in PEM nor a mahfuz-keys.json") from error

@@ -9,6 +9,7 @@ from ingest import attestation, receipts
 from ingest.receipts import Statement
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
+from repository import signing
 from repository.catalogue import deliveries
 from repository.vocabulary import utc_now
 
@@ -35,8 +36,8 @@ def page(desk: Desk, word: str) -> ResponseReturnValue:
 
 
 def document(desk: Desk, word: str) -> ResponseReturnValue:
-    """The same as a signed JSON document (:mod:`ingest.attestation`)."""
-    signed = attestation.Signer(desk.home).signed(_statement(desk, word).document)
+    """The same as a signed JSON document (:mod:`repository.signing`)."""
+    signed = signing.Signer(desk.home).signed("receipt", _statement(desk, word).document)
     answer = jsonify(signed)
     answer.headers["Content-Disposition"] = f'attachment; filename="receipt-{word[:32]}.json"'
     return _private(answer)
@@ -44,7 +45,7 @@ def document(desk: Desk, word: str) -> ResponseReturnValue:
 
 def keys(desk: Desk) -> ResponseReturnValue:
     """Every public key with which receipts were ever signed, as PEM by key id."""
-    return jsonify({"archive": desk.named(), "keys": attestation.Signer(desk.home).public_keys()})
+    return jsonify({"archive": desk.named(), "keys": signing.Signer(desk.home).public_keys()})
 
 
 def _statement(desk: Desk, word: str) -> Statement:

@@ -16,6 +16,7 @@ from deliveries import Published, delivery
 from installation import Installation, folder_store_table
 
 from ingest import attestation
+from repository import canonical, signing
 from repository.catalogue import deliveries
 from repository.catalogue.deliveries import ArticleLine
 from repository.vocabulary import ArticleOutcome, DeliveryState
@@ -25,16 +26,15 @@ PUBLISHER = "Örnek Yayınevi"
 
 @pytest.fixture
 def signed(tmp_path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    signer = attestation.Signer(tmp_path)
-    return signer.signed({"title": "Işık ve “ısı”", "bytes": 12, "articles": [{"seal": "ab", "doi": None}]}), (
-        signer.public_keys()
-    )
+    signer = signing.Signer(tmp_path)
+    document = {"title": "Işık ve “ısı”", "bytes": 12, "articles": [{"seal": "ab", "doi": None}]}
+    return signer.signed("receipt", document), signer.public_keys()
 
 
 def test_a_receipt_verifies_and_any_change_is_seen(signed: tuple[dict[str, Any], dict[str, str]]) -> None:
     envelope, keys = signed
-    assert attestation.verify(envelope, keys) is None
-    assert attestation.verify(json.loads(json.dumps(envelope, indent=4)), keys) is None, "blanks are no change"
+    assert signing.verify(envelope, keys, "receipt") is None
+    assert signing.verify(json.loads(json.dumps(envelope, indent=4)), keys, "receipt") is None, "blanks are no change"
     for change in (
         lambda one: one["receipt"].update(bytes=13),
         lambda one: one["receipt"]["articles"][0].update(seal="ac"),
@@ -50,8 +50,8 @@ def test_a_receipt_verifies_and_any_change_is_seen(signed: tuple[dict[str, Any],
     ):
         changed = copy.deepcopy(envelope)
         change(changed)
-        assert attestation.verify(changed, keys) is not None
-    assert attestation.verify([], keys) is not None
+        assert signing.verify(changed, keys, "receipt") is not None
+    assert signing.verify([], keys, "receipt") is not None
 
 
 def test_no_changed_byte_of_a_receipt_goes_unseen(signed: tuple[dict[str, Any], dict[str, str]]) -> None:
@@ -61,28 +61,28 @@ def test_no_changed_byte_of_a_receipt_goes_unseen(signed: tuple[dict[str, Any], 
         for other in {octets[place] ^ 1, octets[place] ^ 32, ord("0"), ord("A")} - {octets[place]}:
             changed = octets[:place] + bytes([other]) + octets[place + 1 :]
             try:
-                found = attestation.read(changed.decode())
+                found = canonical.read(changed.decode())
             except ValueError:
                 continue
-            assert attestation.verify(found, keys) is not None, changed
+            assert signing.verify(found, keys, "receipt") is not None, changed
 
 
 def test_a_receipt_that_says_two_things_under_one_name_is_none(signed: tuple[dict[str, Any], dict[str, str]]) -> None:
     text = json.dumps(signed[0])
     with pytest.raises(ValueError, match="twice"):
-        attestation.read(text.replace('"bytes": 12', '"bytes": 13, "bytes": 12'))
+        canonical.read(text.replace('"bytes": 12', '"bytes": 13, "bytes": 12'))
 
 
 def test_a_changed_key_leaves_old_receipts_genuine(tmp_path: Path) -> None:
-    signer = attestation.Signer(tmp_path)
-    old = signer.signed({"a": 1})
+    signer = signing.Signer(tmp_path)
+    old = signer.signed("receipt", {"a": 1})
     assert (tmp_path / "signing/key.pem").stat().st_mode & 0o077 == 0
     (tmp_path / "signing/key.pem").unlink()
-    new = signer.signed({"a": 1})
+    new = signer.signed("receipt", {"a": 1})
     keys = signer.public_keys()
     assert len(keys) == 2
-    assert attestation.verify(old, keys) is None
-    assert attestation.verify(new, keys) is None
+    assert signing.verify(old, keys, "receipt") is None
+    assert signing.verify(new, keys, "receipt") is None
     assert old["signature"]["key"] != new["signature"]["key"]
 
 
@@ -176,7 +176,7 @@ def test_the_publisher_sees_the_receipt_without_an_account(site: pages.Site) -> 
     assert "noindex" in page.headers["X-Robots-Tag"]
     envelope = site.client.get(address + ".json").json
     keys = site.client.get("/.well-known/mahfuz-keys.json").json["keys"]
-    assert attestation.verify(envelope, keys) is None
+    assert signing.verify(envelope, keys, "receipt") is None
     assert site.client.get(address[:-1] + "g").status_code == 404
     assert site.client.get(address[:-33]).status_code == 404
     staff = site.staff_client().get(f"/deliveries/{envelope['receipt']['delivery_id']}").text
