@@ -63,6 +63,11 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 """A row number: 64 bits everywhere (SQLite's INTEGER PRIMARY KEY is its rowid)."""
 
 
+def _only(condition: str) -> dict[str, Any]:
+    """An index over those rows alone."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
 class Table(DeclarativeBase):
     """What all tables share: names of constraints that a migration can rely on."""
 
@@ -486,6 +491,8 @@ class Copy(Table):
     """When its bytes were last read to the end and matched the seal."""
     unreadable_since: Mapped[datetime | None]
     """Doubt: since when the store has not answered for it. Says nothing of the bytes."""
+    verified_in: Mapped[int | None] = mapped_column(Id)
+    """The round that read it then; None where its bytes were read back as they were stored."""
     next_due: Mapped[datetime]
     lease: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None]
@@ -523,7 +530,7 @@ class Tally(Table):
 
 
 class Event(Table):
-    """PREMIS event: append-only testimony of an act and its outcome."""
+    """PREMIS event: append-only testimony of an act and its outcome, linked to all that were told before it."""
 
     __tablename__ = "event"
 
@@ -537,8 +544,54 @@ class Event(Table):
     version: Mapped[int | None] = mapped_column(Integer)
     store: Mapped[str | None] = mapped_column(String(64))
     delivery_id: Mapped[str | None] = mapped_column(String(32))
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    """Its place in the chain, from 1 and without a gap; None until it is linked (catalogue.chain), a minute at most."""
+    hash: Mapped[Octets | None] = mapped_column(LargeBinary(32))
+    """SHA-256 of the hash of the event before it and of its own canonical form."""
 
-    __table_args__ = (Index(None, "article_id", "id"), Index(None, "delivery_id", "id"), Index(None, "at", "id"))
+    __table_args__ = (
+        Index(None, "article_id", "id"),
+        Index(None, "delivery_id", "id"),
+        Index(None, "at", "id"),
+        Index(None, "position", unique=True),
+        Index("ix_event_unlinked", "id", **_only("position IS NULL")),
+        Index("ix_event_rebuilt", "id", **_only("type = 'metadata modification'")),
+    )
+
+
+class ChainEnd(Table):
+    """The one row whose lock puts all events in one order: where their chain ends."""
+
+    __tablename__ = "chain_end"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    hash: Mapped[Octets] = mapped_column(LargeBinary(32))
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
+class SignedHead(Table):
+    """Where the chain of events ended at one moment, as the archive signed it."""
+
+    __tablename__ = "signed_head"
+
+    key: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    """Under which it lies in every store."""
+    position: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(index=True)
+    document: Mapped[str] = mapped_column(Text)
+    """The very bytes of the object, ASCII."""
+
+
+class SignedHeadCopy(Table):
+    """In which store a signed head lies since when; a store that did not answer has none yet."""
+
+    __tablename__ = "signed_head_copy"
+
+    key: Mapped[str] = mapped_column(ForeignKey("signed_head.key"), primary_key=True)
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    put_at: Mapped[datetime]
 
 
 class Round(Table):
@@ -557,6 +610,11 @@ class Round(Table):
     unreadable: Mapped[int] = mapped_column(Integer, default=0)
     mended: Mapped[int] = mapped_column(Integer, default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    verified: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Copies that were read whole, those mended in it among them: what the round's own event bears witness to."""
+    verified_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    verified_set: Mapped[Octets | None] = mapped_column(LargeBinary(384))
+    """Which they were, as one number (catalogue.rounds); None: there were none."""
 
 
 class Inventory(Table):

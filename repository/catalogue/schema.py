@@ -9,10 +9,11 @@ from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select,
 from sqlalchemy.engine import Connection
 
 from repository.catalogue import Catalogue
+from repository.catalogue.chain import START
 from repository.errors import UsageError
-from repository.models import ChangeHead
+from repository.models import ChainEnd, ChangeHead
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -31,9 +32,8 @@ def migrate(catalogue: Catalogue) -> None:
 
     Raises UsageError when the database was made by a newer version, DatabaseUnavailable.
     """
-    with catalogue.reading() as session:
-        if _present(session.connection()) == HEAD and session.get(ChangeHead, 1) is not None:
-            return  # as nearly always: nobody is kept waiting, and Alembic is not even loaded
+    if _complete(catalogue):
+        return  # as nearly always: nobody is kept waiting, and Alembic is not even loaded
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -56,6 +56,16 @@ def migrate(catalogue: Catalogue) -> None:
             command.upgrade(config, HEAD)
         if session.execute(select(ChangeHead.id)).first() is None:
             session.execute(insert(ChangeHead).values(id=1, number=0, datestamp=datetime(1970, 1, 1, tzinfo=UTC)))
+        if session.execute(select(ChainEnd.id)).first() is None:
+            session.execute(insert(ChainEnd).values(id=1, position=0, hash=START))
+
+
+def _complete(catalogue: Catalogue) -> bool:
+    """Whether the schema is this version's, with the rows without which no article is entered and no event linked."""
+    with catalogue.reading() as session:
+        if _present(session.connection()) != HEAD:
+            return False
+        return None not in (session.get(ChangeHead, 1), session.get(ChainEnd, 1))
 
 
 def _present(connection: Connection) -> str | None:

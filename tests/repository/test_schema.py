@@ -34,6 +34,19 @@ def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
         catalogue.close()
 
 
+def test_a_catalogue_whose_rows_are_gone_is_made_ready_again(database_url: str) -> None:
+    catalogue = Catalogue(database_url)
+    schema.migrate(catalogue)
+    with catalogue.writing() as session:
+        session.execute(text("DELETE FROM change_head"))
+        session.execute(text("DELETE FROM chain_end"))
+    schema.migrate(catalogue)
+    with catalogue.reading() as session:
+        assert session.execute(text("SELECT position FROM chain_end")).scalar_one() == 0
+        assert session.execute(text("SELECT number FROM change_head")).scalar_one() == 0
+    catalogue.close()
+
+
 def test_a_newer_schema_is_refused_with_what_to_do(empty_database_url: str) -> None:
     catalogue = Catalogue(empty_database_url)
     schema.migrate(catalogue)

@@ -1,0 +1,138 @@
+"""The chain of events: each is linked to all that were told before it, so that none is changed or taken away unseen.
+
+An event is written in the transaction of the act that it is about, and linked soon afterwards. The order of
+the chain is the order of linking: two that commit side by side wait for nobody, and leave no hole. The row of
+:class:`~repository.models.ChainEnd` is locked while events are linked, so one process does it at a time; and
+because linking goes on from that row, and not from the last event that is found, events cut off the end of the
+chain leave a hole in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from repository.canonical import form
+from repository.catalogue import Catalogue
+from repository.models import ChainEnd, Event
+
+START = bytes(32)
+"""What stands before the first event instead of a hash."""
+
+BATCH = 1000
+"""Events linked in one transaction, and read at a time."""
+
+_LINK = (
+    update(Event.__table__)  # type: ignore[arg-type]
+    .where(Event.__table__.c.id == bindparam("this"))
+    .values(position=bindparam("place"), hash=bindparam("linked"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where the chain ends: its last position, which is also the number of its events, and the hash there."""
+
+    position: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One event as it stands in the chain; ``hash`` is the one that was kept, whether or not it is right."""
+
+    position: int
+    hash: bytes
+    event: dict[str, Any]
+
+
+def hash_of(before: bytes, event: dict[str, Any]) -> bytes:
+    """SHA-256 of the 32 octets of the hash before and of the event's canonical form."""
+    return hashlib.sha256(before + form(event)).digest()
+
+
+def as_told(row: Event, position: int | None) -> dict[str, Any]:
+    """The event as it is hashed, listed and exported; its moment to the microsecond, as it is kept."""
+    return {
+        "position": position,
+        "id": row.id,
+        "type": row.type,
+        "at": row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "outcome": row.outcome,
+        "agent": row.agent,
+        "detail": row.detail,
+        "article": row.article_id,
+        "version": row.version,
+        "store": row.store,
+        "delivery": row.delivery_id,
+    }
+
+
+def link(session: Session, *, limit: int = BATCH) -> int:
+    """Link the next events, at most ``limit``; how many they were. Whoever else links waits until our commit."""
+    end = session.execute(
+        select(ChainEnd).where(ChainEnd.id == 1).with_for_update().execution_options(populate_existing=True)
+    ).scalar_one()
+    rows = session.execute(select(Event).where(Event.position.is_(None)).order_by(Event.id).limit(limit)).scalars()
+    position, linked = end.position, end.hash
+    links = []
+    for row in rows:
+        position += 1
+        linked = hash_of(linked, as_told(row, position))
+        links.append({"this": row.id, "place": position, "linked": linked})
+    if links:
+        session.connection().execute(_LINK, links)
+        end.position, end.hash = position, linked
+        session.flush()
+    return len(links)
+
+
+def link_all(catalogue: Catalogue, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Every event that was there is linked, in short transactions; how many were new. Raises DatabaseUnavailable."""
+    total = 0
+    while not stopping():
+        with catalogue.reading() as session:
+            if session.execute(select(Event.id).where(Event.position.is_(None)).limit(1)).first() is None:
+                return total
+        with catalogue.writing() as session:
+            total += link(session)
+    return total
+
+
+def end_of(session: Session) -> End:
+    """Where the chain ends now."""
+    row = session.get_one(ChainEnd, 1)
+    return End(row.position, row.hash)
+
+
+def hash_at(session: Session, position: int) -> bytes | None:
+    """The hash that is kept at ``position``; None where there is none."""
+    return session.execute(select(Event.hash).where(Event.position == position)).scalar_one_or_none()
+
+
+def walk(catalogue: Catalogue, *, until: int) -> Iterator[Link]:
+    """The linked events up to position ``until``, in order, a page and a short transaction at a time."""
+    after = 0
+    while after < until:
+        beyond = select(Event).where(Event.position > after, Event.position <= until)
+        with catalogue.reading() as session:
+            rows = session.execute(beyond.order_by(Event.position).limit(BATCH)).scalars().all()
+        for row in rows:
+            assert row.position is not None
+            yield Link(row.position, row.hash or b"", as_told(row, row.position))
+        if len(rows) < BATCH:
+            return
+        assert rows[-1].position is not None
+        after = rows[-1].position
+
+
+def unlinked(session: Session, told_before: datetime) -> int:
+    """How many events that were told before this moment are not in the chain."""
+    waiting = select(func.count()).select_from(Event).where(Event.position.is_(None), Event.at < told_before)
+    return session.execute(waiting).scalar_one()
