@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from fixity import testimony
 from fixity.audit import Reading
 from fixity.mending import Evidence, Mending
@@ -17,7 +19,7 @@ from fixity.watch import Watch
 from repository.catalogue import copies, rounds
 from repository.catalogue.copies import CopyRef, Verdict
 from repository.catalogue.rounds import RoundCounts
-from repository.vocabulary import AuditOutcome
+from repository.vocabulary import AuditOutcome, CopyState
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +34,16 @@ class Answers:
     """The answers of one round, written down as they come.
 
     ``counts`` holds what stands in the catalogue; ``decisions`` how often a person must
-    decide; ``seen`` how often each store gave each outcome, written down or not yet.
+    decide; ``seen`` how often each store gave each outcome, written down or not yet. A copy
+    that was whole and still is has no event of its own: the round has one for all of them.
     """
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._troubles: list[Trouble] = []
         self.counts = RoundCounts()
+        self.number = 0
+        """The round's, known once it has begun."""
         self.decisions = 0
         self.seen: Counter[tuple[str, AuditOutcome]] = Counter()
         self._day: dict[str, Counter[str]] = {}
@@ -50,10 +55,14 @@ class Answers:
             by_store.setdefault(ref.store, []).append((ref, reading))
         for some in by_store.values():
             at = self._watch.clock()
-            verdicts = [Verdict(ref, found.outcome, at, self._again(ref, found.outcome, at)) for ref, found in some]
+            verdicts = [self._verdict(ref, found.outcome, at) for ref, found in some]
             with self._watch.catalogue.writing() as session:
-                before = copies.record_all(session, verdicts)
-                events = [testimony.of_reading(ref, found, at, before.get(ref)) for ref, found in some]
+                before = self._recorded(session, verdicts)
+                events = [
+                    testimony.of_reading(ref, found, at, before.get(ref))
+                    for ref, found in some
+                    if found.outcome is not AuditOutcome.INTACT or before.get(ref, CopyState.INTACT) != CopyState.INTACT
+                ]
                 rounds.testify(session, self._watch.agent, events)
             for ref, found in some:
                 self._count(ref, found, None)
@@ -74,9 +83,11 @@ class Answers:
         """How the mending ended stands in the catalogue; ``already_told``: :meth:`damaged` wrote what was found."""
         at = self._watch.clock()
         outcome = mending.after.outcome if mending.after else reading.outcome
-        again = at + UNREADABLE_AGAIN if mending.doubt else self._again(ref, outcome, at)
+        verdict = self._verdict(ref, outcome, at)
+        if mending.doubt:
+            verdict = replace(verdict, next_due=at + UNREADABLE_AGAIN)
         with self._watch.catalogue.writing() as session:
-            copies.record_all(session, [Verdict(ref, outcome, at, again)])
+            self._recorded(session, [verdict])
             events = []
             if not already_told:
                 events.append(testimony.of_reading(ref, reading, at))
@@ -95,6 +106,16 @@ class Answers:
         """The copies not found intact, the first :data:`DETAILS` of them."""
         quiet = set(silent)
         return tuple(self._with_hint(trouble, quiet) for trouble in self._troubles)
+
+    def _verdict(self, ref: CopyRef, outcome: AuditOutcome, at: datetime) -> Verdict:
+        return Verdict(ref, outcome, at, self._again(ref, outcome, at), round=self.number)
+
+    def _recorded(self, session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, str]:
+        """As :func:`copies.record_all`; the round remembers which copies it has read whole."""
+        before = copies.record_all(session, verdicts)
+        intact = [one.ref for one in verdicts if one.outcome is AuditOutcome.INTACT and one.ref in before]
+        rounds.read_whole(session, self.number, intact)
+        return before
 
     def _again(self, ref: CopyRef, outcome: AuditOutcome, at: datetime) -> datetime:
         if outcome is AuditOutcome.INTACT:

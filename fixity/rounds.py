@@ -230,14 +230,18 @@ class _Round:
 
     def _begin(self) -> None:
         with self._watch.catalogue.writing() as session:
-            self._number = rounds.begin(session, str(self._scope), self._started)
+            self._number = rounds.begin(session, str(self._scope), self._started, self._watch.agent)
+        self._answers.number = self._number
         stores = [self._scope.store] if self._scope.store else list(self._watch.stores)
         self._canaries = canary.listen(self._watch, self._readers, stores, lay=self._scope.mend)
 
     def _note(self, finished_at: datetime | None = None) -> None:
         if self._number is not None:
             with self._watch.catalogue.writing() as session:
-                rounds.note(session, self._number, self._answers.counts, finished_at=finished_at)
+                if finished_at is None:
+                    rounds.note(session, self._number, self._answers.counts)
+                else:
+                    rounds.end(session, self._number, self._answers.counts, finished_at, self._watch.agent)
                 at = self._watch.clock()
                 days.add(session, at, self._answers.since_asked())
                 if finished_at is not None:

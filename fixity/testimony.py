@@ -8,7 +8,7 @@ from fixity.audit import Reading
 from fixity.mending import Mending
 from repository.catalogue.copies import CopyRef
 from repository.catalogue.rounds import Testimony
-from repository.vocabulary import AuditOutcome, EventType
+from repository.vocabulary import AuditOutcome, CopyState, EventType
 
 _OUTCOMES = {
     AuditOutcome.INTACT: "success",
@@ -18,6 +18,7 @@ _OUTCOMES = {
 }
 
 _DECISION = "a person decides; nothing was overwritten"
+_NOT_WHOLE = {AuditOutcome.DAMAGED, AuditOutcome.MISSING, AuditOutcome.UNREADABLE, CopyState.UNVERIFIED}
 
 
 def of_reading(ref: CopyRef, reading: Reading, at: datetime, before: str | None = None) -> Testimony:
@@ -29,7 +30,7 @@ def of_reading(ref: CopyRef, reading: Reading, at: datetime, before: str | None 
         detail["detail"] = reading.detail
     if reading.sealed_wrong:
         detail["decision"] = _DECISION
-    if before in {AuditOutcome.DAMAGED, AuditOutcome.MISSING}:
+    if before in _NOT_WHOLE:
         detail["before"] = before
     return _event(EventType.FIXITY_CHECK, _OUTCOMES[reading.outcome], ref, at, detail)
 

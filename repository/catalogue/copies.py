@@ -60,6 +60,8 @@ class Verdict:
     next_due: datetime
     held_until: datetime | None = None
     """The claim is kept until then, because the copy is about to be mended; None gives it back."""
+    round: int | None = None
+    """The number of the round that read it."""
 
 
 def next_due(article_id: str, version: int, store: str, at: datetime, fixity_days: float) -> datetime:
@@ -253,7 +255,7 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
     """Write down what readings told; returned are those that were written, each with its shown state before.
 
     A copy that somebody else has claimed since is passed over: who claimed last answers. So is one given up since.
-    INTACT is the only outcome that sets ``verified_at``. UNREADABLE leaves what was known
+    INTACT is the only outcome that sets ``verified_at`` and ``verified_in``. UNREADABLE leaves what was known
     of the bytes and notes since when the store has been silent. Rows are locked in one
     order, so two callers never wait for each other; a caller keeps to one store at a time.
     """
@@ -292,7 +294,7 @@ def _note(copy: Copy, verdict: Verdict) -> None:
         copy.unreadable_since = None
         copy.state = CopyState(verdict.outcome.value)
         if verdict.outcome is AuditOutcome.INTACT:
-            copy.verified_at = verdict.at
+            copy.verified_at, copy.verified_in = verdict.at, verdict.round
     copy.next_due = verdict.next_due
     if verdict.held_until is None:
         copy.lease, copy.lease_until = None, None

@@ -10,10 +10,13 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from repository.catalogue import testimony, whole
+from repository.catalogue.copies import CopyRef
 from repository.models import Event, Round
 from repository.vocabulary import EventType
 
 _INTERRUPTED = " (interrupted)"
+_COUNTED = ("expected", "intact", "damaged", "missing", "unreadable", "mended", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Testimony:
 
 
 def testify(session: Session, agent: str, events: Sequence[Testimony]) -> None:
-    """Append ``events`` in their order, in one statement: a round writes one for every copy it reads."""
+    """Append ``events`` in their order, in one statement."""
     if events:
         rows = [
             {
@@ -65,14 +68,16 @@ def testify(session: Session, agent: str, events: Sequence[Testimony]) -> None:
         session.execute(insert(Event), rows)
 
 
-def begin(session: Session, scope: str, at: datetime) -> int:
+def begin(session: Session, scope: str, at: datetime, agent: str) -> int:
     """Enter a round that begins now; its number. Rounds that nobody ended are closed as interrupted.
 
     Should one of those be alive after all (two rounds may go on side by side), its next
-    :func:`note` opens it again.
+    :func:`note` opens it again, and its own event will tell of the copies that it read from here on.
     """
-    for row in session.execute(select(Round).where(Round.finished_at.is_(None)).order_by(Round.id)).scalars():
+    unended = select(Round).where(Round.finished_at.is_(None)).order_by(Round.id).with_for_update()
+    for row in session.execute(unended).scalars():
         row.finished_at, row.scope = at, label(row) + _INTERRUPTED
+        _witness(session, row, at, agent)
     entered = Round(started_at=at, scope=scope[: 120 - len(_INTERRUPTED)])
     session.add(entered)
     session.flush()
@@ -86,6 +91,50 @@ def note(session: Session, number: int, counts: RoundCounts, *, finished_at: dat
     row.expected = counts.expected
     row.intact, row.damaged, row.missing = counts.intact, counts.damaged, counts.missing
     row.unreadable, row.mended, row.bytes = counts.unreadable, counts.mended, counts.bytes
+    session.flush()
+
+
+def read_whole(session: Session, number: int, refs: Sequence[CopyRef]) -> None:
+    """Round ``number`` has read these copies whole; told in the transaction that says so of each copy."""
+    if refs:
+        row = session.get_one(Round, number, with_for_update=True)
+        row.verified += len(refs)
+        row.verified_bytes += sum(ref.bytes for ref in refs)
+        row.verified_set = whole.with_copies(row.verified_set, refs)
+        session.flush()
+
+
+def end(session: Session, number: int, counts: RoundCounts, at: datetime, agent: str) -> None:
+    """Close round ``number`` with all that it has found, and bear witness to it in one event."""
+    note(session, number, counts, finished_at=at)
+    _witness(session, session.get_one(Round, number), at, agent)
+
+
+def _witness(session: Session, row: Round, at: datetime, agent: str) -> None:
+    """The one event for every copy that was read whole as nearly all are: how many, and a digest of which.
+
+    What it told of is counted anew from here on, so that no reading is ever told of twice.
+    """
+    otherwise = "unknown" if row.unreadable else "success"
+    testimony.witness(
+        session,
+        EventType.FIXITY_CHECK,
+        at=at,
+        outcome="failure" if row.damaged or row.missing else otherwise,
+        agent=agent,
+        detail={
+            "round": row.id,
+            "scope": label(row),
+            "ended": "interrupted" if was_interrupted(row) else "finished",
+            **{name: getattr(row, name) for name in _COUNTED},
+            "verified": {
+                "copies": row.verified,
+                "bytes": row.verified_bytes,
+                "digest": whole.digest_of(row.verified_set),
+            },
+        },
+    )
+    row.verified, row.verified_bytes, row.verified_set = 0, 0, None
     session.flush()
 
 

@@ -155,9 +155,9 @@ def test_a_question_that_is_none_is_refused(archive: pages.Site, query: str) -> 
 
 def test_rounds_are_listed_with_figures_that_add_up(archive: pages.Site) -> None:
     with archive.catalogue.writing() as rows:
-        first = rounds.begin(rows, "all", LONG_AGO)
+        first = rounds.begin(rows, "all", LONG_AGO, "mahfuz test")
         rounds.note(rows, first, rounds.RoundCounts(intact=7, damaged=2, missing=1, unreadable=3, mended=1, bytes=99))
-        second = rounds.begin(rows, "due", pages.NOW)
+        second = rounds.begin(rows, "due", pages.NOW, "mahfuz test")
         rounds.note(rows, second, rounds.RoundCounts(intact=1), finished_at=pages.NOW)
     browser = archive.staff_client()
     lines = list(csv.DictReader(io.StringIO(browser.get("/staff/rounds?format=csv").text)))

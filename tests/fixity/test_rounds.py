@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import flipped
@@ -22,6 +25,7 @@ from fixity import rounds as rounds_module
 from fixity import share
 from fixity.rounds import Scope, run_round
 from fixity.silence import DOUBTS_IN_A_ROW, REST_SECONDS, Silence
+from repository.bags import Bag
 from repository.catalogue import copies, rounds
 from repository.errors import UsageError
 from repository.models import Copy, Event, Round
@@ -206,13 +210,143 @@ def test_damage_is_named_before_doubt_and_a_decision_before_both(small: Miniatur
     assert small.audit(mend=False).exit_status == 3
 
 
-def test_every_reading_leaves_one_event(small: Miniature) -> None:
-    for _ in range(3):
-        small.audit()
+# --- what is told of a round ----------------------------------------------------------------------------------------
+
+
+def told_of_rounds(small: Miniature) -> list[tuple[str, dict[str, Any]]]:
+    """(outcome, detail) of every event that a round left of itself."""
     with small.catalogue.reading() as session:
-        told = session.execute(select(Event.type, Event.outcome, Event.agent).where(Event.store.is_not(None))).all()
-    assert len(told) == 18
-    assert set(told) == {("fixity check", "success", "mahfuz test")}
+        rows = session.execute(select(Event).where(Event.type == "fixity check", Event.article_id.is_(None)))
+        return [(row.outcome, row.detail) for row in rows.scalars()]
+
+
+def digest_of(read: Iterable[tuple[str, Bag]]) -> str:
+    """What an outsider reckons from a list of copies: the product of their numbers, and its SHA-256."""
+    product = 1
+    for store, bag in read:
+        line = f"{store}\t{bag_key(bag.article_id, bag.version)}\t{bag.seal}\n".encode()
+        product = product * int.from_bytes(hashlib.shake_256(line).digest(384), "little") % (2**3072 - 1103717)
+    return hashlib.sha256(product.to_bytes(384, "little")).hexdigest()
+
+
+def test_copies_that_are_whole_and_were_have_one_event_together_that_says_which(
+    tmp_path: Path, database_url: str
+) -> None:
+    small = miniature(tmp_path, database_url)
+    report = small.audit()
+    assert not any(small.events(bag) for bag in small.bags)
+    ((outcome, detail),) = told_of_rounds(small)
+    assert outcome == "success"
+    assert detail == {
+        "round": 1,
+        "scope": "all",
+        "ended": "finished",
+        "expected": 6,
+        "intact": 6,
+        **dict.fromkeys(("damaged", "missing", "unreadable", "mended"), 0),
+        "bytes": report.bytes,
+        "verified": {
+            "copies": 6,
+            "bytes": report.bytes,
+            "digest": digest_of(itertools.product(("second", "main"), reversed(small.bags))),
+        },
+    }
+    assert {small.copy("main", bag).verified_in for bag in small.bags} == {1}
+    small.audit(store="main")
+    assert told_of_rounds(small)[1][1]["verified"]["digest"] == digest_of(("main", bag) for bag in small.bags)
+    assert [small.copy(store, small.bags[0]).verified_in for store in ("main", "second")] == [2, 1]
+    small.catalogue.close()
+
+
+def test_a_round_with_nothing_to_do_tells_nothing(small: Miniature) -> None:
+    small.clock.forward(days=-1)
+    assert small.audit(due=True).expected == 0
+    assert not told_of_rounds(small)
+
+
+def test_what_is_not_whole_and_what_has_become_whole_again_has_an_event_of_its_own(small: Miniature) -> None:
+    damaged, missing, silent = small.bags
+    whole = small.bytes_of("main", damaged)
+    small.write("main", damaged, b"x" * len(whole))
+    gone = small.bytes_of("main", missing)
+    small.path("main", missing).unlink()
+    small.audit(mend=False)
+    small.path("main", missing).write_bytes(gone)
+    small.write("main", damaged, whole)
+    small.stores["main"].silent = True
+    small.audit(article_id=silent.article_id, mend=False)
+    small.stores["main"].silent = False
+    small.audit()
+    small.audit()
+    assert [(outcome, detail.get("before")) for _, outcome, detail in small.events(damaged, "main")] == [
+        ("failure", None),
+        ("success", "damaged"),
+    ]
+    assert [(outcome, detail.get("before")) for _, outcome, detail in small.events(missing, "main")] == [
+        ("failure", None),
+        ("success", "missing"),
+    ]
+    assert [(outcome, detail.get("before")) for _, outcome, detail in small.events(silent, "main")] == [
+        ("unknown", None),
+        ("success", "unreadable"),
+    ]
+    told = told_of_rounds(small)
+    assert [outcome for outcome, _ in told] == ["failure", "unknown", "success", "success"]
+    assert told[0][1]["verified"]["digest"] != told[2][1]["verified"]["digest"] == told[3][1]["verified"]["digest"]
+
+
+def test_the_first_reading_of_a_copy_that_was_only_found_is_an_event_of_its_own(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    small = miniature(tmp_path, sqlite_url, verified=None)
+    for _ in range(2):
+        small.audit()
+    assert [(outcome, detail["before"]) for _, outcome, detail in small.events(small.bags[0], "main")] == [
+        ("success", "unverified")
+    ]
+
+
+def test_a_mended_copy_is_among_those_that_the_round_read_whole(small: Miniature) -> None:
+    small.write("main", small.bags[0], b"damaged")
+    small.audit()
+    ((outcome, detail),) = told_of_rounds(small)
+    assert (outcome, detail["intact"], detail["mended"], detail["verified"]["copies"]) == ("failure", 5, 1, 6)
+    assert detail["verified"]["digest"] == digest_of(itertools.product(("main", "second"), small.bags))
+
+
+def test_what_a_killed_round_read_whole_is_told_by_the_next(tmp_path: Path, database_url: str) -> None:
+    """Its copies are marked as verified: that no event bore witness to that must never last."""
+    small = miniature(tmp_path, database_url, bags=2)
+    small.write("main", small.bags[1], b"damaged")
+
+    def kill(_when: str) -> None:
+        raise Killed
+
+    small.stores["main"].at_replace = kill
+    with pytest.raises(Killed):
+        small.audit()
+    assert not told_of_rounds(small)
+    read = [(s, b) for s in small.stores for b in small.bags if small.copy(s, b).verified_in == 1]
+    assert read
+    small.stores["main"].at_replace = None
+    small.audit()
+    (_, killed), (_, after) = told_of_rounds(small)
+    assert (killed["round"], killed["ended"], killed["verified"]["copies"]) == (1, "interrupted", len(read))
+    assert (after["round"], after["ended"], after["verified"]["copies"]) == (2, "finished", 4)
+    assert killed["verified"]["digest"] == digest_of(read)
+    small.catalogue.close()
+
+
+def test_a_round_taken_for_dead_tells_of_no_reading_twice(small: Miniature) -> None:
+    with small.catalogue.writing() as session:
+        first = rounds.begin(session, "all", START, "mahfuz test")
+        refs = copies.walk(session, limit=6)
+        rounds.read_whole(session, first, refs[:4])
+        rounds.begin(session, "due", START, "mahfuz test")
+        rounds.read_whole(session, first, refs[4:])
+        rounds.end(session, first, rounds.RoundCounts(intact=6), START, "mahfuz test")
+    told = [detail for _, detail in told_of_rounds(small) if detail["round"] == first]
+    assert [(detail["ended"], detail["verified"]["copies"]) for detail in told] == [("interrupted", 4), ("finished", 2)]
 
 
 def test_a_scope_without_copies_is_refused_and_not_called_whole(small: Miniature) -> None:
@@ -380,9 +514,9 @@ def test_a_whole_round_does_not_wait_for_the_claims_of_a_dead_one(small: Miniatu
 
 def test_a_living_round_that_was_taken_for_dead_opens_itself_again(small: Miniature) -> None:
     with small.catalogue.writing() as session:
-        first = rounds.begin(session, "all", START)
+        first = rounds.begin(session, "all", START, "mahfuz test")
     with small.catalogue.writing() as session:
-        rounds.begin(session, "due", START)
+        rounds.begin(session, "due", START, "mahfuz test")
     assert [row[:2] for row in rows_of_rounds(small)] == [("all (interrupted)", True), ("due", False)]
     with small.catalogue.writing() as session:
         rounds.note(session, first, rounds.RoundCounts(intact=1))
