@@ -28,6 +28,7 @@ ROUND_COLUMNS = (
 )  # fmt: skip
 COPY_COLUMNS = (
     "article", "version", "store", "state", "verified_at", "unreadable_since", "next_due", "bytes", "seal", "title",
+    "verified_in_round",
 )  # fmt: skip
 
 
@@ -94,7 +95,15 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
             for event in browse.latest_events(rows, identifier, limit=200)
             if event.store in (None, store) and event.version in (None, version)
         ]
-    return render_template("fixity/copy.html", line=line, record=record, others=others, events=events, room=room)
+    return render_template(
+        "fixity/copy.html",
+        line=line,
+        record=record,
+        others=others,
+        events=events,
+        room=room,
+        verified_in=paging.key_text((line.verified_in + 1,)) if line.verified_in else None,
+    )
 
 
 def rounds_listed(room: Dashboard) -> ResponseReturnValue:
@@ -168,7 +177,7 @@ def _every_round(room: Dashboard) -> Iterator[Round]:
 def _copy_row(line: CopyLine) -> tuple[object, ...]:
     return (
         line.article_id, line.version, line.store, line.state, line.verified_at, line.unreadable_since, line.next_due,
-        line.bytes, line.seal, line.title,
+        line.bytes, line.seal, line.title, line.verified_in,
     )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ class CopyLine:
     verified_at: datetime | None
     unreadable_since: datetime | None
     next_due: datetime
+    verified_in: int | None
+    """The round that verified it last; None where that was at its storing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,7 @@ def _lines(session: Session, walk: Select[Copy]) -> list[CopyLine]:
             verified_at=copy.verified_at,
             unreadable_since=copy.unreadable_since,
             next_due=copy.next_due,
+            verified_in=copy.verified_in,
         )
         for copy in found
     ]

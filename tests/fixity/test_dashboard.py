@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pages
 import pytest
 from lxml import html
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from repository.catalogue import copies, rounds, watch
 from repository.models import Copy
@@ -112,7 +113,7 @@ def test_the_csv_is_the_whole_list_and_no_cell_of_it_is_a_formula(archive: pages
     assert answer.mimetype == "text/csv"
     lines = list(csv.reader(io.StringIO(answer.text)))
     assert len(lines) == 1 + 24
-    assert {len(line) for line in lines} == {10}
+    assert {len(line) for line in lines} == {11}
     titles = {line[9] for line in lines[1:]}
     assert "'=HYPERLINK(1)" in titles
     assert not any(value.startswith(("=", "+", "-", "@", "\t", "\r")) for line in lines for value in line)
@@ -137,6 +138,23 @@ def test_the_copy_page_shows_what_it_must_be_and_the_other_copies(archive: pages
     assert "damaged" in page.text
     assert "second" in page.text
     assert browser.get(address.replace("/main", "/nirgends")).status_code == 404
+
+
+def test_a_copy_names_the_round_that_verified_it_and_says_why_that_is_no_event_of_its_own(archive: pages.Site) -> None:
+    browser = archive.staff_client()
+    address = listed(browser, "/staff/copies?state=intact&store=main")[0]
+    told = "its round tells of all of them in one"
+    assert told in browser.get(address + "?lang=en").text
+    with archive.catalogue.writing() as rows:
+        numbers = [rounds.begin(rows, "all", pages.NOW, "mahfuz test") for _ in range(3)]
+        rows.execute(update(Copy).where(Copy.store == "main").values(verified_in=numbers[1]))
+    page = browser.get(address + "?lang=en").text
+    (link,) = re.findall(rf'href="(/staff/rounds[^"]*)">round {numbers[1]}<', page)
+    first = browser.get(link).text.split("<tbody>")[1].split("</tr>")[0]
+    assert f'<th scope="row" class="number">{numbers[1]}</th>' in first
+    lines = list(csv.reader(io.StringIO(browser.get("/staff/copies?format=csv&store=main").text)))
+    assert {line[-1] for line in lines} == {"verified_in_round", str(numbers[1])}
+    assert told in archive.client.get(f"/articles/{address.split('/')[3]}?lang=en").text
 
 
 @pytest.mark.parametrize(
