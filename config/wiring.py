@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from config.app import Rooms
     from fixity.forecast import Policy
     from fixity.lookout import Lookout
+    from fixity.notary import Notary
     from fixity.telling import Telling
     from fixity.watch import Watch
     from ingest.deaccession import Deaccession
@@ -159,6 +160,20 @@ class Archive:
             clock=utc_now,
             stopping=stopping,
             budgets=budgets,
+        )
+
+    def notary(self) -> Notary:
+        """What signing and proving the testimony are given."""
+        from fixity.notary import Notary
+        from repository.signing import Signer
+
+        return Notary(
+            catalogue=self.catalogue,
+            stores=self.by_name,
+            signer=Signer(self.home),
+            archive=self.settings.archive.repository_identifier,
+            scratch=self.home,
+            clock=utc_now,
         )
 
     def mail_server(self) -> MailServer | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from ingest import inbox, receipts, remembered
+from ingest import begun_anew, inbox, receipts, remembered
 from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
 from repository.bags import BagReport, seal_of
@@ -77,6 +77,7 @@ def rebuild(work: Rebuilding) -> Rebuilt:
     store cannot be listed at all.
     """
     done = Rebuilt()
+    begun_anew.declare(work.catalogue, (*work.stores, *work.other_stores), work.home, work.agent, work.clock)
     for receipt in receipts.all_kept(work.home):
         _enter_receipt(work, receipt)
         done.receipts += 1

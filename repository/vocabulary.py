@@ -456,9 +456,28 @@ CANARIES = "canaries/"
 """Begins the key of every bag with known damage: none of them is a holding."""
 
 
+HEADS = "testimony/heads/"
+"""What the keys of signed heads begin with, in every store; no bag's key does."""
+
+_HEAD_KEY = re.compile(rf"{HEADS}\d{{4}}-\d\d-\d\d-\d{{12,}}-[0-9a-f]{{16}}\.json")
+
+
+def head_key(at: datetime, position: int, digest: str) -> str:
+    """``testimony/heads/2026-11-27-000000041200-0f3a….json``: where the chain of events ended on that day (UTC).
+
+    Two chains that ended differently never share a key, whatever befell the catalogue in between.
+    """
+    return f"{HEADS}{at.astimezone(UTC):%Y-%m-%d}-{position:012d}-{digest[:16]}.json"
+
+
+def is_head_key(key: str) -> bool:
+    """Whether a key was made by :func:`head_key`."""
+    return _HEAD_KEY.fullmatch(key) is not None
+
+
 def is_housekeeping(key: str) -> bool:
     """Whether an object under this key is the archive's own and no holding: who lists bags passes it over."""
-    return key.startswith(CANARIES)
+    return key.startswith(CANARIES) or is_head_key(key)
 
 
 def utc_now() -> datetime:

@@ -37,6 +37,7 @@ _COMMANDS = {
     "audit": "watching",
     "inventory": "watching",
     "forecast": "watching",
+    "events": "events",
     "status": "holdings",
     "article": "holdings",
     "bag": "holdings",

@@ -28,6 +28,7 @@ from ingest.profiles import DEFAULT
 from ingest.rebuild import rebuild as rebuilt_from_bags
 from ingest.receipts import Receipt
 from repository.bags import shown
+from repository.catalogue import chain
 from repository.catalogue import titles as title_rows
 from repository.errors import UsageError
 from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
@@ -51,6 +52,7 @@ def ingest(asked: Asked, files: tuple[Path, ...], publisher: str, profile: str |
         door = replace(archive.door(), progress=bar)
         works = [partial(_taken_in, members, publisher, profile) for members in inbox.sets_of(files)]
         done = workers.each(door, works)
+        chain.link_all(archive.catalogue)
         wait_until_visible(done)
     _answer_receipts(json_wanted, done)
 
@@ -73,6 +75,7 @@ def receive(asked: Asked, json_wanted: bool) -> None:
     """One pass over every feed and the inbox (home/inbox/<publisher>/), after every delivery that was interrupted."""
     with asked.archive() as archive, progress("articles") as bar:
         done = list(receive_once(archive, replace(archive.door(), progress=_of_several(bar))))
+        chain.link_all(archive.catalogue)
         wait_until_visible(done)
     _answer_receipts(json_wanted, done)
 
@@ -141,6 +144,7 @@ def rebuild(asked: Asked, store: str | None, json_wanted: bool) -> None:
     with asked.archive() as archive, progress("bags") as bar:
         work = replace(archive.rebuilding(store), progress=lambda done: bar(done, 0))
         done = rebuilt_from_bags(work)
+        chain.link_all(archive.catalogue)
 
     def say(console: Console) -> None:
         console.print(

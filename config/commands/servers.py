@@ -30,11 +30,12 @@ from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
-from fixity import inventory
+from fixity import inventory, notary
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from ingest import completeness, digests, disposal, inbox, pipeline
 from repository.access import staff as accounts
+from repository.catalogue import chain
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
 
@@ -47,6 +48,12 @@ COMPLETENESS_TICK_SECONDS = 60
 INVENTORY_TICK_SECONDS = 300
 DISPOSAL_TICK_SECONDS = 60
 """How often the clock looks whether a store's turn in a disposal has come."""
+
+EVENTS_TICK_SECONDS = 60
+"""How long an event waits for its place in the chain, at most."""
+
+HEADS_TICK_SECONDS = 600
+"""How often the clock looks whether the day has its signed head, and a store lacks one."""
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -102,7 +109,8 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.command()
 @click.pass_obj
 def clock(asked: Asked) -> None:
-    """Have copies read when they are due, publishers told by mail, what is missing counted, disposals carried out.
+    """Have copies read when they are due, publishers told by mail, what is missing counted, events linked and signed,
+    disposals carried out.
 
     One clock runs; a second one waits.
     """
@@ -127,6 +135,8 @@ def clock(asked: Asked) -> None:
             Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
+            Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
+            Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(archive.notary(), daily=True)),
         ]
         work = archive.deaccession()
         jobs.append(Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)))

@@ -13,7 +13,7 @@ from fixity.forecast import forecasts
 from fixity.inventory import take_inventory
 from fixity.rounds import run_round
 from fixity.watch import Scope
-from repository.catalogue import holdings
+from repository.catalogue import chain, holdings
 from repository.errors import UsageError
 from repository.vocabulary import DifferenceKind, utc_now
 
@@ -49,6 +49,7 @@ def audit(
             article_id, which = found.id, "all"
         scope = Scope(due=which in (None, "due"), article_id=article_id, store=store, deep=deep, mend=not no_mend)
         report = run_round(replace(archive.watch(), progress=bar), scope)
+        chain.link_all(archive.catalogue)
 
     data: dict[str, Any] = report.as_json()
 

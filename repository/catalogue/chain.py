@@ -10,12 +10,13 @@ chain leave a hole in it.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from repository.canonical import form
@@ -28,9 +29,10 @@ START = bytes(32)
 BATCH = 1000
 """Events linked in one transaction, and read at a time."""
 
+_EVENT = Event.__table__
 _LINK = (
-    update(Event.__table__)  # type: ignore[arg-type]
-    .where(Event.__table__.c.id == bindparam("this"))
+    update(_EVENT)  # type: ignore[arg-type]
+    .where(_EVENT.c.id == bindparam("this"))
     .values(position=bindparam("place"), hash=bindparam("linked"))
 )
 
@@ -52,12 +54,17 @@ class Link:
     event: dict[str, Any]
 
 
+def line(link: Link) -> bytes:
+    """A link as one line of an export, which docs/verify_events.py reads."""
+    return json.dumps({"event": link.event, "hash": link.hash.hex()}, ensure_ascii=False).encode() + b"\n"
+
+
 def hash_of(before: bytes, event: dict[str, Any]) -> bytes:
     """SHA-256 of the 32 octets of the hash before and of the event's canonical form."""
     return hashlib.sha256(before + form(event)).digest()
 
 
-def as_told(row: Event, position: int | None) -> dict[str, Any]:
+def as_told(row: Event | Row[Any], position: int | None) -> dict[str, Any]:
     """The event as it is hashed, listed and exported; its moment to the microsecond, as it is kept."""
     return {
         "position": position,
@@ -79,7 +86,7 @@ def link(session: Session, *, limit: int = BATCH) -> int:
     end = session.execute(
         select(ChainEnd).where(ChainEnd.id == 1).with_for_update().execution_options(populate_existing=True)
     ).scalar_one()
-    rows = session.execute(select(Event).where(Event.position.is_(None)).order_by(Event.id).limit(limit)).scalars()
+    rows = session.execute(select(_EVENT).where(Event.position.is_(None)).order_by(Event.id).limit(limit)).all()
     position, linked = end.position, end.hash
     links = []
     for row in rows:
@@ -116,20 +123,42 @@ def hash_at(session: Session, position: int) -> bytes | None:
     return session.execute(select(Event.hash).where(Event.position == position)).scalar_one_or_none()
 
 
+def beyond(session: Session, position: int) -> int:
+    """How many events say of themselves that they stand behind ``position``."""
+    return session.execute(select(func.count()).select_from(Event).where(Event.position > position)).scalar_one()
+
+
 def walk(catalogue: Catalogue, *, until: int) -> Iterator[Link]:
-    """The linked events up to position ``until``, in order, a page and a short transaction at a time."""
+    """The linked events up to position ``until``, in order, a page and a short transaction at a time.
+
+    An event that cannot be read, because somebody spoilt its row, has only its position, and no hash that fits.
+    """
     after = 0
     while after < until:
-        beyond = select(Event).where(Event.position > after, Event.position <= until)
         with catalogue.reading() as session:
-            rows = session.execute(beyond.order_by(Event.position).limit(BATCH)).scalars().all()
-        for row in rows:
-            assert row.position is not None
-            yield Link(row.position, row.hash or b"", as_told(row, row.position))
-        if len(rows) < BATCH:
+            page = _page(session, after, until)
+        yield from page
+        if len(page) < BATCH:
             return
-        assert rows[-1].position is not None
-        after = rows[-1].position
+        after = page[-1].position
+
+
+def _page(session: Session, after: int, until: int) -> list[Link]:
+    here = (Event.position > after, Event.position <= until)
+    try:
+        rows = session.execute(select(_EVENT).where(*here).order_by(Event.position).limit(BATCH)).all()
+        return [Link(row.position or 0, row.hash or b"", as_told(row, row.position)) for row in rows]
+    except (ValueError, TypeError, AttributeError):
+        places = session.execute(select(Event.position).where(*here).order_by(Event.position).limit(BATCH)).scalars()
+        return [_alone(session, place or 0) for place in places.all()]
+
+
+def _alone(session: Session, position: int) -> Link:
+    try:
+        row = session.execute(select(_EVENT).where(Event.position == position)).one()
+        return Link(position, row.hash or b"", as_told(row, position))
+    except (ValueError, TypeError, AttributeError):
+        return Link(position, hash_at(session, position) or b"", {"position": position})
 
 
 def unlinked(session: Session, told_before: datetime) -> int:

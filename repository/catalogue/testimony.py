@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from repository.models import Event
@@ -43,6 +43,20 @@ def witness(
             "delivery_id": delivery_id,
         },
     )
+
+
+def listed(
+    session: Session, *, article_id: str | None = None, since: datetime | None = None, limit: int
+) -> Sequence[Event]:
+    """The latest events, the newest first: of one article or of all, told of ``since`` or later."""
+    walk = select(Event).order_by(Event.id.desc())
+    if article_id is not None:
+        walk = walk.where(Event.article_id == article_id)
+    if since is not None:
+        # Of one article there are few; of all, the index over moments is the one to walk.
+        walk = walk.where(Event.at >= since)
+        walk = walk if article_id is not None else walk.order_by(None).order_by(Event.at.desc(), Event.id.desc())
+    return session.execute(walk.limit(limit)).scalars().all()
 
 
 def witness_all(
