@@ -21,7 +21,7 @@ from repository.errors import StoreUnavailable
 from repository.models import Inventory
 from repository.storage import Store, StoredObject
 from repository.storage.s3 import S3Store
-from repository.vocabulary import CopyState, DifferenceKind, bag_key
+from repository.vocabulary import HEADS, CopyState, DifferenceKind, bag_key, head_key
 
 OLD = 10 * 86400
 
@@ -65,6 +65,16 @@ def test_a_store_that_has_all_and_nothing_else_differs_in_nothing(small: Miniatu
     assert not any(report.found.values())
     assert report.exit_status == 0
     assert not differences(small)
+
+
+def test_signed_heads_are_no_strangers_and_what_only_lies_beside_them_is(small: Miniature) -> None:
+    heads = small.stores["main"].root / HEADS
+    heads.mkdir(parents=True)
+    (heads / Path(head_key(small.clock(), 41_200, "ab" * 32)).name).write_text("{}")
+    assert take(small).exit_status == 0
+    (heads / "notes.json").write_text("{}")
+    take(small)
+    assert differences(small) == [(DifferenceKind.STRANGER, HEADS + "notes.json")]
 
 
 def test_every_kind_of_difference_is_told_by_its_key(small: Miniature) -> None:
