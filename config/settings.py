@@ -148,6 +148,7 @@ class PolicySettings(Section):
     deep_fixity_days: int = Field(ge=1)
     fixity_tick_seconds: int = Field(ge=1)
     inventory_days: float = Field(gt=0)
+    unreadable_days: float = Field(gt=0)
     audit_megabytes_per_second: float = Field(ge=0)
     """Of each store, in each process that reads; 0: no limit."""
     audit_megabytes_per_second_of: dict[str, float] = {}

@@ -156,6 +156,7 @@ class Archive:
             deep_days=self.settings.policy.deep_fixity_days,
             quarantine=self.home / "quarantine",
             canaries=self.home / "canaries",
+            unreadable_days=self.settings.policy.unreadable_days,
             agent=AGENT,
             clock=utc_now,
             stopping=stopping,

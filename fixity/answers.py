@@ -55,7 +55,7 @@ class Answers:
             by_store.setdefault(ref.store, []).append((ref, reading))
         for some in by_store.values():
             at = self._watch.clock()
-            verdicts = [self._verdict(ref, found.outcome, at) for ref, found in some]
+            verdicts = [self._verdict(ref, found, found.outcome, at) for ref, found in some]
             with self._watch.catalogue.writing() as session:
                 before = self._recorded(session, verdicts)
                 events = [
@@ -70,7 +70,8 @@ class Answers:
     def damaged(self, ref: CopyRef, reading: Reading, evidence: Evidence) -> bool:
         """What was found stands in the catalogue before the copy is replaced; False when it is not ours any more."""
         at = self._watch.clock()
-        verdict = Verdict(ref, reading.outcome, at, at + UNREADABLE_AGAIN, held_until=at + self._watch.lease)
+        verdict = self._verdict(ref, reading, reading.outcome, at)
+        verdict = replace(verdict, next_due=at + UNREADABLE_AGAIN, held_until=at + self._watch.lease)
         with self._watch.catalogue.writing() as session:
             ours = bool(copies.record_all(session, [verdict]))
             events = [testimony.of_reading(ref, reading, at)]
@@ -83,7 +84,7 @@ class Answers:
         """How the mending ended stands in the catalogue; ``already_told``: :meth:`damaged` wrote what was found."""
         at = self._watch.clock()
         outcome = mending.after.outcome if mending.after else reading.outcome
-        verdict = self._verdict(ref, outcome, at)
+        verdict = self._verdict(ref, reading, outcome, at)
         if mending.doubt:
             verdict = replace(verdict, next_due=at + UNREADABLE_AGAIN)
         with self._watch.catalogue.writing() as session:
@@ -107,8 +108,9 @@ class Answers:
         quiet = set(silent)
         return tuple(self._with_hint(trouble, quiet) for trouble in self._troubles)
 
-    def _verdict(self, ref: CopyRef, outcome: AuditOutcome, at: datetime) -> Verdict:
-        return Verdict(ref, outcome, at, self._again(ref, outcome, at), round=self.number)
+    def _verdict(self, ref: CopyRef, reading: Reading, outcome: AuditOutcome, at: datetime) -> Verdict:
+        unread = outcome is AuditOutcome.DAMAGED and reading.found_sha256 is None
+        return Verdict(ref, outcome, at, self._again(ref, outcome, at), round=self.number, unread=unread)
 
     def _recorded(self, session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, str]:
         """As :func:`copies.record_all`; the round remembers which copies it has read whole."""

@@ -13,7 +13,7 @@ from fixity.audit import Reading, audit
 from repository.bags import BagReport, verify_stream
 from repository.catalogue.copies import CopyRef
 from repository.errors import Doubt, MahfuzError, ObjectMissing, RefusedByStore, WouldOverwrite
-from repository.storage import Mendable, Store
+from repository.storage import UNREADABLE, Mendable, Store
 from repository.vocabulary import AuditOutcome, utc_now
 
 
@@ -109,7 +109,8 @@ def mend(
 def _replaced(target: Mendable, ref: CopyRef, whole: Path, reading: Reading) -> str:
     """Replace the copy; what the store said where it did not say yes. Whether it was done is for the next reading."""
     try:
-        target.replace(ref.key, whole, ref.seal, reading.found_sha256)
+        unreadable = reading.outcome is AuditOutcome.DAMAGED and reading.found_sha256 is None
+        target.replace(ref.key, whole, ref.seal, UNREADABLE if unreadable else reading.found_sha256)
     except (Doubt, RefusedByStore) as error:
         return f" (the store did not confirm it: {error})"
     return ""
@@ -173,8 +174,12 @@ def _source(
 
 
 def _kept(ref: CopyRef, reading: Reading, store: Store, whole: BagReport, folder: Path, at: datetime) -> Path:
-    """The damaged bytes in quarantine; raises _Unmendable when they are not those that were read, or a valid bag."""
-    assert reading.found_sha256 is not None
+    """The damaged bytes in quarantine; raises _Unmendable when they are not those that were read, or a valid bag.
+
+    Of bytes that cannot be read only a report is kept.
+    """
+    if reading.found_sha256 is None:
+        return evidence.keep_report(ref, folder, at=at, detail=reading.detail)
     with evidence.fetched(store, ref, folder) as (path, sha256, _octets):
         if sha256 != reading.found_sha256:
             raise _Unmendable("the store gives other bytes than a moment ago: nothing is replaced", doubt=True)

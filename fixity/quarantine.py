@@ -60,7 +60,28 @@ def keep(damaged: Path, sha256: str, ref: CopyRef, folder: Path, *, at: datetime
             if seal_of(stream)[0] == sha256 and kept.with_suffix(".json").exists():
                 return kept
     target = place / f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256[:12]}.tar"
-    report = {
+    report = _report(ref, sha256, damaged.stat().st_size, at, detail)
+    damaged.replace(target)
+    write_text(target.with_suffix(".json"), json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    for changed in (place, place.parent, folder, folder.parent):
+        sync_folder(changed)
+    return target
+
+
+def keep_report(ref: CopyRef, folder: Path, *, at: datetime, detail: str) -> Path:
+    """A report, durable, of a copy whose bytes cannot be read, so that none can be kept. Raises OSError."""
+    place = folder / ref.store / bag_name(ref.article_id, ref.version)
+    place.mkdir(parents=True, exist_ok=True)
+    target = place / f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-unreadable.json"
+    report = _report(ref, None, None, at, detail)
+    write_text(target, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    for changed in (place, place.parent, folder, folder.parent):
+        sync_folder(changed)
+    return target
+
+
+def _report(ref: CopyRef, sha256: str | None, octets: int | None, at: datetime, detail: str) -> dict[str, object]:
+    return {
         "article": ref.article_id,
         "version": ref.version,
         "store": ref.store,
@@ -68,15 +89,10 @@ def keep(damaged: Path, sha256: str, ref: CopyRef, folder: Path, *, at: datetime
         "seal": ref.seal,
         "bytes": ref.bytes,
         "found_sha256": sha256,
-        "found_bytes": damaged.stat().st_size,
+        "found_bytes": octets,
         "kept_at": as_utc_text(at),
         "detail": detail,
     }
-    damaged.replace(target)
-    write_text(target.with_suffix(".json"), json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    for changed in (place, place.parent, folder, folder.parent):
-        sync_folder(changed)
-    return target
 
 
 def _sweep(folder: Path) -> None:

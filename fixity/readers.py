@@ -60,6 +60,10 @@ class Readers:
         """From now on every copy in ``store`` is UNREADABLE: what is read there proves nothing."""
         self._distrusted[store] = why
 
+    def is_distrusted(self, store: str) -> bool:
+        """Whether nothing that is read in ``store`` proves anything."""
+        return store in self._distrusted
+
     def read(self, refs: Sequence[CopyRef]) -> Iterator[list[tuple[CopyRef, Reading | None]]]:
         """The readings of ``refs`` as they come, each once; an empty list now and then while none has come.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from fixity import canary
 from fixity.answers import Answers
@@ -18,7 +19,7 @@ from fixity.watch import Scope, Watch
 from repository.catalogue import copies, days, rounds
 from repository.catalogue.copies import CopyRef
 from repository.errors import MahfuzError, UsageError
-from repository.vocabulary import AuditOutcome
+from repository.vocabulary import AuditOutcome, as_utc_text
 
 __all__ = ["Scope", "Watch", "run_round"]
 
@@ -169,24 +170,55 @@ class _Round:
         open_refs = set(batch)
         to_mend: list[tuple[CopyRef, Reading]] = []
         told: list[tuple[CopyRef, Reading]] = []
+        doubted: list[tuple[CopyRef, Reading]] = []
         wrote = time.monotonic()
         for some in self._readers.read(batch):
             for ref, reading in some:
                 if reading is None:
                     continue
                 open_refs.remove(ref)
+                if self._is_old_doubt(ref, reading):
+                    doubted.append((ref, reading))
+                    continue
                 self._answers.seen[ref.store, reading.outcome] += 1
                 (to_mend if self._scope.mend and reading.mendable else told).append((ref, reading))
-            answered = self._answers.counts.expected + len(told) + len(to_mend)
+            answered = self._answers.counts.expected + len(told) + len(to_mend) + len(doubted)
             self._watch.progress(answered, max(self._total, self._taken))
             if time.monotonic() - wrote > self._watch.lease.total_seconds() / 12:
                 self._answers.told(told)
-                self._hold([*open_refs, *(ref for ref, _ in to_mend)])
+                self._hold([*open_refs, *(ref for ref, _ in [*to_mend, *doubted])])
                 told, wrote = [], time.monotonic()
+        for ref, reading in doubted:
+            settled = self._settled(ref, reading)
+            self._answers.seen[ref.store, settled.outcome] += 1
+            (to_mend if self._scope.mend and settled.mendable else told).append((ref, settled))
         self._answers.told(told)
         if open_refs:
             self._give_back(open_refs)
         return to_mend
+
+    def _is_old_doubt(self, ref: CopyRef, reading: Reading) -> bool:
+        """Whether this copy has been unreadable for as long as that may stay a doubt."""
+        if reading.outcome is not AuditOutcome.UNREADABLE or ref.unreadable_since is None:
+            return False
+        patience = timedelta(days=self._watch.unreadable_days)
+        return ref.store in self._watch.stores and self._watch.clock() - ref.unreadable_since >= patience
+
+    def _settled(self, ref: CopyRef, reading: Reading) -> Reading:
+        """An old doubt, once all others of the batch were read: damage where the store gives others, else doubt still.
+
+        The canary that is whole counts as one of the others, so that a round of this copy alone can tell.
+        """
+        gave = self._answers.seen[ref.store, AuditOutcome.INTACT] or any(
+            look.store == ref.store and look.caught and look.expected is AuditOutcome.INTACT
+            for look in self._canaries.looks
+        )
+        if not gave or ref.store in self._readers.silent or self._readers.is_distrusted(ref.store):
+            return reading
+        assert ref.unreadable_since is not None
+        since = as_utc_text(ref.unreadable_since)
+        told = f"unreadable since {since}, while the store gives others: it counts as damaged ({reading.detail})"
+        return replace(reading, outcome=AuditOutcome.DAMAGED, detail=told)
 
     def _mend(self, ref: CopyRef, reading: Reading) -> None:
         with self._watch.catalogue.reading() as session:

@@ -44,6 +44,8 @@ class Watch:
     """The folder in which the bags with known damage are made; None: none are laid out, and none read."""
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     """What a round may take of a store; one that is not named has no limit."""
+    unreadable_days: float = 7.0
+    """A copy that could not be read for so long, in a store that gives others, is damaged and no longer in doubt."""
     readers: int = READERS
     lease: timedelta = LEASE
 

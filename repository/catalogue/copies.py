@@ -43,6 +43,8 @@ class CopyRef:
     lease: str | None = None
     place: str | None = None
     """The key of one that is no holding: a canary."""
+    unreadable_since: datetime | None = None
+    """Since when every reading has ended in doubt; None where the last one told what the bytes are."""
 
     @property
     def key(self) -> str:
@@ -62,6 +64,8 @@ class Verdict:
     """The claim is kept until then, because the copy is about to be mended; None gives it back."""
     round: int | None = None
     """The number of the round that read it."""
+    unread: bool = False
+    """Damaged because it could not be read for so long: since when it cannot be is remembered until it is whole."""
 
 
 def next_due(article_id: str, version: int, store: str, at: datetime, fixity_days: float) -> datetime:
@@ -291,7 +295,7 @@ def _note(copy: Copy, verdict: Verdict) -> None:
     if verdict.outcome is AuditOutcome.UNREADABLE:
         copy.unreadable_since = copy.unreadable_since or verdict.at
     else:
-        copy.unreadable_since = None
+        copy.unreadable_since = copy.unreadable_since if verdict.unread else None
         copy.state = CopyState(verdict.outcome.value)
         if verdict.outcome is AuditOutcome.INTACT:
             copy.verified_at, copy.verified_in = verdict.at, verdict.round
@@ -350,10 +354,10 @@ def _set(session: Session, where: ColumnElement[bool], **values: Any) -> None:
 def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[CopyRef]:
     # Without their leases: a claim belongs to the one who made it, not to everyone who looks.
     rows = session.execute(
-        select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes)
+        select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes, Copy.unreadable_since)
         .join(Aip, Aip.id == Copy.aip_id)
         .where(*where)
         .order_by(Copy.aip_id, Copy.store)
         .limit(limit)
     )
-    return [CopyRef(*row) for row in rows]
+    return [CopyRef(*row[:-1], unreadable_since=row.unreadable_since) for row in rows]

@@ -121,6 +121,10 @@ class Store(Protocol):
         ...
 
 
+UNREADABLE = "unreadable"
+"""Given to :meth:`Mendable.replace` in the place of a digest: what lies there has been impossible to read."""
+
+
 @runtime_checkable
 class Mendable(Protocol):
     """A store whose damaged object can be replaced, by one who can say what is wrong with it."""
@@ -128,9 +132,10 @@ class Mendable(Protocol):
     def replace(self, key: str, source: Path, sha256: str, damaged_sha256: str | None) -> None:
         """Put ``source`` in the place of the damaged object.
 
-        ``damaged_sha256`` is the digest of what is there now (None: nothing is there). When
-        something else is found there the store has changed since it was read: raises
-        WouldOverwrite and changes nothing. Raises StoreUnavailable.
+        ``damaged_sha256`` is the digest of what is there now (None: nothing is there;
+        :data:`UNREADABLE`: it cannot be read, and is tried once more). When something else is
+        found there the store has changed since it was read: raises WouldOverwrite and changes
+        nothing. Raises StoreUnavailable.
         """
         ...
 

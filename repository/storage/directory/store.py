@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from repository.errors import ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
-from repository.storage import BUFFER, MARK, ByteStream, Put, StoredObject, check_key
+from repository.storage import BUFFER, MARK, UNREADABLE, ByteStream, Put, StoredObject, check_key
 from repository.storage.capabilities import Capability
 from repository.storage.directory.listing import walk
 from repository.storage.directory.staging import staged, sweep
@@ -137,7 +137,12 @@ class DirectoryStore:
             return
         with source.open("rb") as given, self._translated("replace", key), self._staged() as (new, file):
             self._fill(key, given, file, sha256)
-            now = self._digest(target) if self._exists(target) else None
+            try:
+                now = self._digest(target) if self._exists(target) else None
+            except (OSError, StoreUnavailable):
+                if damaged_sha256 != UNREADABLE:
+                    raise
+                now = UNREADABLE
             if now == sha256:
                 return
             if now != damaged_sha256:
