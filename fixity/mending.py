@@ -10,7 +10,8 @@ from pathlib import Path
 
 from fixity import quarantine as evidence
 from fixity.audit import Reading, audit
-from repository.bags import BagReport, verify_stream
+from fixity.composing import composed
+from repository.bags import BagReport, seal_of, verify_stream
 from repository.catalogue.copies import CopyRef
 from repository.errors import Doubt, MahfuzError, ObjectMissing, RefusedByStore, WouldOverwrite
 from repository.storage import UNREADABLE, Mendable, Store
@@ -64,12 +65,13 @@ def mend(
 ) -> Mending:
     """Replace the copy ``ref``, which ``reading`` found DAMAGED or MISSING, by the bytes of one of ``others``.
 
-    In this order: a copy of the same AIP is fetched now and must bear the seal *and* be a
-    valid bag of this article and version (two witnesses, so that neither an altered catalogue
-    nor a bag sealed wrong can spread); the damaged bytes are kept in ``quarantine``;
-    ``may_replace`` is asked (it writes down what is known so far, and says no when somebody
-    else has claimed the copy); the bytes are replaced, on the condition that what lies there
-    is still what was read; the copy is read again in full.
+    In this order: a copy of the same AIP is fetched now (or, where every copy is damaged, one is
+    put together from them) and must bear the seal *and* be a valid bag of this article and
+    version (two witnesses, so that neither an altered catalogue nor a bag sealed wrong can
+    spread); the damaged bytes are kept in ``quarantine``; ``may_replace`` is asked (it writes
+    down what is known so far, and says no when somebody else has claimed the copy); the bytes
+    are replaced, on the condition that what lies there is still what was read; the copy is
+    read again in full.
 
     Nothing is overwritten when the reading was doubt, when no such copy is found, or when
     witnesses disagree: the seal matches no copy and some copy is a valid bag nevertheless, a
@@ -130,9 +132,13 @@ def _source(
     folder: Path,
     held: ExitStack,
 ) -> tuple[str, Path, BagReport]:
-    """The first other copy that bears the seal and is valid, fetched; or raises _Unmendable with what was seen."""
+    """The first other copy that bears the seal and is valid, fetched, or one put together from damaged copies.
+
+    Raises _Unmendable with what was seen.
+    """
     seen: list[str] = []
     valid: list[str] = []
+    pieces: dict[str, Path] = {}
     silent = False
     for other in others:
         if other.store == ref.store:
@@ -160,6 +166,8 @@ def _source(
                 held.push(attempt.pop_all())
                 return other.store, path, report
             seen.append(f"{other.store}: SHA-256 {sha256}")
+            pieces[other.store] = path
+            held.push(attempt.pop_all())
             if report.valid:
                 valid.append(other.store)
     if reading.outcome is AuditOutcome.DAMAGED and _valid_where_it_lies(ref, reading, stores[ref.store]):
@@ -170,7 +178,25 @@ def _source(
             f"the seal in the catalogue may be what is wrong ({'; '.join(seen)})",
             decision=True,
         )
+    if reading.found_sha256 is not None and pieces:
+        pieces[ref.store] = held.enter_context(evidence.fetched(stores[ref.store], ref, folder))[0]
+    if (whole := _composed(ref, pieces, folder, held)) is not None:
+        return " + ".join(sorted(pieces)), *whole
     raise _Unmendable("no copy to mend from: " + ("; ".join(seen) or "it is the only one"), doubt=silent)
+
+
+def _composed(ref: CopyRef, pieces: Mapping[str, Path], folder: Path, held: ExitStack) -> tuple[Path, BagReport] | None:
+    """A whole bag put together from damaged copies: it bears the seal and is valid, as any other source must."""
+    if len(pieces) < 2:
+        return None
+    path = held.enter_context(evidence.room(folder))
+    if not composed(list(pieces.values()), ref.seal, ref.bytes, path):
+        return None
+    with path.open("rb") as stream:
+        if seal_of(stream) != (ref.seal, ref.bytes):
+            return None
+    report = _report(path, ref)
+    return (path, report) if report.valid else None
 
 
 def _kept(ref: CopyRef, reading: Reading, store: Store, whole: BagReport, folder: Path, at: datetime) -> Path:

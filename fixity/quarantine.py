@@ -30,18 +30,26 @@ def fetched(store: Store, ref: CopyRef, folder: Path) -> Iterator[tuple[Path, st
     Yields the file, its SHA-256 and its size; the file is durable (fsync). Raises ObjectMissing,
     StoreUnavailable, and OSError when our own disk is full or broken.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    handle, name = tempfile.mkstemp(prefix=_FETCHED, suffix=".tar", dir=folder)
-    path = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as target, store.open(ref.key) as stream:
+    with room(folder) as path:
+        with path.open("wb") as target, store.open(ref.key) as stream:
             hearing = Hearing(stream, ref.store, ref.bytes)
             while block := hearing.read(BUFFER):
                 target.write(block)
             target.flush()
             os.fsync(target.fileno())
         yield path, hearing.sha256, hearing.bytes
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[Path]:
+    """An empty file of ``folder`` for the length of the block. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    handle, name = tempfile.mkstemp(prefix=_FETCHED, suffix=".tar", dir=folder)
+    os.close(handle)
+    path = Path(name)
+    try:
+        yield path
     finally:
         path.unlink(missing_ok=True)
 
