@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Flask, Response, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import fixity.web
@@ -25,7 +27,7 @@ import ingest.web.sword
 import repository
 import repository.access.web
 import repository.web
-from config import languages
+from config import languages, metrics
 from fixity.forecast import Policy
 from ingest.deaccession import Deaccession
 from ingest.deposits import Collection
@@ -106,6 +108,8 @@ class Rooms:
     """What withdrawing and disposing is given; None: the pages only tell of it."""
     feeds: Sequence[Feed] = ()
     """Where deliveries come from, as the settings name them."""
+    metrics_token: str = ""
+    """What Prometheus brings to read the figures; empty: they are given to this machine only."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
     open_blueprints: Sequence[Blueprint] = ()
@@ -198,7 +202,12 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         counter=Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue)),
         promise=promise,
     )
-    signs = (Route("/healthz", _healthz), Route("/readyz", _readyz), Route("/robots.txt", _robots))
+    signs = (
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz),
+        Route("/metrics", _metrics),
+        Route("/robots.txt", _robots),
+    )
     return (
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
@@ -315,6 +324,29 @@ def _readyz(rooms: Rooms) -> ResponseReturnValue:
         said = f"the catalogue has schema {present or 'none'} and this version needs {needed}: run mahfuz init\n"
         return Response(said, 503, mimetype="text/plain")
     return Response("ready\n", mimetype="text/plain")
+
+
+def _metrics(rooms: Rooms) -> ResponseReturnValue:
+    """The archive in figures for Prometheus: to who brings the token, or, where there is none, to this machine only."""
+    if rooms.metrics_token:
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {rooms.metrics_token}".encode()):
+            return Response("a bearer token is needed\n", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
+    elif not _is_of_this_machine(request.remote_addr):
+        raise NotFound
+    try:
+        figures = metrics.exposition(rooms.catalogue, rooms.policies)
+    except DatabaseUnavailable:
+        return Response("the catalogue does not answer\n", 503, {"Retry-After": "10"}, mimetype="text/plain")
+    return Response(figures, content_type=metrics.CONTENT_TYPE)
+
+
+def _is_of_this_machine(address: str | None) -> bool:
+    # A proxy on this machine that was not named in the settings speaks for the whole world.
+    try:
+        return ip_address(address or "").is_loopback and "X-Forwarded-For" not in request.headers
+    except ValueError:
+        return False
 
 
 def _robots(_rooms: Rooms) -> ResponseReturnValue:

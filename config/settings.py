@@ -218,6 +218,20 @@ class AccessSettings(Section):
     """Who stands between the reader and us."""
 
     trusted_proxies: int = Field(ge=0, le=8)
+    metrics_token: SecretStr | None = None
+    metrics_token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.metrics_token and self.metrics_token_file:
+            raise ValueError("give metrics_token or metrics_token_file, not both")
+        return self
+
+    def token(self) -> str:
+        """The token of Prometheus, from wherever it is kept; empty where none is set. Raises UsageError."""
+        if self.metrics_token_file is None:
+            return self.metrics_token.get_secret_value() if self.metrics_token else ""
+        return text_in(self.metrics_token_file, "access.metrics_token_file").strip()
 
 
 class LogSettings(Section):

@@ -345,6 +345,7 @@ def rooms(archive: Archive) -> Rooms:
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),
         trusted_proxies=settings.access.trusted_proxies,
+        metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),
     )
 

@@ -66,6 +66,14 @@ def measured(session: Session, first: date) -> dict[str, Measured]:
     return {store: Measured(int(copies), int(octets), int(ms) / 1000) for store, copies, octets, ms in rows if copies}
 
 
+def totals(session: Session, first: date) -> dict[str, dict[str, int]]:
+    """The :data:`COUNTED` numbers of each store from ``first`` on, added up: as many rows as days and stores."""
+    sums = [func.sum(getattr(WatchDay, name)).label(name) for name in COUNTED]
+    where = WatchDay.day >= first.isoformat()
+    rows = session.execute(select(WatchDay.store, *sums).where(where).group_by(WatchDay.store)).mappings()
+    return {row["store"]: {name: int(row[name]) for name in COUNTED} for row in rows}
+
+
 def _upsert(insert: Callable[[Any], Any], *, late: bool) -> Any:
     statement = insert(WatchDay.__table__)
     fresh = statement.excluded

@@ -35,7 +35,7 @@ EVERYONE = {
     "/api/sword/2.0/sd-iri", "/api/sword/2.0/col-iri/<uuid:journal>",
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/state",
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/edit",
-    "/staff/sign-in", "/healthz", "/readyz", "/robots.txt", "/static/<path:filename>",
+    "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
     "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/copies",

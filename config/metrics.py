@@ -1,0 +1,128 @@
+"""The archive in figures for Prometheus: what one would be called at night for, each from an index look-up or a tally.
+
+Everything is read from the catalogue when it is asked for, so that it is the same whichever process answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.orm import Session
+
+from fixity.forecast import Policy, forecasts
+from repository.catalogue import Catalogue, alerts, canaries, copies, days, heartbeats, inventories, rounds, tallies
+from repository.vocabulary import DifferenceKind, utc_now
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_FIRST_DAY = date(2000, 1, 1)
+_READ = ("intact", "damaged", "missing", "unreadable", "mended")
+
+
+def exposition(catalogue: Catalogue, policies: Mapping[str, Policy], now: datetime | None = None) -> bytes:
+    """All figures in Prometheus's text format, UTF-8. Raises DatabaseUnavailable."""
+    registry = CollectorRegistry()
+    with catalogue.reading() as session:
+        registry.register(_Figures(list(_all(session, policies, now or utc_now()))))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._found
+
+
+def _all(session: Session, policies: Mapping[str, Policy], now: datetime) -> Iterator[Metric]:
+    yield from _holdings(session)
+    yield from _watch(session, policies, now)
+    yield from _proofs(session, sorted(policies))
+    yield _gauge("mahfuz_alerts_open", "Causes that somebody should look at.", (), [((), alerts.number_open(session))])
+    beats = [
+        ((part, row.host), _seconds(row.beat_at)) for part, rows in heartbeats.beats(session).items() for row in rows
+    ]
+    yield _gauge("mahfuz_heartbeat_timestamp_seconds", "When a part last said that it runs.", ("part", "host"), beats)
+
+
+def _holdings(session: Session) -> Iterator[Metric]:
+    for what, told in (("articles", "Articles by state."), ("aips", "Sealed bags: versions of articles.")):
+        found = [((state,), count.number) for (_, state), count in tallies.of(session, what).items()]
+        yield _gauge(f"mahfuz_{what}", told, ("state",), found)
+    deliveries: dict[str, int] = {}
+    for (_, state), count in tallies.of(session, "deliveries").items():
+        deliveries[state] = deliveries.get(state, 0) + count.number
+    found = [((state,), number) for state, number in deliveries.items()]
+    yield _gauge("mahfuz_deliveries", "Deliveries by state.", ("state",), found)
+    kept = copies.kept(session).items()
+    labels = ("store", "state")
+    yield _gauge("mahfuz_copies", "Copies of bags.", labels, [(place, count.number) for place, count in kept])
+    yield _gauge("mahfuz_copy_bytes", "Bytes of those copies.", labels, [(place, count.bytes) for place, count in kept])
+    never = [((store,), count.number) for (store, _), count in tallies.of(session, "never verified").items()]
+    yield _gauge("mahfuz_copies_never_verified", "Copies that were never read to their end.", ("store",), never)
+
+
+def _watch(session: Session, policies: Mapping[str, Policy], now: datetime) -> Iterator[Metric]:
+    oldest = copies.oldest_verification(session)
+    if oldest is not None:
+        told = "The moment of the verification that lies longest ago."
+        yield _gauge("mahfuz_oldest_verification_timestamp_seconds", told, (), [((), _seconds(oldest))])
+    read = CounterMetricFamily("mahfuz_copies_read", "Readings of copies, by outcome.", labels=("store", "outcome"))
+    octets = CounterMetricFamily("mahfuz_bytes_read", "Bytes of copies read to their end.", labels=("store",))
+    for store, sums in days.totals(session, _FIRST_DAY).items():
+        for outcome in _READ:
+            read.add_metric((store, outcome), sums[outcome])
+        octets.add_metric((store,), sums["bytes"])
+    yield read
+    yield octets
+    last = next((row for row in rounds.latest(session, limit=20) if row.finished_at is not None), None)
+    if last is not None and last.finished_at is not None:
+        told = "When the last round of the watch ended."
+        yield _gauge("mahfuz_round_finished_timestamp_seconds", told, (), [((), _seconds(last.finished_at))])
+    ahead = forecasts(session, policies, now)
+    told = "Days by which the promise of a store will be missed at the measured rate; 0: it is kept."
+    missed = [((one.store,), one.missed_by_days) for one in ahead if one.pass_days is not None]
+    yield _gauge("mahfuz_promise_missed_days", told, ("store",), missed)
+
+
+def _proofs(session: Session, stores: list[str]) -> Iterator[Metric]:
+    seen: dict[tuple[str, str], int] = {}
+    for canary in canaries.latest(session):
+        word = "caught" if canary.outcome == canary.expected else canary.outcome
+        word = word if word in ("caught", "unreadable") else "missed"
+        seen[canary.store, word] = seen.get((canary.store, word), 0) + 1
+    found = [((store, word), seen.get((store, word), 0)) for store in stores for word in _CANARY_WORDS]
+    yield _gauge("mahfuz_canaries", "Bags with known damage, as the last round saw them.", ("store", "outcome"), found)
+    last = inventories.last_of(session, stores)
+    ended = [((store,), _seconds(whole.started_at)) for store, (_, whole) in last.items() if whole is not None]
+    told = "When the last complete inventory began."
+    yield _gauge("mahfuz_inventory_timestamp_seconds", told, ("store",), ended)
+    differs = [
+        ((store, kind.value), whole.found.get(kind.value, 0))
+        for store, (_, whole) in last.items()
+        if whole is not None
+        for kind in DifferenceKind
+    ]
+    told = "Differences between a store's listing and the catalogue."
+    yield _gauge("mahfuz_inventory_differences", told, ("store", "kind"), differs)
+
+
+_CANARY_WORDS = ("caught", "missed", "unreadable")
+
+
+def _gauge(
+    name: str, told: str, labels: tuple[str, ...], found: Sequence[tuple[tuple[str, ...], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, told, labels=labels)
+    for values, number in found:
+        family.add_metric(values, number)
+    return family
+
+
+def _seconds(moment: datetime) -> float:
+    return moment.astimezone(UTC).timestamp()
