@@ -246,7 +246,7 @@ class Archive:
             telling=self.telling(),
             who=Who(part, socket.gethostname(), os.getpid(), utc_now(), AGENT),
             questions=[
-                *fixity.causes.questions(self.fixity_days, timedelta(hours=alerts.round_hours)),
+                *fixity.causes.questions(self.fixity_days, timedelta(hours=alerts.round_hours), self.policies()),
                 *ingest.causes.questions(self.feeds, timedelta(days=alerts.quarantine_days)),
             ],
             silent_seconds=alerts.silent_seconds,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from fixity.forecast import Policy, forecasts
 from repository.catalogue import alert_letters, canaries, copies, digests, inventories, rounds, tallies, troubles
 from repository.catalogue.alert_letters import MAIL, WEBHOOK
 from repository.catalogue.watch import COUNT_NO_FURTHER
@@ -22,6 +23,8 @@ from repository.vocabulary import AuditOutcome, CopyState, DifferenceKind, Diges
 
 GRACE = timedelta(days=1)
 """A copy is called late when its promise is over for so long: nobody is called for what a round is just reading."""
+A_DAY = 1.5
+"""A forecast is no finer than that."""
 ONE_OBJECT = timedelta(hours=3)
 """A copy that cannot be read in a store that gives others has been tried again by then."""
 _A_PERSONS = (DifferenceKind.MISPLACED, DifferenceKind.UNKNOWN, DifferenceKind.STRANGER)
@@ -31,10 +34,13 @@ LOOKED_AT = 200
 """Of so many copies of a store that are not whole it is looked up why; what is beyond them is counted only."""
 
 
-def questions(days: Callable[[str], float], round_after: timedelta) -> list[Question]:
+def questions(
+    days: Callable[[str], float], round_after: timedelta, policies: Mapping[str, Policy] | None = None
+) -> list[Question]:
     """All that is asked of the copies and rounds, and of what is to be told.
 
-    ``days``: the promise for a store. ``round_after``: so long may no round end while copies are due.
+    ``days``: the promise for a store. ``round_after``: so long may no round end while copies are due. ``policies``:
+    what the watch may take of each store, for the forecast.
     """
     return [
         Question(("store-silent",), silent_stores),
@@ -44,7 +50,8 @@ def questions(days: Callable[[str], float], round_after: timedelta) -> list[Ques
         Question(("mail-silent", "letters-refused", "webhook-silent"), untold),
         Question(("canary-missed",), canaries_missed),
         Question(("inventory-differs",), differences),
-        # Next: a broken chain of testimony; a promise that the forecast says cannot be kept (fixity.forecast).
+        Question(("promise-missed",), lambda session, at: promises_missed(session, at, policies or {})),
+        # Next: a broken chain of testimony.
     ]
 
 
@@ -151,6 +158,14 @@ def canaries_missed(session: Session, at: datetime) -> Iterator[Cause]:  # noqa:
     for store, some in sorted(_missed(session).items()):
         seen = min(canary.read_at for canary in some)
         yield Cause("canary-missed", store, len(some), since=seen, detail={"canaries": ", ".join(c.name for c in some)})
+
+
+def promises_missed(session: Session, at: datetime, policies: Mapping[str, Policy]) -> Iterator[Cause]:
+    """Stores in which the promise will be missed by a day or more at the measured rate; nothing is late yet."""
+    for one in forecasts(session, policies, at):
+        if one.missed_by_days >= A_DAY:
+            detail = {"days": f"{one.policy.days:g}", "late": f"{one.missed_by_days:.0f}"}
+            yield Cause("promise-missed", one.store, one.copies, detail=detail)
 
 
 def differences(session: Session, at: datetime) -> Iterator[Cause]:  # noqa: ARG001 (as every question is asked)

@@ -203,6 +203,20 @@ KINDS: Mapping[str, Kind] = {
         "Copies are past their promise",
         "/staff/copies?store={subject}&overdue=1",
     ),
+    "promise-missed": Kind(
+        _W,
+        {
+            "": counted(
+                "At the measured rate one pass over the copies in store {subject} takes too long: "
+                "the promised {days} days will be missed by {late} days.",
+                "At the measured rate one pass over the {number} copies in store {subject} takes too long: "
+                "the promised {days} days will be missed by {late} days.",
+            )
+        },
+        marked("See the forecast for what would have to change: the promise, the limits of the watch, or the store."),
+        "A promise will be missed",
+        "/staff/fixity/forecast?store={subject}",
+    ),
     "no-round": Kind(
         _C,
         {

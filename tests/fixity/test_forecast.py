@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from gettext import NullTranslations
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from watched import START, Miniature, miniature
 
+from fixity import causes
 from fixity.forecast import Forecast, Policy, forecasts
 from repository.catalogue import days, tallies
+from repository.cause_words import Words
 
 MILLION = 10**6
 TB = 10**12
@@ -99,3 +103,13 @@ def test_rounds_measure_what_they_read(tmp_path: Path, database_url: str) -> Non
         late = {row.store: row.late for row in days.since(session, small.clock().date())}
     assert late == {"main": 0, "second": 3}
     small.catalogue.close()
+
+
+def test_a_promise_that_will_be_missed_is_an_alert_before_anything_is_late(small: Miniature) -> None:
+    hold(small, "izmir", 50 * MILLION, 70 * TB, read=100_000, seconds=40_000)
+    with small.catalogue.reading() as session:
+        (cause,) = causes.promises_missed(session, START, {"izmir": Policy(30), "ankara": Policy(30)})
+        assert not list(causes.promises_missed(session, START, {"izmir": Policy(90)}))
+    assert (cause.kind, cause.subject, cause.objects) == ("promise-missed", "izmir", 50 * MILLION)
+    words = Words("en", NullTranslations(), ZoneInfo("UTC"))
+    assert words.sentence(cause).endswith("the promised 30 days will be missed by 34 days.")
