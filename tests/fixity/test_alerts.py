@@ -608,7 +608,7 @@ def test_a_sign_that_is_not_taken_is_given_again_at_the_next_look(plain: Office)
 def test_every_kind_says_its_sentence_in_both_languages_and_has_its_chapter(plain: Office) -> None:
     recovery = (DOCS / "recovery.md").read_text(encoding="utf-8")
     at = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    values = {"cause": "neden", "publisher": "Örnek", "days": 7, "state": "damaged", "canaries": "cut"}
+    values = {"cause": "neden", "publisher": "Örnek", "days": 7, "state": "damaged", "canaries": "cut", "late": "3"}
     for name, kind in KINDS.items():
         assert re.search(rf"^## {re.escape(kind.section)}$", recovery, re.MULTILINE), kind.section
         assert f"`{name}`" in recovery, name
