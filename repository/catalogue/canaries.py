@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from repository.catalogue.upsert import Upsert
 from repository.models import Canary
 from repository.vocabulary import AuditOutcome
 
@@ -38,10 +37,8 @@ class Look:
 
 def write_down(session: Session, looks: Iterable[Look], at: datetime) -> None:
     """The last look at each canary; ``caught_at`` stays what it was where it was not caught."""
-    statement = _UPSERT[session.get_bind().dialect.name]
-    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    for look in looks:
-        row = {
+    rows = [
+        {
             "store": look.store,
             "name": look.name,
             "expected": look.expected,
@@ -50,10 +47,9 @@ def write_down(session: Session, looks: Iterable[Look], at: datetime) -> None:
             "caught_at": at if look.caught else None,
             "note": look.note,
         }
-        rows[look.caught].append(row)
-    for caught, some in rows.items():
-        if some:
-            session.connection().execute(statement[caught], some)
+        for look in looks
+    ]
+    _WRITE(session, rows)
 
 
 def known(session: Session) -> set[tuple[str, str]]:
@@ -66,15 +62,13 @@ def latest(session: Session) -> Sequence[Canary]:
     return session.execute(select(Canary).order_by(Canary.store, Canary.name)).scalars().all()
 
 
-def _upsert(insert: Callable[[Any], Any], *, caught: bool) -> Any:
-    statement = insert(Canary.__table__)
-    told = ["expected", "outcome", "read_at", "note", *(["caught_at"] if caught else [])]
-    return statement.on_conflict_do_update(
-        index_elements=["store", "name"], set_={name: getattr(statement.excluded, name) for name in told}
-    )
-
-
-_UPSERT = {
-    dialect: {caught: _upsert(insert, caught=caught) for caught in (True, False)}
-    for dialect, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
-}
+_WRITE = Upsert(
+    Canary,
+    lambda seen: {
+        "expected": seen.expected,
+        "outcome": seen.outcome,
+        "read_at": seen.read_at,
+        "caught_at": func.coalesce(seen.caught_at, Canary.caught_at),
+        "note": seen.note,
+    },
+)

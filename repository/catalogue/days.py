@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from repository.catalogue.upsert import Upsert
 from repository.models import WatchDay
 
 COUNTED = ("intact", "damaged", "missing", "unreadable", "mended", "bytes", "milliseconds")
@@ -35,8 +34,7 @@ def add(session: Session, at: datetime, counts: Mapping[str, Mapping[str, int]])
         {"store": store, "day": at.date().isoformat(), **{name: counts[store].get(name, 0) for name in COUNTED}}
         for store in sorted(counts)
     ]
-    if rows:
-        session.connection().execute(_ADD[session.get_bind().dialect.name], rows)
+    _ADD(session, rows)
 
 
 def note_late(session: Session, at: datetime, late: Mapping[str, int]) -> None:
@@ -45,8 +43,7 @@ def note_late(session: Session, at: datetime, late: Mapping[str, int]) -> None:
         {"store": store, "day": at.date().isoformat(), "late": late[store], **dict.fromkeys(COUNTED, 0)}
         for store in sorted(late)
     ]
-    if rows:
-        session.connection().execute(_LATE[session.get_bind().dialect.name], rows)
+    _LATE(session, rows)
 
 
 def since(session: Session, first: date) -> Sequence[WatchDay]:
@@ -57,13 +54,11 @@ def since(session: Session, first: date) -> Sequence[WatchDay]:
 
 def measured(session: Session, first: date) -> dict[str, Measured]:
     """What was read to its end in each store from ``first`` on."""
-    told = WatchDay.intact + WatchDay.damaged
-    rows = session.execute(
-        select(WatchDay.store, func.sum(told), func.sum(WatchDay.bytes), func.sum(WatchDay.milliseconds))
-        .where(WatchDay.day >= first.isoformat())
-        .group_by(WatchDay.store)
-    )
-    return {store: Measured(int(copies), int(octets), int(ms) / 1000) for store, copies, octets, ms in rows if copies}
+    return {
+        store: Measured(told, sums["bytes"], sums["milliseconds"] / 1000)
+        for store, sums in totals(session, first).items()
+        if (told := sums["intact"] + sums["damaged"])
+    }
 
 
 def totals(session: Session, first: date) -> dict[str, dict[str, int]]:
@@ -74,13 +69,5 @@ def totals(session: Session, first: date) -> dict[str, dict[str, int]]:
     return {row["store"]: {name: int(row[name]) for name in COUNTED} for row in rows}
 
 
-def _upsert(insert: Callable[[Any], Any], *, late: bool) -> Any:
-    statement = insert(WatchDay.__table__)
-    fresh = statement.excluded
-    changed = {"late": fresh.late} if late else {name: getattr(WatchDay, name) + fresh[name] for name in COUNTED}
-    return statement.on_conflict_do_update(index_elements=["store", "day"], set_=changed)
-
-
-_DIALECTS = (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
-_ADD = {dialect: _upsert(insert, late=False) for dialect, insert in _DIALECTS}
-_LATE = {dialect: _upsert(insert, late=True) for dialect, insert in _DIALECTS}
+_ADD = Upsert(WatchDay, lambda more: {name: getattr(WatchDay, name) + more[name] for name in COUNTED})
+_LATE = Upsert(WatchDay, lambda now: {"late": now.late})

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, String, bindparam, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from repository.catalogue import likeness
+from repository.catalogue.upsert import Upsert
 from repository.models import Alias, Article
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import ArticleRecord, article_id, place_in_journal
@@ -86,8 +86,7 @@ def digest_of_name(name: str) -> str:
 
 def _enter(session: Session, identifier: str, digests: Iterable[str]) -> None:
     rows = [{"digest": digest, "article_id": identifier} for digest in digests]
-    if rows:
-        session.connection().execute(_INSERT[session.get_bind().dialect.name], rows)
+    _ENTER(session, rows)
 
 
 def _places(record: ArticleRecord) -> Iterator[str]:
@@ -140,8 +139,4 @@ _KINDS: Mapping[Callable[[ArticleRecord], Iterator[str]], Callable[[ArticleRecor
 """How an article is found again, the surest first, with what must be true of it and the one that is held."""
 
 
-def _ignoring(insert: Callable[[Any], Any]) -> Any:
-    return insert(Alias.__table__).on_conflict_do_nothing()
-
-
-_INSERT = {"postgresql": _ignoring(postgresql.insert), "sqlite": _ignoring(sqlite.insert)}
+_ENTER = Upsert(Alias)

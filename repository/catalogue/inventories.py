@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, literal, select, text, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue
+from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Copy, Difference, Inventory
 from repository.vocabulary import CopyState, DifferenceKind, bag_key
 
@@ -105,22 +104,21 @@ def note(
         return False
     row.place, row.lease_until = place, lease_until
     _set_counts(row, counts)
-    if differences:
-        rows = [
-            {
-                "store": going.store,
-                "kind": found.kind,
-                "key": found.key,
-                "inventory_id": going.number,
-                "expected_bytes": found.expected_bytes,
-                "found_bytes": found.found_bytes,
-                "holds": found.holds,
-                "first_seen": at,
-                "last_seen": at,
-            }
-            for found in differences
-        ]
-        session.connection().execute(_SEE[session.get_bind().dialect.name], rows)
+    rows = [
+        {
+            "store": going.store,
+            "kind": found.kind,
+            "key": found.key,
+            "inventory_id": going.number,
+            "expected_bytes": found.expected_bytes,
+            "found_bytes": found.found_bytes,
+            "holds": found.holds,
+            "first_seen": at,
+            "last_seen": at,
+        }
+        for found in differences
+    ]
+    _SEE(session, rows)
     return True
 
 
@@ -239,16 +237,5 @@ def _rows(session: Session, store: str, article: str, *, inclusive: bool) -> lis
     return sorted(found, key=lambda row: row.key)
 
 
-def _seeing(insert: Callable[[Any], Any]) -> Any:
-    statement = insert(Difference.__table__)
-    fresh = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=["store", "kind", "key"],
-        set_={
-            name: getattr(fresh, name)
-            for name in ("inventory_id", "expected_bytes", "found_bytes", "holds", "last_seen")
-        },
-    )
-
-
-_SEE = {"postgresql": _seeing(postgresql.insert), "sqlite": _seeing(sqlite.insert)}
+_RENEWED = ("inventory_id", "expected_bytes", "found_bytes", "holds", "last_seen")
+_SEE = Upsert(Difference, lambda seen: {name: seen[name] for name in _RENEWED})

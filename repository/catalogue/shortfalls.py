@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from repository.catalogue.parts import parts
+from repository.catalogue.upsert import Upsert
 from repository.models import Expectation, Shortfall
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,8 +27,7 @@ def changed(session: Session, identifiers: Iterable[int]) -> None:
 
 def listed(session: Session, identifier: int) -> None:
     """A list of this title came or went: it is to be counted, or counted anew."""
-    row = {"title_id": identifier, "due": _AT_ONCE}
-    session.connection().execute(_ENTER[session.get_bind().dialect.name], row)
+    _ENTER(session, [{"title_id": identifier, "due": _AT_ONCE}])
 
 
 def joined(session: Session, kept: int, gone: int) -> None:
@@ -71,8 +69,4 @@ def settle(session: Session, identifier: int, claimed: datetime, expected: int, 
         session.execute(delete(Shortfall).where(ours, Shortfall.due == claimed))
 
 
-def _entering(insert: Callable[[Any], Any]) -> Any:
-    return insert(Shortfall.__table__).on_conflict_do_update(index_elements=["title_id"], set_={"due": _AT_ONCE})
-
-
-_ENTER = {"postgresql": _entering(postgresql.insert), "sqlite": _entering(sqlite.insert)}
+_ENTER = Upsert(Shortfall, lambda _row: {"due": _AT_ONCE})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from repository.catalogue.upsert import Upsert
 from repository.models import Tally
 
 
@@ -32,15 +31,7 @@ class Step:
     place: str = ""
 
 
-def _upsert(insert: Callable[[Any], Any]) -> Any:
-    statement = insert(Tally.__table__)
-    return statement.on_conflict_do_update(
-        index_elements=["what", "place", "state"],
-        set_={"number": Tally.number + statement.excluded.number, "bytes": Tally.bytes + statement.excluded.bytes},
-    )
-
-
-_UPSERT = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
+_ADD = Upsert(Tally, lambda more: {"number": Tally.number + more.number, "bytes": Tally.bytes + more.bytes})
 
 
 def step(session: Session, steps: Iterable[Step]) -> None:
@@ -53,8 +44,7 @@ def step(session: Session, steps: Iterable[Step]) -> None:
             replace(one, number=one.number + before.number, bytes=one.bytes + before.bytes) if before else one
         )
     rows = [asdict(one) for _, one in sorted(together.items()) if one.number or one.bytes]
-    if rows:
-        session.connection().execute(_UPSERT[session.get_bind().dialect.name], rows)
+    _ADD(session, rows)
 
 
 def add(session: Session, what: str, state: str, number: int, octets: int = 0, *, place: str = "") -> None:
