@@ -13,6 +13,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,7 @@ def _lay(store: Store, canary: Canary, found: Reading | None = None) -> bool:
     return True
 
 
+@cache
 def _bag() -> bytes:
     """A small valid bag; nothing in it comes from this machine or this moment."""
     record = {"title": "Kanarya", "note": "No article: a bag by which the watch is watched."}

@@ -7,16 +7,15 @@ due at once, and the audit, which asks by GET and HEAD, says what it is and has 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from fixity.budget import Budget
 from fixity.watch import Watch
 from repository.catalogue import inventories, watch
-from repository.catalogue.inventories import Counts, Expected, Found, Going
+from repository.catalogue.inventories import Expected, Found, Going
 from repository.errors import Doubt, ObjectMissing
 from repository.notice import parse_notice_key
 from repository.storage import Store, StoredObject, Unfinished
@@ -92,22 +91,22 @@ def take_inventory(given: Watch, store: str) -> InventoryReport | None:
     if going is None:
         return None
     comparing = _Comparing(given, given.stores[store], going)
-    held_up, paused = None, False
+    held_up = paused = None
     try:
         if not comparing.to_the_end():
-            held_up, paused = "stopped before its end", True
+            paused = "stopped before its end"
         elif comparing.emptied:
             held_up = (
                 f"none of the first {comparing.tally.found[DifferenceKind.ABSENT]} copies is there: "
                 "the store was emptied or exchanged, and nothing is done about it unasked"
             )
     except Doubt as doubt:
-        held_up, paused = str(doubt), True
+        paused = str(doubt)
     with given.catalogue.writing() as session:
-        if paused and held_up is not None:
-            inventories.pause(session, going, held_up)
+        if paused:
+            inventories.pause(session, going, paused)
         else:
-            inventories.end(session, going, comparing.tally.counts, given.clock(), held_up=held_up)
+            inventories.end(session, going, comparing.tally, given.clock(), held_up=held_up)
     counts = comparing.tally
     return InventoryReport(
         store=store,
@@ -115,25 +114,11 @@ def take_inventory(given: Watch, store: str) -> InventoryReport | None:
         objects=counts.objects,
         bytes=counts.bytes,
         arriving=counts.arriving,
-        found={str(kind): number for kind, number in counts.found.items()},
+        found=counts.found,
         seconds=time.monotonic() - began,
-        complete=held_up is None,
-        held_up=held_up,
+        complete=not (held_up or paused),
+        held_up=held_up or paused,
     )
-
-
-@dataclass
-class _Tally:
-    copies: int = 0
-    objects: int = 0
-    bytes: int = 0
-    arriving: int = 0
-    found: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def counts(self) -> Counts:
-        found = {str(kind): number for kind, number in self.found.items()}
-        return Counts(self.copies, self.objects, self.bytes, self.arriving, found)
 
 
 class _Comparing:
@@ -144,10 +129,8 @@ class _Comparing:
         self._budget = given.budgets.get(store.name, Budget())
         self._place = going.place
         self._seen: list[Found] = []
-        so_far = going.counts
-        found = Counter(dict(so_far.found or {}))
-        self.tally = _Tally(so_far.copies, so_far.objects, so_far.bytes, so_far.arriving, found)
-        self._matched = so_far.copies > found[DifferenceKind.ABSENT]
+        self.tally = going.counts
+        self._matched = self.tally.copies > self.tally.found[DifferenceKind.ABSENT]
         self.emptied = False
 
     def to_the_end(self) -> bool:
@@ -279,7 +262,7 @@ class _Comparing:
                 session,
                 self._going,
                 self._place,
-                self.tally.counts,
+                self.tally,
                 self._seen,
                 at,
                 lease_until=at + self._watch.lease,

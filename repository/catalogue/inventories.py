@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, literal, select, text, tuple_
@@ -41,15 +42,15 @@ class Found:
     """Of a copy that is to be read at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
-    """How far an inventory has come; ``found`` maps kinds to numbers."""
+    """How far an inventory has come; ``found`` counts the differences of each kind."""
 
     copies: int = 0
     objects: int = 0
     bytes: int = 0
     arriving: int = 0
-    found: Mapping[str, int] | None = None
+    found: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def begin(session: Session, store: str, at: datetime, *, lease_for: timedelta, s
     row.lease, row.lease_until = secrets.token_hex(16), at + lease_for
     row.held_up = None
     session.flush()
-    counts = Counts(row.copies, row.objects, row.bytes, row.arriving, dict(row.found))
+    counts = Counts(row.copies, row.objects, row.bytes, row.arriving, Counter(row.found))
     return Going(row.id, store, row.started_at, row.place, counts, row.lease)
 
 
@@ -220,7 +221,7 @@ def _ours(session: Session, going: Going) -> Inventory | None:
 
 def _set_counts(row: Inventory, counts: Counts) -> None:
     row.copies, row.objects, row.bytes = counts.copies, counts.objects, counts.bytes
-    row.arriving, row.found = counts.arriving, dict(counts.found or {})
+    row.arriving, row.found = counts.arriving, dict(counts.found)
 
 
 def _rows(session: Session, store: str, article: str, *, inclusive: bool) -> list[Expected]:
