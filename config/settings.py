@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -22,6 +22,7 @@ from config.alert_settings import AlertSettings
 from config.feed_settings import FeedSettings
 from config.kept_files import text_in
 from config.mail_settings import MailSettings
+from config.policy_settings import PolicySettings
 from config.profile_settings import ProfileSettings
 from ingest.profiles import DEFAULT
 from repository.errors import UsageError
@@ -136,56 +137,6 @@ class StoreSettings(Section):
         if self.secret_key_file is None:
             return self.secret_key.get_secret_value() if self.secret_key else ""
         return text_in(self.secret_key_file, f"stores.{self.name}.secret_key_file").strip()
-
-
-class PolicySettings(Section):
-    """What is promised of every bag."""
-
-    copies: int = Field(ge=1)
-    fixity_days: int = Field(ge=1)
-    fixity_days_of: dict[str, int] = {}
-    """Per store, where it differs."""
-    deep_fixity_days: int = Field(ge=1)
-    fixity_tick_seconds: int = Field(ge=1)
-    inventory_days: float = Field(gt=0)
-    unreadable_days: float = Field(gt=0)
-    audit_megabytes_per_second: float = Field(ge=0)
-    """Of each store, in each process that reads; 0: no limit."""
-    audit_megabytes_per_second_of: dict[str, float] = {}
-    audit_requests_per_second: float = Field(ge=0)
-    audit_requests_per_second_of: dict[str, float] = {}
-    disposal_wait_days: int = Field(ge=0, le=36500)
-    disposal_store_delay_days: int = Field(ge=0, le=36500)
-    object_lock_days: int = Field(ge=0, le=36500)
-    object_lock_days_of: dict[str, Annotated[int, Field(ge=0, le=36500)]] = {}
-    """Per store, where it differs."""
-    object_lock_mode: Literal["governance", "compliance"]
-
-    @field_validator("audit_megabytes_per_second", "audit_requests_per_second")
-    @classmethod
-    def _not_a_drip(cls, rate: float) -> float:
-        if 0 < rate < 1:
-            raise ValueError("must be 0 (no limit) or at least 1: below that servers hang up on a reader")
-        return rate
-
-    @field_validator("audit_megabytes_per_second_of", "audit_requests_per_second_of")
-    @classmethod
-    def _no_drips(cls, rates: dict[str, float]) -> dict[str, float]:
-        for store, rate in rates.items():
-            if rate < 0 or 0 < rate < 1:
-                raise ValueError(f"{store}: must be 0 (no limit) or at least 1: below that servers hang up on a reader")
-        return rates
-
-    @property
-    def named_stores(self) -> dict[str, set[str]]:
-        """The keys that name stores, each with those that it names."""
-        keys = (
-            "fixity_days_of",
-            "object_lock_days_of",
-            "audit_megabytes_per_second_of",
-            "audit_requests_per_second_of",
-        )
-        return {key: set(getattr(self, key)) for key in (*keys, "object_lock_days_of")}
 
 
 class IngestSettings(Section):

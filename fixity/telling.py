@@ -17,7 +17,7 @@ import structlog
 
 from fixity import alert_letter
 from repository import mail, webhook
-from repository.catalogue import Catalogue, alert_letters
+from repository.catalogue import Catalogue, alert_letters, letters
 from repository.catalogue.alert_letters import ESCALATION, WEBHOOK, Channels
 from repository.cause_words import Words
 from repository.causes import Cause
@@ -127,7 +127,7 @@ def _sent(telling: Telling, letter: AlertLetter, silent: set[str], way: str) -> 
     again = at + mail.pause_after(claimed.attempts)
     told = [*claimed.told, *handed.taken]
     with telling.catalogue.writing() as session:
-        alert_letters.settle(session, claimed, handed.state, told=told, at=at, next_try=again, problem=handed.problem)
+        letters.settle(session, claimed, handed.state, told=told, at=at, next_try=again, problem=handed.problem)
     log.info("alert told", letter=claimed.id, channel=claimed.channel, state=str(handed.state), problem=handed.problem)
     return Told(claimed.channel, where, handed.state, handed.problem)
 

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from ingest import attestation, digest_text
 from ingest.wording import Say
-from repository.catalogue import Catalogue, digests, titles
+from repository.catalogue import Catalogue, digests, letters, titles
 from repository.mail import LEASE, MailServer, attempt, pause_after
 from repository.models import Digest, Publisher
 from repository.vocabulary import DigestState
@@ -172,7 +172,7 @@ def _sent(post: Post, name: str, digest: Digest) -> Letter | None:
     again = at + pause_after(claimed.attempts)
     told = [*claimed.told, *handed.taken]
     with post.catalogue.writing() as session:
-        digests.settle(session, claimed, handed.state, told=told, at=at, next_try=again, problem=handed.problem)
+        letters.settle(session, claimed, handed.state, told=told, at=at, next_try=again, problem=handed.problem)
     log.info("digest", publisher=name, until=str(digest.until), state=str(handed.state), problem=handed.problem)
     return Letter(
         name, digest.since, digest.until, recipients, message, handed.state, handed.problem, silent=handed.silent

@@ -122,25 +122,6 @@ def claim(session: Session, letter: AlertLetter, lease: str, now: datetime, leas
     return session.get_one(AlertLetter, letter.id, populate_existing=True) if taken else None
 
 
-def settle(
-    session: Session,
-    letter: AlertLetter,
-    state: DigestState,
-    *,
-    told: Sequence[str],
-    at: datetime,
-    next_try: datetime,
-    problem: str | None,
-) -> None:
-    """Write down how an attempt ended, and give the letter back."""
-    row = session.get_one(AlertLetter, letter.id)
-    row.state, row.told, row.problem, row.next_try = state, list(told), problem, next_try
-    row.attempts += 1
-    row.sent_at = at if state is DigestState.SENT else None
-    row.lease = row.lease_until = None
-    session.flush()
-
-
 def _rose(row: Alert) -> bool:
     return row.level == AlertLevel.CRITICAL and row.told_level != AlertLevel.CRITICAL
 

@@ -108,25 +108,6 @@ def claim(session: Session, digest: Digest, lease: str, now: datetime, until: da
     return session.get_one(Digest, (digest.publisher_id, digest.until), populate_existing=True) if taken else None
 
 
-def settle(
-    session: Session,
-    digest: Digest,
-    state: DigestState,
-    *,
-    told: Sequence[str],
-    at: datetime,
-    next_try: datetime,
-    problem: str | None,
-) -> None:
-    """Write down how an attempt ended, and give the digest back."""
-    row = session.get_one(Digest, (digest.publisher_id, digest.until))
-    row.state, row.told, row.problem, row.next_try = state, list(told), problem, next_try
-    row.attempts += 1
-    row.sent_at = at if state is DigestState.SENT else None
-    row.lease = row.lease_until = None
-    session.flush()
-
-
 def deliveries_told(
     session: Session, publisher: Publisher, since: datetime, until: datetime, refusals: int
 ) -> Iterator[Told]:

@@ -8,16 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, literal, select, text, tuple_
+from sqlalchemy import delete, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from repository.catalogue import Catalogue
+from repository.catalogue import Catalogue, turns
 from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Copy, Difference, Inventory
 from repository.vocabulary import CopyState, DifferenceKind, bag_key
 
 _PAGE = 2_000
-_LOCK = 0x6D616866757A + 3  # "mahfuz" and three: the advisory lock of those who begin an inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,7 @@ def begin(session: Session, store: str, at: datetime, *, lease_for: timedelta, s
 
     One that was killed is gone on with, unless it began longer ago than ``stale``: what it saw then says little now.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    turns.take_inventories(session)
     row = _last(session, store)
     if row is not None and row.finished_at is None:
         if row.lease_until is not None and row.lease_until > at:

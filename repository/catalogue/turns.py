@@ -1,4 +1,4 @@
-"""One writer of articles and journals at a time, and one of alerts, on PostgreSQL as SQLite has it by itself."""
+"""One at a time who enters articles, begins an inventory or settles alerts, on PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 _MAHFUZ = 0x6D616866757A  # "mahfuz" as a number; the schema's advisory lock is it, the clock's the next
 _ENTERING = _MAHFUZ + 2
-_LOOKING = _MAHFUZ + 4  # three are the inventories
+_COMPARING = _MAHFUZ + 3
+_LOOKING = _MAHFUZ + 4
 
 
 def take(session: Session) -> None:
@@ -17,6 +18,11 @@ def take(session: Session) -> None:
     other. Taken before any article is locked, so that nobody who has it waits for somebody who wants it.
     """
     _wait_for(session, _ENTERING)
+
+
+def take_inventories(session: Session) -> None:
+    """Wait until no other transaction begins an inventory; ours may until it ends."""
+    _wait_for(session, _COMPARING)
 
 
 def take_alerts(session: Session) -> None:
