@@ -193,14 +193,12 @@ def _desk(rooms: Rooms) -> Desk:
 
 
 def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
-    promise = watch.Promise({store: policy.days for store, policy in rooms.policies.items()})
     reading = ReadingRoom(
         archive=rooms.archive,
         base_url=rooms.base_url.rstrip("/"),
         repository_identifier=rooms.repository_identifier,
         catalogue=rooms.catalogue,
         counter=Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue)),
-        promise=promise,
     )
     signs = (
         Route("/healthz", _healthz),
@@ -211,7 +209,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     return (
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
-        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, promise, rooms.places, rooms.policies)),
+        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies)),
         ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),
     )

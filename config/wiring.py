@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from ingest.feeds import Feed
 from repository.catalogue import Catalogue, copies, schema
 from repository.errors import StoreUnavailable, UsageError
 from repository.mail import MailServer
+from repository.promise import Promises
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
@@ -73,27 +74,24 @@ class Archive:
             raise UsageError(f"no store is named {name!r}; there are: {', '.join(self.by_name)}")
         return self.by_name[name]
 
-    def fixity_days(self, store: str) -> int:
-        """Within how many days each copy in this store is read."""
-        return self.settings.policy.fixity_days_of.get(store, self.settings.policy.fixity_days)
+    def promises(self) -> Promises:
+        """What is promised of every copy."""
+        return self.settings.policy.promises
 
     def policies(self) -> dict[str, Policy]:
         """What is promised for each store, and what the watch may take of it."""
         from fixity.forecast import Policy
 
-        given = self.settings.policy
+        given, promises = self.settings.policy, self.promises()
         return {
             store.name: Policy(
-                self.fixity_days(store.name),
+                promises.otherwise.of(store.name),
                 given.audit_megabytes_per_second_of.get(store.name, given.audit_megabytes_per_second),
                 given.audit_requests_per_second_of.get(store.name, given.audit_requests_per_second),
+                promises.classes,
             )
             for store in self.stores
         }
-
-    def first_due(self, article: str, number: int, store: str, at: datetime) -> datetime:
-        """When a copy written now is first read again: spread over the cycle, so that no wave comes back."""
-        return copies.first_due(article, number, store, at, self.fixity_days(store))
 
     def deaccession(self) -> Deaccession:
         """What withdrawing and disposing is given."""
@@ -123,7 +121,7 @@ class Archive:
             home=self.home,
             agent=AGENT,
             clock=utc_now,
-            first_due=self.first_due,
+            promises=self.promises(),
             limits=Limits(
                 members=limits.max_members,
                 member_bytes=limits.max_member_bytes,
@@ -152,8 +150,7 @@ class Archive:
         return Watch(
             catalogue=self.catalogue,
             stores=self.by_name,
-            fixity_days={store.name: self.fixity_days(store.name) for store in self.stores},
-            deep_days=self.settings.policy.deep_fixity_days,
+            promises=self.promises(),
             quarantine=self.home / "quarantine",
             canaries=self.home / "canaries",
             unreadable_days=self.settings.policy.unreadable_days,
@@ -246,7 +243,9 @@ class Archive:
             telling=self.telling(),
             who=Who(part, socket.gethostname(), os.getpid(), utc_now(), AGENT),
             questions=[
-                *fixity.causes.questions(self.fixity_days, timedelta(hours=alerts.round_hours), self.policies()),
+                *fixity.causes.questions(
+                    self.promises().otherwise.of, timedelta(hours=alerts.round_hours), self.policies()
+                ),
                 *ingest.causes.questions(self.feeds, timedelta(days=alerts.quarantine_days)),
             ],
             silent_seconds=alerts.silent_seconds,
@@ -267,7 +266,7 @@ class Archive:
             home=self.home,
             agent=AGENT,
             clock=utc_now,
-            first_due=self.first_due,
+            promises=self.promises(),
         )
 
 

@@ -110,7 +110,9 @@ class Answers:
 
     def _verdict(self, ref: CopyRef, reading: Reading, outcome: AuditOutcome, at: datetime) -> Verdict:
         unread = outcome is AuditOutcome.DAMAGED and reading.found_sha256 is None
-        return Verdict(ref, outcome, at, self._again(ref, outcome, at), round=self.number, unread=unread)
+        until = at + timedelta(days=self._watch.days(ref))
+        again = self._again(ref, outcome, at)
+        return Verdict(ref, outcome, at, again, promised_until=until, round=self.number, unread=unread)
 
     def _recorded(self, session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, str]:
         """As :func:`copies.record_all`; the round remembers which copies it has read whole."""
@@ -121,7 +123,7 @@ class Answers:
 
     def _again(self, ref: CopyRef, outcome: AuditOutcome, at: datetime) -> datetime:
         if outcome is AuditOutcome.INTACT:
-            return copies.next_due(ref.article_id, ref.version, ref.store, at, self._watch.days(ref.store))
+            return copies.next_due(ref.article_id, ref.version, ref.store, at, self._watch.days(ref))
         if outcome is AuditOutcome.UNREADABLE and ref.store in self._watch.stores:
             return at + UNREADABLE_AGAIN
         return at + UNMENDED_AGAIN

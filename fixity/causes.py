@@ -113,8 +113,7 @@ def late(session: Session, at: datetime, days: Callable[[str], float]) -> Found:
         if silent.get(store):
             yield InDoubt("copies-late", store)
             continue
-        before = at - timedelta(days=days(store)) - GRACE
-        number = copies.late(session, store, verified_before=before, at=at - GRACE, up_to=COUNT_NO_FURTHER)
+        number = copies.late(session, store, at=at - GRACE, up_to=COUNT_NO_FURTHER)
         if number:
             told, more = min(number, COUNT_NO_FURTHER), number >= COUNT_NO_FURTHER
             yield Cause("copies-late", store, told, more, detail={"days": f"{days(store):g}"})

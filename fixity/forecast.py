@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fixity.watch import READERS
-from repository.catalogue import copies, days
+from repository.catalogue import contents, copies, days
 from repository.catalogue.days import Measured
 from repository.catalogue.tallies import Count
+from repository.promise import ContentClass, Promise, Promises
 
 MEASURED_DAYS = 30
 """The rate is that of so many days before today."""
@@ -37,6 +38,8 @@ class Policy:
     days: float
     megabytes_per_second: float = 0
     requests_per_second: float = 0
+    classes: tuple[ContentClass, ...] = ()
+    """Content of which something else is promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Forecast:
 
     store: str
     policy: Policy
+    days: float
+    """Those of the policy; where classes have others, the promise that asks as much of the store as all together do."""
     copies: int
     bytes: int
     measured: Measured | None
@@ -60,12 +65,12 @@ class Forecast:
     @property
     def kept(self) -> bool | None:
         """Whether every copy is read within its days; None where nothing can be said."""
-        return None if self.pass_days is None else self.pass_days <= CYCLE * self.policy.days
+        return None if self.pass_days is None else self.pass_days <= CYCLE * self.days
 
     @property
     def missed_by_days(self) -> float:
         """By how much the last copies of a cycle are late; 0 where the promise is kept."""
-        return 0.0 if self.pass_days is None else max(0.0, self.pass_days / CYCLE - self.policy.days)
+        return 0.0 if self.pass_days is None else max(0.0, self.pass_days / CYCLE - self.days)
 
     @property
     def shortest_days(self) -> int | None:
@@ -75,18 +80,19 @@ class Forecast:
     @property
     def megabytes_needed(self) -> float:
         """Millions of bytes a second, day and night, that the promise needs."""
-        return self.bytes / (CYCLE * self.policy.days * _DAY) / 1e6
+        return self.bytes / (CYCLE * self.days * _DAY) / 1e6
 
     @property
     def requests_needed(self) -> float:
         """Requests a second, day and night, that the promise needs."""
-        return self.copies / (CYCLE * self.policy.days * _DAY)
+        return self.copies / (CYCLE * self.days * _DAY)
 
     def as_json(self) -> dict[str, Any]:
         """One store of ``mahfuz forecast --json``."""
         return {
             "store": self.store,
             "fixity_days": self.policy.days,
+            "mean_days": round(self.days, 3),
             "megabytes_per_second": self.policy.megabytes_per_second,
             "requests_per_second": self.policy.requests_per_second,
             "copies": self.copies,
@@ -111,15 +117,22 @@ def forecasts(session: Session, policies: Mapping[str, Policy], at: datetime, re
         held[store] = replace(before, number=before.number + count.number, bytes=before.bytes + count.bytes)
     rates = days.measured(session, (at - timedelta(days=MEASURED_DAYS)).date())
     return [
-        _forecast(store, policy, held.get(store, Count(0, 0)), rates.get(store), at, readers)
+        _forecast(
+            store, policy, _days(session, store, policy), held.get(store, Count(0, 0)), rates.get(store), at, readers
+        )
         for store, policy in policies.items()
     ]
 
 
+def _days(session: Session, store: str, policy: Policy) -> float:
+    promises = Promises(Promise(policy.days), policy.classes)
+    return contents.mean_days(session, promises, [store])[store]
+
+
 def _forecast(
-    store: str, policy: Policy, held: Count, measured: Measured | None, at: datetime, readers: int
+    store: str, policy: Policy, days: float, held: Count, measured: Measured | None, at: datetime, readers: int
 ) -> Forecast:
-    told = Forecast(store, policy, held.number, held.bytes, measured, None, None, None)
+    told = Forecast(store, policy, days, held.number, held.bytes, measured, None, None, None)
     if held.number and (measured is None or measured.copies < min(FEWEST, held.number)):
         return told
     took = {"rate": 0.0}

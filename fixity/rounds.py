@@ -16,7 +16,7 @@ from fixity.readers import Readers
 from fixity.report import RoundReport
 from fixity.share import late_now, share_left
 from fixity.watch import Scope, Watch
-from repository.catalogue import copies, days, rounds
+from repository.catalogue import copies, days, redating, rounds
 from repository.catalogue.copies import CopyRef
 from repository.errors import MahfuzError, UsageError
 from repository.vocabulary import AuditOutcome, as_utc_text
@@ -30,6 +30,9 @@ BATCH = 128
 
 COUNT_NO_FURTHER = 1_000_000
 """Where the count of what is still due ends: enough to see that a watch falls behind."""
+
+REDATING_SECONDS = 20.0
+"""So long at a time are copies dated anew after the promise was changed, before any are read."""
 
 EMPTIED = 10
 """So many copies missing from a store in which a round found nothing else: it was emptied or exchanged."""
@@ -48,6 +51,8 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
     article, DatabaseUnavailable when the catalogue goes away (what was written down stands).
     """
     began = time.monotonic()
+    if scope.due:
+        _keep_the_promise_of_today(watch)
     base = _deep(watch, scope)
 
     def deep(ref: CopyRef) -> bool:
@@ -60,6 +65,15 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
         while going.step():
             pass
         return going.end(began)
+
+
+def _keep_the_promise_of_today(watch: Watch) -> None:
+    """Where the promise was changed, the dates of the copies follow: as many as can be dated in a while."""
+    until = time.monotonic() + REDATING_SECONDS
+    going = True
+    while going and time.monotonic() < until and not watch.stopping():
+        with watch.catalogue.writing() as session:
+            going = redating.step(session, watch.promises, watch.clock())
 
 
 def _deep(watch: Watch, scope: Scope) -> Callable[[CopyRef], bool]:
@@ -134,7 +148,7 @@ class _Round:
             if scope.due and scope.article_id is not None:
                 raise UsageError("a due round is not of one article: ask for all copies of it")
             if scope.due:
-                share = share_left(session, self._watch.days, at)
+                share = share_left(session, self._watch.promises, at)
                 return share, min(share, copies.due(session, at, up_to=share))
             if scope.article_id is not None:
                 found = copies.walk(session, limit=10_000, article_id=scope.article_id, store=scope.store)
@@ -277,7 +291,7 @@ class _Round:
                 at = self._watch.clock()
                 days.add(session, at, self._answers.since_asked())
                 if finished_at is not None:
-                    days.note_late(session, at, late_now(session, self._watch.days, at))
+                    days.note_late(session, at, late_now(session, at))
 
     def _hold(self, refs: Sequence[CopyRef]) -> None:
         with self._watch.catalogue.writing() as session:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from repository.catalogue import copies, rounds
+from repository.catalogue import contents, copies, rounds
+from repository.promise import Promises
 
 SMALLEST_SHARE = 1000
 """A day's share is never less than this: a small archive gains nothing by waiting."""
@@ -18,7 +18,7 @@ LATE_AT_ONCE = 100_000
 """Late copies are counted no further than this in each store; the next tick counts again."""
 
 
-def share_left(session: Session, days: Callable[[str], float], at: datetime) -> int:
+def share_left(session: Session, promises: Promises, at: datetime) -> int:
     """How many due copies may be read now.
 
     What is left of the day's share (all copies of a store divided by the days of its
@@ -28,15 +28,15 @@ def share_left(session: Session, days: Callable[[str], float], at: datetime) -> 
     held: Counter[str] = Counter()
     for (store, _state), count in copies.kept(session).items():
         held[store] += count.number
-    share = sum(math.ceil(number / max(days(store), 1.0)) for store, number in held.items())
+    days = contents.mean_days(session, promises, held)
+    share = sum(math.ceil(number / max(days[store], 1.0)) for store, number in held.items())
     taken = rounds.read_since(session, at - timedelta(days=1), "due")
-    late = sum(late_now(session, days, at).values())
+    late = sum(late_now(session, at).values())
     return max(late, max(share, SMALLEST_SHARE) - taken, 0)
 
 
-def late_now(session: Session, days: Callable[[str], float], at: datetime) -> dict[str, int]:
+def late_now(session: Session, at: datetime) -> dict[str, int]:
     """How many copies of each store have outlived its promise, each kind counted up to :data:`LATE_AT_ONCE`."""
     return {
-        store: copies.late(session, store, verified_before=at - timedelta(days=days(store)), at=at, up_to=LATE_AT_ONCE)
-        for store in copies.stores_with_copies(session)
+        store: copies.late(session, store, at=at, up_to=LATE_AT_ONCE) for store in copies.stores_with_copies(session)
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from fixity.budget import Budget
 from repository.catalogue import Catalogue
 from repository.catalogue.copies import CopyRef
+from repository.promise import Promises
 from repository.storage import Store
 
 LEASE = timedelta(hours=1)
@@ -19,9 +20,6 @@ LEASE = timedelta(hours=1)
 READERS = 4
 """Copies read side by side in one store."""
 
-FIXITY_DAYS = 90.0
-"""The promise for a copy in a store that has none of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -29,8 +27,8 @@ class Watch:
 
     catalogue: Catalogue
     stores: Mapping[str, Store]
-    fixity_days: Mapping[str, float]
-    """Within how many days each copy is verified again, by store."""
+    promises: Promises
+    """Within how many days each copy is verified again."""
     quarantine: Path
     """The folder for damaged bytes; also where a copy to mend from is fetched to."""
     agent: str
@@ -38,8 +36,6 @@ class Watch:
     progress: Callable[[int, int], None] = lambda _done, _of_all: None
     stopping: Callable[[], bool] = lambda: False
     """Asked before every reading: True ends the round early, with everything that was read written down."""
-    deep_days: float | None = None
-    """Within how many days the manifests inside each bag are checked as well; None: only when asked for."""
     canaries: Path | None = None
     """The folder in which the bags with known damage are made; None: none are laid out, and none read."""
     budgets: Mapping[str, Budget] = field(default_factory=dict)
@@ -49,9 +45,9 @@ class Watch:
     readers: int = READERS
     lease: timedelta = LEASE
 
-    def days(self, store: str) -> float:
-        """The promise for ``store``."""
-        return self.fixity_days.get(store, FIXITY_DAYS)
+    def days(self, ref: CopyRef) -> float:
+        """Within how many days this copy is verified again."""
+        return self.promises.of(ref.content).of(ref.store)
 
     def deep_turn(self, ref: CopyRef, at: datetime) -> bool:
         """Whether the reading of ``ref`` at ``at`` is a deep one: one in every ``deep_days / days`` of its cycles.
@@ -59,10 +55,11 @@ class Watch:
         Which one follows from the copy's name and the date alone, so that nothing need be kept and
         each day has its share of deep readings.
         """
-        if self.deep_days is None:
+        deep_days, days = self.promises.of(ref.content).deep_days, self.days(ref)
+        if deep_days is None:
             return False
-        every = max(1, int(self.deep_days / self.days(ref.store)))
-        cycle = int(at.timestamp() / (self.days(ref.store) * 86400))
+        every = max(1, int(deep_days / days))
+        cycle = int(at.timestamp() / (days * 86400))
         return (cycle + zlib.crc32(f"{ref.key}@{ref.store}".encode())) % every == 0
 
 

@@ -11,6 +11,7 @@ from ingest.profiles import Profiles
 from ingest.unpack import Limits
 from ingest.virus import Clamd
 from repository.catalogue import Catalogue
+from repository.promise import Promises
 from repository.storage import Store
 
 
@@ -24,8 +25,8 @@ class Door:
     home: Path
     agent: str
     clock: Callable[[], datetime]
-    first_due: Callable[[str, int, str, datetime], datetime]
-    """``(article id, version, store, now)`` to the day on which that copy is first read again."""
+    promises: Promises
+    """From which follows when a copy is first read again."""
     limits: Limits
     parallel: int = 4
     """So many articles of one delivery at once."""

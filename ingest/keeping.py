@@ -46,7 +46,7 @@ class _Preserved:
         assert self.checked.identity is not None
         return self.checked.identity
 
-    def entering(self, door: Door, now: datetime) -> Entering:
+    def entering(self) -> Entering:
         """It, as the catalogue is told of it."""
         assert self.checked.sip.record is not None
         kept = self.replication
@@ -60,8 +60,7 @@ class _Preserved:
             files=kept.files,
             verified=kept.verified,
         )
-        due = {store: door.first_due(self.identity, self.version, store, now) for store in kept.verified}
-        return Entering(self.checked.sip.record, sealed, due)
+        return Entering(self.checked.sip.record, sealed)
 
 
 def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path) -> list[ArticleLine]:
@@ -195,9 +194,15 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
     now = door.clock()
     with door.catalogue.writing() as session:
         publisher = titles.publisher_named(session, arrived.publisher)
-        entering = [one.entering(door, now) for one in kept]
+        entering = [one.entering() for one in kept]
         articles = registration.register_all(
-            session, publisher, entering, at=now, agent=door.agent, delivery_id=arrived.delivery_id
+            session,
+            publisher,
+            entering,
+            at=now,
+            agent=door.agent,
+            delivery_id=arrived.delivery_id,
+            promises=door.promises,
         )
         told = [article.datestamp for article in articles]
         deliveries.kept(session, arrived.delivery_id, len(articles))

@@ -24,6 +24,7 @@ from repository.catalogue.registration import Sealed
 from repository.errors import Doubt, ObjectMissing
 from repository.notice import parse_notice_key
 from repository.preservation import read_bag
+from repository.promise import Promises
 from repository.storage import Store
 from repository.vocabulary import ArticleRecord, AuditOutcome, PayloadFile, bag_key, is_housekeeping, parse_bag_key
 
@@ -44,7 +45,7 @@ class Rebuilding:
     home: Path
     agent: str
     clock: Callable[[], datetime]
-    first_due: Callable[[str, int, str, datetime], datetime]
+    promises: Promises
     progress: Callable[[int], None] = lambda _done: None
 
 
@@ -152,7 +153,6 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
     record = ArticleRecord.from_json(json.loads(good.tag_files["metadata/article.json"]))
     expected = {store.name for store in (*work.stores, *work.other_stores)}
     verified = {store: now if store in reports and reports[store].seal == seal else None for store in sorted(expected)}
-    due = {s: work.first_due(article, version, s, now) if when else now for s, when in verified.items()}
     with work.catalogue.writing() as session:
         known = deliveries.find(session, info.get("Delivery-Identifier", ""))
         registration.register(
@@ -172,7 +172,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
             at=now,
             agent=work.agent,
             delivery_id=known.id if known else None,
-            due=due,
+            promises=work.promises,
             datestamp=_datestamp(session, known.id if known else "", article, version, info["Bagging-Date"]),
         )
         aip = holdings.aip_version(session, article, version)
@@ -218,7 +218,7 @@ def _enter_given_up(work: Rebuilding, done: Rebuilt, article: str, version: int,
             at=now,
             agent=work.agent,
             delivery_id=known.id if known else None,
-            due=dict.fromkeys(stores, now),
+            promises=work.promises,
             datestamp=_datestamp(session, known.id if known else "", article, version, bag["bagging_date"]),
         )
         aip = holdings.aip_version(session, article, version)

@@ -494,6 +494,8 @@ class Copy(Table):
     verified_in: Mapped[int | None] = mapped_column(Id)
     """The round that read it then; None where its bytes were read back as they were stored."""
     next_due: Mapped[datetime]
+    promised_until: Mapped[datetime | None]
+    """When the promise that was made at its last verification runs out; None for one that was never verified."""
     lease: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None]
 
@@ -502,7 +504,8 @@ class Copy(Table):
         Index(None, "next_due", "aip_id"),
         Index(None, "store", "state", "aip_id"),
         Index(None, "verified_at", "aip_id"),
-        Index(None, "store", "verified_at", "next_due"),
+        Index(None, "store", "promised_until", "aip_id"),
+        Index("ix_copy_unpromised", "store", "next_due", **_only("promised_until IS NULL")),
         Index(None, "unreadable_since", "aip_id"),
         Index(
             "ix_copy_silent",
@@ -513,6 +516,22 @@ class Copy(Table):
         ),
         {"sqlite_with_rowid": False},
     )
+
+
+class PolicyInForce(Table):
+    """The one row that says how far the copies' due dates follow from the promise of the settings."""
+
+    __tablename__ = "policy_in_force"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    """Which promise (repository.promise.Promises)."""
+    aip_id: Mapped[int] = mapped_column(Id, default=0)
+    """The last AIP whose copies were dated by it."""
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
 
 class Tally(Table):

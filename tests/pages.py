@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from fixity.forecast import Policy
 from repository.access import staff
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
+from repository.promise import Promises
 from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
 
 NOW = datetime.now(UTC)
@@ -162,7 +163,7 @@ def enter(
             at=at,
             agent="mahfuz test",
             delivery_id=delivery_id,
-            due={store: at + timedelta(days=80) for store in where},
+            promises=Promises(),
         )
     return identifier
 

@@ -60,7 +60,7 @@ class Office:
     def lookout(self, part: str = "clock", questions: Sequence[Question] | None = None, **changes: Any) -> Lookout:
         """The lookout of this part, as a process keeps it."""
         if part not in self.lookouts:
-            usual = causes.questions(self.small.watch.days, timedelta(hours=36))
+            usual = causes.questions(self.small.watch.promises.otherwise.of, timedelta(hours=36))
             self.lookouts[part] = Lookout(
                 telling=self.telling,
                 who=Who(part, "loopback", 1, START, "mahfuz test"),

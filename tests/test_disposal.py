@@ -30,6 +30,7 @@ from repository.catalogue import Catalogue, copies, disposals, holdings, tallies
 from repository.errors import NotNow, StoreUnavailable
 from repository.models import Copy, Disposal, Event
 from repository.notice import NoticeKind
+from repository.promise import Promise, Promises
 from repository.storage import Store
 from repository.vocabulary import bag_key, utc_now
 
@@ -378,7 +379,7 @@ def again(small: Miniature, only: int | None, home: Path):  # type: ignore[no-un
             home=home / "home",
             agent="mahfuz test",
             clock=small.clock,
-            first_due=lambda _article, _version, _store, at: at,
+            promises=Promises(Promise(days=0)),
         )
     )
     assert (done.exit_status, done.problems) == (0, [])
@@ -418,7 +419,7 @@ def test_a_cancelled_disposal_is_cancelled_after_a_rebuild(small: Miniature, tmp
     burn(small.catalogue)
     stores = list(small.stores.values())
     done = rebuild(
-        Rebuilding(small.catalogue, stores, [], tmp_path / "home", "t", small.clock, lambda _a, _v, _s, at: at)
+        Rebuilding(small.catalogue, stores, [], tmp_path / "home", "t", small.clock, Promises(Promise(days=0)))
     )
     assert done.missing_copies == 1
     with small.catalogue.reading() as session:

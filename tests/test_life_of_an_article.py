@@ -17,6 +17,7 @@ from ingest.unpack import Limits
 from repository.bags import seal_of, verify_stream
 from repository.catalogue import Catalogue, copies, holdings, schema, tallies
 from repository.errors import StoreUnavailable, WouldOverwrite
+from repository.promise import Promise, Promises
 from repository.storage import Store
 from repository.vocabulary import ArticleOutcome, DeliveryState, article_id, bag_key, utc_now
 
@@ -33,7 +34,7 @@ def door(tmp_path: Path, database_url: str, stores: Sequence[Store]) -> Iterator
         home=tmp_path / "home",
         agent="mahfuz test",
         clock=utc_now,
-        first_due=lambda _article, _version, _store, at: at,
+        promises=Promises(Promise(days=0)),
         limits=Limits(),
     )
     catalogue.close()

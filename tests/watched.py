@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from builders import METADATA, build_bag
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from fixity.report import RoundReport
 from fixity.rounds import Scope, Watch, run_round
 from repository.bags import Bag
-from repository.catalogue import Catalogue, copies, registration, schema, tallies, titles
+from repository.catalogue import Catalogue, copies, redating, registration, schema, tallies, titles
 from repository.catalogue.registration import Sealed
 from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Event
+from repository.promise import Promise, Promises
 from repository.storage import ByteStream, Store, StoredObject
 from repository.storage.directory import DirectoryStore
 from repository.vocabulary import ArticleRecord, article_id, bag_key
@@ -141,7 +142,7 @@ class Miniature:
         return Watch(
             catalogue=self.catalogue,
             stores=self.stores,
-            fixity_days=dict.fromkeys(self.stores, self.fixity_days),
+            promises=Promises(Promise(self.fixity_days)),
             quarantine=self.home / "quarantine",
             agent="mahfuz test",
             clock=self.clock,
@@ -256,7 +257,12 @@ def add_bag(small: Miniature, folder: Path, number: int, *, due: datetime, verif
             at=verified or due,
             agent="mahfuz test",
             delivery_id=None,
-            due=dict.fromkeys(small.stores, due),
+            promises=small.watch.promises,
         )
+    with small.catalogue.writing() as session:
+        while redating.step(session, small.watch.promises, START):
+            pass
+        aip = select(Aip.id).where(Aip.article_id == bag.article_id, Aip.version == bag.version)
+        session.execute(update(Copy).where(Copy.aip_id.in_(aip)).values(next_due=due))
     small.bags.append(bag)
     return bag

@@ -21,6 +21,7 @@ from oai_pmh.tokens import TokenKeys
 from oai_pmh.web import Window, blueprint
 from repository.catalogue import Catalogue, holdings, schema, tallies
 from repository.models import Article, Delivery, Table
+from repository.promise import Promise, Promises
 from repository.storage import Store
 from repository.vocabulary import as_utc_text, utc_now
 
@@ -46,7 +47,7 @@ def door_over(catalogue: Catalogue, stores: Sequence[Store], home: Path) -> Door
         home=home,
         agent="mahfuz test",
         clock=utc_now,
-        first_due=lambda _article, _version, _store, at: at,
+        promises=Promises(Promise(days=0)),
         limits=Limits(),
     )
 
@@ -61,7 +62,7 @@ def rebuilding(door: Door, only: int | None = None) -> Rebuilding:
         home=door.home,
         agent="mahfuz test",
         clock=utc_now,
-        first_due=lambda _article, _version, _store, at: at,
+        promises=Promises(Promise(days=0)),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +47,7 @@ def status_of(archive: Archive) -> dict[str, Any]:
             "bytes": aips.bytes,
             "copies": held,
             "never_verified": sum(count.number for count in tallies.of(session, "never verified").values()),
-            "overdue": sum(
-                copies.late(
-                    session, store, verified_before=now - timedelta(days=archive.fixity_days(store)), at=now, up_to=_ALL
-                )
-                for store in held
-            ),
+            "overdue": sum(copies.late(session, store, at=now, up_to=_ALL) for store in held),
             "oldest_verification": as_utc_text(oldest) if oldest else None,
             "deliveries": {state: count.number for (_, state), count in tallies.of(session, "deliveries").items()},
             "paused": [

@@ -124,7 +124,7 @@ def forecast(
         "megabytes_per_second": megabytes_per_second,
         "requests_per_second": requests_per_second,
     }
-    given = {name: value for name, value in wanted.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     with asked.archive() as archive:
         if store is not None:
             archive.store(store)

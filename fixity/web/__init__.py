@@ -36,7 +36,7 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
     """Needs attention; verified in time by copies and bytes; never verified; the oldest; by store and state; rounds."""
     now = utc_now()
     with room.catalogue.reading() as rows:
-        watched = watch.figures(rows, room.promise, now)
+        watched = watch.figures(rows, now)
         latest = rounds.latest(rows, limit=8)
         flock = canaries.latest(rows)
         told = forecasts(rows, room.policies, now)
@@ -70,7 +70,7 @@ def copies_listed(room: Dashboard) -> ResponseReturnValue:
     if after is not None and after[0]:
         paging.moment_in(after[0])
     with room.catalogue.reading() as rows:
-        listed = watch.listed(rows, wanted, room.promise, utc_now(), after=after, limit=A_PAGE + 1)
+        listed = watch.listed(rows, wanted, utc_now(), after=after, limit=A_PAGE + 1)
     shown, following = paging.page_of(listed, A_PAGE, lambda line: watch.cursor(line, wanted))
     return render_template(
         "fixity/copies.html",
@@ -156,7 +156,7 @@ def _every_copy(room: Dashboard, wanted: Wanted) -> Iterator[CopyLine]:
     now, after = utc_now(), None
     while True:
         with room.catalogue.reading() as rows:
-            page = watch.listed(rows, wanted, room.promise, now, after=after, limit=500)
+            page = watch.listed(rows, wanted, now, after=after, limit=500)
         yield from page
         if len(page) < 500:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +12,8 @@ from werkzeug.exceptions import BadRequest
 
 from fixity.forecast import MEASURED_DAYS, forecasts
 from fixity.web.room import Dashboard
+from repository.catalogue import contents
+from repository.promise import Promises
 from repository.vocabulary import utc_now
 
 ASKED = ("days", "megabytes_per_second", "requests_per_second")
@@ -21,7 +24,7 @@ _LARGEST = 1e9
 
 def forecast(room: Dashboard) -> ResponseReturnValue:
     """Of each store what becomes of its present policy, or of the one that the address asks about."""
-    asked = {name: value for name in ASKED if (value := _number(name)) is not None}
+    asked: dict[str, Any] = {name: value for name in ASKED if (value := _number(name)) is not None}
     only = request.args.get("store") or None
     if only is not None and only not in room.policies:
         raise BadRequest
@@ -30,6 +33,8 @@ def forecast(room: Dashboard) -> ResponseReturnValue:
         raise BadRequest
     with room.catalogue.reading() as rows:
         told = forecasts(rows, policies, utc_now())
+        classes = next((policy.classes for policy in room.policies.values()), ())
+        held = contents.articles_in(rows, Promises(classes=classes)) if classes else {}
     return render_template(
         "fixity/forecast.html",
         forecasts=told,
@@ -37,6 +42,8 @@ def forecast(room: Dashboard) -> ResponseReturnValue:
         only=only,
         stores=sorted(room.policies),
         measured_days=MEASURED_DAYS,
+        classes=classes,
+        held=held,
         room=room,
     )
 

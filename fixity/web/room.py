@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from fixity.forecast import Policy
 from repository.catalogue import Catalogue
-from repository.catalogue.watch import Promise
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The catalogue, what was promised, and where the stores stand."""
+    """The catalogue, what is promised, and where the stores stand."""
 
     catalogue: Catalogue
-    promise: Promise
     places: Mapping[str, str]
     """Store name to where it stands."""
     policies: Mapping[str, Policy]

@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from repository.catalogue import tallies
-from repository.models import Aip, Copy
+from repository.catalogue import contents, tallies
+from repository.models import Aip, Article, Copy
+from repository.promise import UNKNOWN, Content, Promise
 from repository.vocabulary import AuditOutcome, CopyState, bag_key
 
 UNREADABLE = "unreadable"
@@ -45,6 +46,8 @@ class CopyRef:
     """The key of one that is no holding: a canary."""
     unreadable_since: datetime | None = None
     """Since when every reading has ended in doubt; None where the last one told what the bytes are."""
+    content: Content = UNKNOWN
+    """What it is a copy of, as a promise asks."""
 
     @property
     def key(self) -> str:
@@ -60,6 +63,8 @@ class Verdict:
     outcome: AuditOutcome
     at: datetime
     next_due: datetime
+    promised_until: datetime | None = None
+    """When what is promised of a copy that was just read whole runs out."""
     held_until: datetime | None = None
     """The claim is kept until then, because the copy is about to be mended; None gives it back."""
     round: int | None = None
@@ -68,22 +73,22 @@ class Verdict:
     """Damaged because it could not be read for so long: since when it cannot be is remembered until it is whole."""
 
 
-def next_due(article_id: str, version: int, store: str, at: datetime, fixity_days: float) -> datetime:
+def next_due(article_id: str, version: int, store: str, at: datetime, days: float) -> datetime:
     """When a copy verified at ``at`` is to be read again: 80 to 100 % of the cycle later, never beyond the promise.
 
     Where in that span follows from the copy's name alone, so copies that were verified
     together drift apart and the same catalogue always gives the same timetable.
     """
-    return _spread(0.8, 1.0, article_id, version, store, at, fixity_days)
+    return _spread(0.8, 1.0, article_id, version, store, at, days)
 
 
-def first_due(article_id: str, version: int, store: str, at: datetime, fixity_days: float) -> datetime:
+def first_due(article_id: str, version: int, store: str, at: datetime, days: float) -> datetime:
     """When a copy that was stored and read back at ``at`` is first read again: 10 to 100 % of the cycle later.
 
     The wide span turns a bulk load into an even share a day; without it 30 million bags
     loaded in ten days would come back as a wave nine times the steady rate.
     """
-    return _spread(0.1, 1.0, article_id, version, store, at, fixity_days)
+    return _spread(0.1, 1.0, article_id, version, store, at, days)
 
 
 def _spread(low: float, high: float, article_id: str, version: int, store: str, at: datetime, days: float) -> datetime:
@@ -99,19 +104,24 @@ def shown_state(copy: Copy) -> str:
 
 
 def enter(
-    session: Session, entries: Iterable[tuple[Aip, Mapping[str, datetime | None], Mapping[str, datetime]]]
+    session: Session, entries: Iterable[tuple[Aip, Mapping[str, datetime | None], Promise]], at: datetime
 ) -> list[tallies.Step]:
     """The copies of each AIP, by store: intact where it was read back to the end, unverified where it was only found.
 
-    Each entry is the AIP, when each store's copy was read, and when it is to be read again. What the copies
-    add to the tallies is returned, to be taken together with the caller's own.
+    Each entry is the AIP, when each store's copy was read, and what is promised of it; what was only found is due
+    ``at`` once. What the copies add to the tallies is returned, to be taken together with the caller's own.
     """
     rows, steps = [], []
-    for aip, verified, due in entries:
+    for aip, verified, promise in entries:
         for store, verified_at in verified.items():
             state = CopyState.INTACT if verified_at else CopyState.UNVERIFIED
-            row = {"aip_id": aip.id, "store": store, "state": state, "verified_at": verified_at, "next_due": due[store]}
-            rows.append(row)
+            row = {"aip_id": aip.id, "store": store, "state": state, "verified_at": verified_at}
+            if verified_at:
+                days = promise.of(store)
+                due = first_due(aip.article_id, aip.version, store, verified_at, days)
+                rows.append({**row, "next_due": due, "promised_until": verified_at + timedelta(days=days)})
+            else:
+                rows.append({**row, "next_due": at, "promised_until": None})
             steps.append(tallies.Step("copies", state, 1, aip.bytes, store))
             if verified_at is None:
                 steps.append(tallies.Step("never verified", "", 1, aip.bytes, store))
@@ -147,7 +157,7 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
         if copy.verified_at is None:
             steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store))
         copy.state, copy.next_due = CopyState.DISPOSED, _NEVER_DUE
-        copy.verified_at = copy.unreadable_since = copy.lease = copy.lease_until = None
+        copy.verified_at = copy.promised_until = copy.unreadable_since = copy.lease = copy.lease_until = None
     session.flush()
     tallies.step(session, steps)
     return True
@@ -251,7 +261,7 @@ def walk(
 
 
 def record(session: Session, ref: CopyRef, outcome: AuditOutcome, *, at: datetime, next_due: datetime) -> bool:
-    """Write down what one reading told; False when somebody else has claimed the copy since (nothing is written)."""
+    """Write down that a copy is not whole; False when somebody else has claimed it since (nothing is written)."""
     return bool(record_all(session, [Verdict(ref, outcome, at, next_due)]))
 
 
@@ -299,6 +309,7 @@ def _note(copy: Copy, verdict: Verdict) -> None:
         copy.state = CopyState(verdict.outcome.value)
         if verdict.outcome is AuditOutcome.INTACT:
             copy.verified_at, copy.verified_in = verdict.at, verdict.round
+            copy.promised_until = verdict.promised_until or verdict.next_due
     copy.next_due = verdict.next_due
     if verdict.held_until is None:
         copy.lease, copy.lease_until = None, None
@@ -325,13 +336,13 @@ def due(session: Session, at: datetime, *, up_to: int) -> int:
     return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
 
 
-def late(session: Session, store: str, *, verified_before: datetime, at: datetime, up_to: int) -> int:
-    """How many copies in ``store`` have outlived the promise, each kind counted no further than ``up_to``.
+def late(session: Session, store: str, *, at: datetime, up_to: int) -> int:
+    """How many copies in ``store`` had outlived their promise by ``at``, each kind counted no further than ``up_to``.
 
-    Those last verified before ``verified_before``, and those never verified whose day had come by ``at``.
+    Those of which the promise has run out, and those never verified whose day had come.
     """
-    old = and_(Copy.store == store, Copy.verified_at < verified_before)
-    never = and_(Copy.store == store, Copy.verified_at.is_(None), Copy.next_due <= at)
+    old = and_(Copy.store == store, Copy.promised_until < at)
+    never = and_(Copy.store == store, Copy.promised_until.is_(None), Copy.next_due <= at)
     counted = (select(Copy.aip_id).where(which).limit(up_to).subquery() for which in (old, never))
     return sum(session.execute(select(func.count()).select_from(some)).scalar_one() for some in counted)
 
@@ -354,10 +365,25 @@ def _set(session: Session, where: ColumnElement[bool], **values: Any) -> None:
 def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[CopyRef]:
     # Without their leases: a claim belongs to the one who made it, not to everyone who looks.
     rows = session.execute(
-        select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes, Copy.unreadable_since)
+        select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes)
+        .add_columns(Copy.unreadable_since, Article.title_id, Article.publisher_id)
         .join(Aip, Aip.id == Copy.aip_id)
+        .join(Article, Article.id == Aip.article_id)
         .where(*where)
         .order_by(Copy.aip_id, Copy.store)
         .limit(limit)
-    )
-    return [CopyRef(*row[:-1], unreadable_since=row.unreadable_since) for row in rows]
+    ).all()
+    held = contents.contents(session, [(row.title_id, row.publisher_id) for row in rows])
+    return [
+        CopyRef(
+            row.aip_id,
+            row.store,
+            row.article_id,
+            row.version,
+            row.seal,
+            row.bytes,
+            unreadable_since=row.unreadable_since,
+            content=held[row.title_id, row.publisher_id],
+        )
+        for row in rows
+    ]

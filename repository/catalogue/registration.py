@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from repository.catalogue import (
     changes,
+    contents,
     copies,
     identity,
     joining,
@@ -25,6 +26,7 @@ from repository.catalogue import (
     turns,
 )
 from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
+from repository.promise import Promise, Promises
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import ArticleRecord, ArticleState, EventType, PayloadFile, as_utc_text
 
@@ -51,11 +53,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Entering:
-    """An AIP on its way into the catalogue; ``due`` says when each store's copy is to be read again."""
+    """An AIP on its way into the catalogue."""
 
     record: ArticleRecord
     sealed: Sealed
-    due: Mapping[str, datetime]
 
 
 def register(
@@ -67,21 +68,22 @@ def register(
     at: datetime,
     agent: str,
     delivery_id: str | None,
-    due: Mapping[str, datetime],
+    promises: Promises,
     datestamp: datetime | None = None,
 ) -> Article:
     """Enter an AIP with its article, files, copies and events, and announce the change; all of it or nothing.
 
-    ``due`` says when each store's copy is to be read again. ``datestamp`` is given only when
+    From ``promises`` follows when each store's copy is to be read again. ``datestamp`` is given only when
     a catalogue is written again from its bags. The same AIP twice is entered once.
     """
     return register_all(
         session,
         publisher,
-        [Entering(record, sealed, due)],
+        [Entering(record, sealed)],
         at=at,
         agent=agent,
         delivery_id=delivery_id,
+        promises=promises,
         datestamp=datestamp,
     )[0]
 
@@ -94,6 +96,7 @@ def register_all(
     at: datetime,
     agent: str,
     delivery_id: str | None,
+    promises: Promises,
     datestamp: datetime | None = None,
 ) -> list[Article]:
     """As :func:`register`, for AIPs of different articles at once: so many statements for all as for a few.
@@ -120,8 +123,11 @@ def register_all(
         session.add_all(aips)
         session.flush()
         _enter_files(session, aips, new)
+        made = _promised(session, promises, [articles[one.sealed.article_id] for one in new])
         steps += copies.enter(
-            session, [(aip, one.sealed.verified, one.due) for aip, one in zip(aips, new, strict=True)]
+            session,
+            [(aip, one.sealed.verified, promise) for aip, one, promise in zip(aips, new, made, strict=True)],
+            at,
         )
         tallies.step(session, [*steps, *(tallies.Step("aips", "kept", 1, aip.bytes) for aip in aips)])
         testimony.witness_all(
@@ -203,6 +209,14 @@ def _describe(
         identity.enter(session, article.id, record)
     _enter_words(session, [article for article, _ in described])
     return steps
+
+
+def _promised(session: Session, promises: Promises, articles: Sequence[Article]) -> list[Promise]:
+    """What is promised of each of these articles."""
+    if not promises.classes:
+        return [promises.otherwise] * len(articles)
+    held = contents.contents(session, [(article.title_id, article.publisher_id) for article in articles])
+    return [promises.of(held[article.title_id, article.publisher_id]) for article in articles]
 
 
 def _with_names(record: ArticleRecord, before: ArticleRecord) -> ArticleRecord:

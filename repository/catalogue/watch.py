@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, case, literal, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.catalogue import copies, tallies
@@ -37,30 +37,16 @@ class CopyLine:
     verified_at: datetime | None
     unreadable_since: datetime | None
     next_due: datetime
+    promised_until: datetime | None
     verified_in: int | None
     """The round that verified it last; None where that was at its storing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """Within how many days each copy is read to the end again, by store."""
+OLDEST, NEVER = "oldest", "never"
+BY_PROMISE = ("overdue", "within")
+"""Verified longer ago than promised · intact and verified in time."""
 
-    days: Mapping[str, float]
-    otherwise: float = 90.0
-
-    def of(self, store: str) -> float:
-        """The days promised for ``store``."""
-        return self.days.get(store, self.otherwise)
-
-    def since(self, store: str, at: datetime) -> datetime:
-        """A copy in ``store`` that was last verified before this moment is overdue at ``at``."""
-        return at - timedelta(days=self.of(store))
-
-
-BY_AGE = ("overdue", "within", "oldest")
-"""Verified longer ago than promised · intact and verified in time · all, the longest ago first."""
-
-QUESTIONS = (*BY_AGE, "never")
+QUESTIONS = (*BY_PROMISE, OLDEST, NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +86,15 @@ def added(counts: Iterable[Count]) -> Count:
     return Count(sum(count.number for count in every), sum(count.bytes for count in every))
 
 
-def figures(session: Session, promise: Promise, at: datetime) -> Watched:
+def figures(session: Session, at: datetime) -> Watched:
     """The dashboard's figures. Nothing here reads more than :data:`COUNT_NO_FURTHER` rows of a large table."""
     states = tallies.of(session, "copies")
     stores = sorted({store for store, _state in states})
-    walk = select(Copy).where(*_late(promise, stores, at)).order_by(Copy.verified_at, Copy.aip_id)
-    late = _lines(session, walk.limit(COUNT_NO_FURTHER + 1))
+    late: list[Row[str, int]] = []
+    for store in stores:
+        walk = select(Copy.state, Aip.bytes).join(Aip, Aip.id == Copy.aip_id)
+        walk = walk.where(Copy.store == store, Copy.promised_until < at).order_by(Copy.promised_until, Copy.aip_id)
+        late += session.execute(walk.limit(COUNT_NO_FURTHER + 1 - len(late))).all()
     intact = added(count for (_store, state), count in states.items() if state == CopyState.INTACT)
     late_intact = added(Count(1, line.bytes) for line in late if line.state == CopyState.INTACT)
     return Watched(
@@ -122,7 +111,6 @@ def figures(session: Session, promise: Promise, at: datetime) -> Watched:
 def listed(
     session: Session,
     wanted: Wanted,
-    promise: Promise,
     at: datetime,
     *,
     after: tuple[str, int, str] | None = None,
@@ -134,10 +122,12 @@ def listed(
     lure the database away from that index is written so that no index can serve it (:func:`_in_stores`).
     """
     stores = [wanted.store] if wanted.store else sorted({store for store, _state in tallies.of(session, "copies")})
-    if wanted.question in BY_AGE or wanted.state == copies.UNREADABLE:
-        return _by_moment(session, wanted, promise, stores, at, after, limit)
+    if wanted.question in BY_PROMISE:
+        return _by_promise(session, wanted, stores, at, after, limit)
+    if wanted.question == OLDEST or wanted.state == copies.UNREADABLE:
+        return _by_moment(session, wanted, stores, after, limit)
     beyond = (after[1], after[2]) if after else (0, "")
-    if wanted.question == "never":
+    if wanted.question == NEVER:
         where = [
             Copy.verified_at.is_(None),
             Copy.state != CopyState.DISPOSED,
@@ -146,18 +136,21 @@ def listed(
             _beyond(_KEY, beyond),
         ]
         return _lines(session, select(Copy).where(*where).order_by(*_KEY).limit(limit))
-    lines: list[CopyLine] = []
+    found: list[Copy] = []
     for store in stores:
         for state in [wanted.state] if wanted.state else CopyState:
             where = [Copy.store == store, Copy.state == state, *_in_state(wanted)]
             where.append(Copy.aip_id > beyond[0] if store <= beyond[1] else Copy.aip_id >= beyond[0])
-            lines += _lines(session, select(Copy).where(*where).order_by(Copy.aip_id).limit(limit))
-    return sorted(lines, key=lambda line: (line.aip_id, line.store))[:limit]
+            found += session.execute(select(Copy).where(*where).order_by(Copy.aip_id).limit(limit)).scalars()
+    return _described(session, sorted(found, key=lambda copy: (copy.aip_id, copy.store))[:limit])
 
 
 def cursor(line: CopyLine, wanted: Wanted) -> tuple[str, int, str]:
     """Where a list of ``wanted`` goes on after ``line``."""
-    moment = line.unreadable_since if _is_of_silence(wanted) else line.verified_at
+    if wanted.question in BY_PROMISE:
+        moment = line.promised_until
+    else:
+        moment = line.unreadable_since if _is_of_silence(wanted) else line.verified_at
     return (moment.isoformat() if moment else "", line.aip_id, line.store)
 
 
@@ -185,7 +178,7 @@ _NOT_SILENT = case((Copy.unreadable_since.is_(None), 1), else_=0) == 1
 
 
 def _is_of_silence(wanted: Wanted) -> bool:
-    return wanted.state == copies.UNREADABLE and wanted.question not in BY_AGE
+    return wanted.state == copies.UNREADABLE and wanted.question not in (OLDEST, *BY_PROMISE)
 
 
 def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -199,37 +192,44 @@ def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
 def _by_moment(
     session: Session,
     wanted: Wanted,
-    promise: Promise,
     stores: Sequence[str],
-    at: datetime,
     after: tuple[str, int, str] | None,
     limit: int,
 ) -> list[CopyLine]:
     """Copies in the order of their last verification (or of their store's silence), the longest ago first."""
     column = Copy.unreadable_since if _is_of_silence(wanted) else Copy.verified_at
     where: list[ColumnElement[bool]] = [column.is_not(None), _in_stores(stores), *_in_state(wanted)]
-    if wanted.question == "overdue":
-        where += _late(promise, stores, at)
-    if wanted.question == "within":
-        where += [Copy.verified_at >= _since(promise, stores, at), Copy.state == CopyState.INTACT, _NOT_SILENT]
     if after is not None and after[0]:
         moment = datetime.fromisoformat(after[0])
         place = tuple_(literal(moment, Moment()), literal(after[1]), literal(after[2]))
         where.append(tuple_(column, *_KEY) > place)
-    elif wanted.question == "within":
-        where.append(column >= min((promise.since(store, at) for store in stores), default=at))
     return _lines(session, select(Copy).where(*where).order_by(column, *_KEY).limit(limit))
 
 
-def _late(promise: Promise, stores: Sequence[str], at: datetime) -> list[ColumnElement[bool]]:
-    widest = max((promise.since(store, at) for store in stores), default=at)
-    return [Copy.verified_at < widest, Copy.verified_at < _since(promise, stores, at)]
-
-
-def _since(promise: Promise, stores: Sequence[str], at: datetime) -> ColumnElement[datetime]:
-    """The moment before which a copy is overdue, by its store: a value of the row, so no index is sought for it."""
-    since = {store: literal(promise.since(store, at), Moment()) for store in stores}
-    return case(since, value=Copy.store, else_=literal(at, Moment())) if since else literal(at, Moment())
+def _by_promise(
+    session: Session,
+    wanted: Wanted,
+    stores: Sequence[str],
+    at: datetime,
+    after: tuple[str, int, str] | None,
+    limit: int,
+) -> list[CopyLine]:
+    """Copies of which the promise has run out, or has not yet, by when it does: one walk in each store, merged."""
+    column = Copy.promised_until
+    where = [column < at] if wanted.question == "overdue" else [Copy.state == CopyState.INTACT, _NOT_SILENT]
+    where += [*_in_state(wanted), column.is_not(None)]
+    found: list[Copy] = []
+    for store in stores:
+        beyond = [column >= at] if wanted.question == "within" else []
+        if after is not None and after[0]:
+            moment = literal(datetime.fromisoformat(after[0]), Moment())
+            # Of equal moments and numbers the stores stand in the order of their names.
+            number = literal(after[1] - (store > after[2]))
+            beyond = [tuple_(column, Copy.aip_id) > tuple_(moment, number)]
+        walk = select(Copy).where(Copy.store == store, *where, *beyond).order_by(column, Copy.aip_id).limit(limit)
+        found += session.execute(walk).scalars()
+    found.sort(key=lambda copy: (copy.promised_until or at, copy.aip_id, copy.store))
+    return _described(session, found[:limit])
 
 
 def _in_stores(stores: Sequence[str]) -> ColumnElement[bool]:
@@ -241,8 +241,12 @@ def _beyond(key: tuple[InstrumentedAttribute[int], InstrumentedAttribute[str]], 
 
 
 def _lines(session: Session, walk: Select[Copy]) -> list[CopyLine]:
-    """The copies of ``walk`` in its order, with what they are copies of, looked up by key afterwards."""
-    found = session.execute(walk).scalars().all()
+    """The copies of ``walk`` in its order."""
+    return _described(session, session.execute(walk).scalars().all())
+
+
+def _described(session: Session, found: Sequence[Copy]) -> list[CopyLine]:
+    """These copies in their order, with what they are copies of, in one look-up by key."""
     title = Article.record["title"].as_string().label("title")
     bags = {
         row.id: row
@@ -265,6 +269,7 @@ def _lines(session: Session, walk: Select[Copy]) -> list[CopyLine]:
             verified_at=copy.verified_at,
             unreadable_since=copy.unreadable_since,
             next_due=copy.next_due,
+            promised_until=copy.promised_until,
             verified_in=copy.verified_in,
         )
         for copy in found

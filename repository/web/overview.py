@@ -17,7 +17,7 @@ WAITING_DISPOSALS = 100
 def overview(room: ReadingRoom) -> ResponseReturnValue:
     """Copies that need attention, deliveries by state, and the last that came."""
     with room.catalogue.reading() as rows:
-        watched = watch.figures(rows, room.promise, utc_now())
+        watched = watch.figures(rows, utc_now())
         deliveries = {state: count for (_, state), count in tallies.of(rows, "deliveries").items()}
         open_alerts = alerts.number_open(rows)
         waiting = disposals.underway(rows, limit=WAITING_DISPOSALS)

@@ -8,7 +8,6 @@ from urllib.parse import quote, urlsplit
 from flask import url_for
 
 from repository.catalogue import Catalogue
-from repository.catalogue.watch import Promise
 from repository.web.streaming import Counter
 
 
@@ -22,7 +21,6 @@ class ReadingRoom:
     repository_identifier: str
     catalogue: Catalogue
     counter: Counter
-    promise: Promise
     oai_address: str = "/oai"
 
     def absolute(self, path: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from config.settings import load
 from repository.errors import UsageError
+from repository.promise import Content
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -96,3 +97,45 @@ def test_one_key_of_one_store_can_come_from_the_environment(tmp_path: Path) -> N
 def test_two_stores_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="same name"):
         load(written(tmp_path, STORES.replace('"izmir"', '"ankara"')), {})
+
+
+def test_a_class_of_content_has_a_promise_of_its_own(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        """
+        [policy]
+        fixity_days = 60
+        fixity_days_of = { second = 45 }
+        [[policy.classes]]
+        name = "heritage"
+        publishers = ["Örnek  Yayınevi"]
+        titles = ["9999-0016"]
+        fixity_days = 20
+        [[policy.classes]]
+        name = "slow"
+        publishers = ["Başka"]
+        fixity_days_of = { main = 300 }
+        """,
+    )
+    promises = load(file, {}).settings.policy.promises
+    assert promises.of(Content("Örnek Yayınevi")).of("second") == 20
+    assert promises.of(Content("", frozenset({"9999-0016"}))).of("main") == 20
+    slow = promises.of(Content("Başka"))
+    assert (slow.of("main"), slow.of("second")) == (300, 45)
+    assert promises.of().of("main") == 60
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ('name = "x"', "name its publishers or its titles"),
+        ('name = "x"\ntitles = ["1234-5678"]', "no ISSN"),
+        ('name = "x"\ntitles = ["99990016"]', "no ISSN"),
+        ('name = "x"\npublishers = ["a"]\nfixity_days = 0', "greater than or equal to 1"),
+        ('name = "x"\npublishers = ["a"]\nfixity_days_of = { venus = 3 }', "no store of ours: venus"),
+        ('name = "x"\npublishers = ["a"]\n[[policy.classes]]\nname = "x"\npublishers = ["b"]', "two classes"),
+    ],
+)
+def test_a_class_that_says_nothing_clear_is_refused(tmp_path: Path, lines: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        load(written(tmp_path, f"[[policy.classes]]\n{lines}\n"))

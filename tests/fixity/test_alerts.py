@@ -241,7 +241,7 @@ def test_no_cause_is_looked_for_by_reading_all_copies_of_a_store(plain: Office) 
                 for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values):
                     seen.add(step.detail)
     assert not [step for step in seen if step.startswith("SCAN copy")], seen
-    assert any("ix_copy_store_verified_at_next_due (store=? AND verified_at<?)" in step for step in seen), seen
+    assert any("ix_copy_store_promised_until_aip_id (store=? AND promised_until<?)" in step for step in seen), seen
     assert any("ix_copy_silent (store=?" in step for step in seen), seen
 
 

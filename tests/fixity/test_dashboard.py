@@ -13,8 +13,9 @@ import pytest
 from lxml import html
 from sqlalchemy import func, select, update
 
-from repository.catalogue import copies, rounds, watch
+from repository.catalogue import copies, redating, rounds, watch
 from repository.models import Copy
+from repository.promise import Promise, Promises
 from repository.spreadsheet import cell
 from repository.vocabulary import AuditOutcome, Author, CopyState
 
@@ -70,14 +71,13 @@ def test_every_figure_opens_a_list_of_just_so_many(archive: pages.Site, monkeypa
 
 
 def test_the_figures_equal_the_rows(archive: pages.Site) -> None:
-    promise = watch.Promise({"main": 90, "second": 90})
     with archive.catalogue.reading() as rows:
-        watched = watch.figures(rows, promise, pages.NOW)
+        watched = watch.figures(rows, pages.NOW)
 
         def count(*where: object) -> int:
             return rows.execute(select(func.count()).select_from(Copy).where(*where)).scalar_one()  # type: ignore[arg-type]
 
-        since = promise.since("main", pages.NOW)
+        since = pages.NOW - timedelta(days=90)
         believed = Copy.unreadable_since.is_(None) & (Copy.state == CopyState.INTACT)
         assert watched.total.number == count() == 24
         assert watched.overdue.number == count(Copy.verified_at < since) == 3
@@ -102,9 +102,9 @@ def test_the_longest_unverified_come_first(archive: pages.Site) -> None:
 
 
 def test_each_store_has_a_promise_of_its_own(archive: pages.Site) -> None:
-    promise = watch.Promise({"main": 365, "second": 30})
-    with archive.catalogue.reading() as rows:
-        overdue = watch.listed(rows, watch.Wanted(question="overdue"), promise, pages.NOW, limit=99)
+    with archive.catalogue.writing() as rows:
+        assert redating.step(rows, Promises(Promise(365, {"second": 30})), pages.NOW)
+        overdue = watch.listed(rows, watch.Wanted(question="overdue"), pages.NOW, limit=99)
     assert [line.store for line in overdue] == ["second"]
 
 

@@ -11,8 +11,10 @@ import pages
 import pytest
 from lxml import html
 
+from fixity.forecast import Policy
 from fixity.web import bars
 from repository.catalogue import days, tallies
+from repository.promise import ContentClass, Promise
 from repository.vocabulary import utc_now
 
 
@@ -84,3 +86,16 @@ def test_a_promise_that_will_be_missed_stands_on_the_dashboard(archive: pages.Si
         tallies.add(session, "copies", "intact", 10**9, 10**15, place="main")
     page = archive.staff_client().get("/staff/fixity?lang=en").text
     assert "the promise will be missed by" in page
+
+
+def test_classes_of_content_stand_with_their_promise_and_their_articles(database_url: str) -> None:
+    one = ContentClass("heritage", Promise(30, {"second": 60}), publishers=frozenset({"Örnek Yayınevi"}))
+    policy = Policy(90, classes=(one,))
+    site = pages.site(database_url, policies={"main": policy, "second": policy})
+    for number in (1, 2):
+        pages.enter(site, pages.record(number))
+    page = html.fromstring(site.staff_client().get("/staff/fixity/forecast?lang=en").text)
+    (row,) = page.xpath("//table/tbody/tr")
+    assert [cell.text_content().strip() for cell in row] == ["heritage", "2", "every 30 days", "every 60 days"]
+    assert "as if every 30 days" in page.text_content()
+    site.catalogue.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from fixity.watch import Watch
 from repository.catalogue import Catalogue
 from repository.catalogue.copies import CopyRef
+from repository.promise import Promise, Promises
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -16,8 +17,7 @@ def watch(deep_days: float | None) -> Watch:
     return Watch(
         catalogue=Catalogue("sqlite://"),
         stores={},
-        fixity_days={"a": 90},
-        deep_days=deep_days,
+        promises=Promises(Promise(90, deep_days=deep_days)),
         quarantine=Path("unused"),
         agent="mahfuz test",
         clock=lambda: BEGIN,

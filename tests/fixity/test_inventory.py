@@ -19,6 +19,7 @@ from repository.bags import Bag
 from repository.catalogue import inventories
 from repository.errors import StoreUnavailable
 from repository.models import Inventory
+from repository.promise import Promises
 from repository.storage import Store, StoredObject
 from repository.storage.s3 import S3Store
 from repository.vocabulary import HEADS, CopyState, DifferenceKind, bag_key, head_key
@@ -254,9 +255,8 @@ def test_versions_are_compared_in_the_order_of_their_keys(tmp_path: Path, databa
         )  # fmt: skip
         with made.catalogue.writing() as session:
             publisher = titles.publisher_named(session, "Örnek Yayınevi")
-            due = dict.fromkeys(made.stores, made.clock())
             registration.register(
-                session, publisher, record, sealed, at=made.clock(), agent="t", delivery_id=None, due=due
+                session, publisher, record, sealed, at=made.clock(), agent="t", delivery_id=None, promises=Promises()
             )
     report = take(made)
     assert (report.copies, report.objects, report.exit_status) == (12, 12, 0)

@@ -398,7 +398,8 @@ def test_a_wave_is_spread_over_days_unless_a_promise_would_be_broken(
     monkeypatch.setattr(share, "SMALLEST_SHARE", 4)
     small = miniature(tmp_path, sqlite_url, bags=20, stores=("main",), fixity_days=5)
     with small.catalogue.writing() as session:
-        session.execute(update(Copy).values(verified_at=START - timedelta(days=4.1)))
+        verified = START - timedelta(days=4.1)
+        session.execute(update(Copy).values(verified_at=verified, promised_until=verified + timedelta(days=5)))
     assert [small.audit(due=True).expected for _ in range(2)] == [4, 0], "a fifth of 20 a day, and no more that day"
     small.clock.forward(days=1, seconds=1)
     report = small.audit(due=True)

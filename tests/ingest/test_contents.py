@@ -19,6 +19,7 @@ from ingest.dialects import describe
 from ingest.door import Door
 from ingest.unpack import Limits
 from repository.catalogue import Catalogue, completeness, schema, titles
+from repository.promise import Promise, Promises
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.vocabulary import ArticleRecord, DeliveryState, utc_now
@@ -118,7 +119,7 @@ def door(tmp_path: Path, database_url: str) -> Iterator[Door]:
         home=tmp_path / "home",
         agent="mahfuz test",
         clock=utc_now,
-        first_due=lambda _article, _version, _store, at: at,
+        promises=Promises(Promise(days=0)),
         limits=Limits(),
     )
     catalogue.close()

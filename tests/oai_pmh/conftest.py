@@ -20,6 +20,7 @@ from oai_pmh.tokens import TokenKeys
 from oai_pmh.web import Window, blueprint
 from repository.catalogue import Catalogue, changes, registration, schema, tallies, titles
 from repository.models import Article
+from repository.promise import Promises
 from repository.vocabulary import ArticleRecord, ArticleState, Author, Related, article_id
 
 SCHEMAS = Path(__file__).parents[2] / "../shared/schemas/oai_pmh"
@@ -71,7 +72,7 @@ class Archive:
             at=datetime.now(UTC),
             agent="test",
             delivery_id=None,
-            due={},
+            promises=Promises(),
             datestamp=datestamp,
         )
         if name not in self.ids:

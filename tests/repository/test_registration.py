@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import select
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.catalogue.registration import Entering, Sealed
 from repository.models import Table
+from repository.promise import Promises
 from repository.vocabulary import ArticleRecord, PayloadFile, article_id
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,7 +32,7 @@ def entering(described: ArticleRecord, version: int = 1) -> Entering:
     )
     places = {"main": AT, "second": AT}
     sealed = Sealed(name, version, digest, 10_240, digest, "2026-03-01", files, places)
-    return Entering(described, sealed, dict.fromkeys(places, AT + timedelta(days=80)))
+    return Entering(described, sealed)
 
 
 def deliveries() -> list[list[Entering]]:
@@ -49,7 +50,9 @@ def rows_after(url: str, batches: Sequence[Sequence[Entering]]) -> dict[str, lis
         for batch in batches:
             with catalogue.writing() as session:
                 publisher = titles.publisher_named(session, "Örnek Yayınevi")
-                registration.register_all(session, publisher, batch, at=AT, agent="test", delivery_id=None)
+                registration.register_all(
+                    session, publisher, batch, at=AT, agent="test", delivery_id=None, promises=Promises()
+                )
         with catalogue.reading() as session:
             return {
                 table.name: sorted(
