@@ -18,7 +18,8 @@ sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
 
 from bench import audit, harvest, ingest, report, s3  # noqa: E402
 
-_BENCHES = ("ingest", "audit", "harvest")
+_BENCHES = ("ingest", "audit", "large", "harvest")
+LARGE_BAGS, LARGE_BYTES = 16, 100_000_000
 _DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
 
 
@@ -44,8 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if "ingest" in wanted:
                     sections.append(report.Section("ingest", taken_in.lines))
                 if "audit" in wanted:
-                    lines = audit.bench(folder, taken_in.settings, taken_in.second, rounds=scale.rounds)
+                    where = (taken_in.settings, taken_in.second, taken_in.bucket)
+                    lines = audit.bench(folder, server, *where, rounds=scale.rounds)
                     sections.append(report.Section("audit", lines))
+        if "large" in wanted:
+            with s3.serving(folder / "s3-large") as server:
+                lines = audit.large(folder, server, bags=LARGE_BAGS, size=LARGE_BYTES, rounds=scale.rounds)
+                sections.append(report.Section("large", lines))
         if asked.memory:
             with s3.serving(folder / "s3-memory") as server:
                 lines = ingest.memory(

@@ -22,6 +22,7 @@ class Ingested:
     lines: list[Line]
     settings: Path
     second: Path
+    bucket: str
 
 
 def bench(folder: Path, server: Server, *, articles: int, size: int, per_delivery: int, rounds: int) -> Ingested:
@@ -51,7 +52,7 @@ def bench(folder: Path, server: Server, *, articles: int, size: int, per_deliver
         Line("naive with checks", seconds_of(checked), f"{articles / same:.1f} articles/s", "", peak_of(checked)),
         Line("mahfuz ingest", seconds_of(ours), f"{articles / after:.1f} articles/s", ratio, peak_of(ours)),
     ]
-    return Ingested(lines, settings, home / "second")
+    return Ingested(lines, settings, home / "second", f"ours-{rounds - 1}")
 
 
 def memory(folder: Path, server: Server, *, counts: Sequence[int], size: int, per_delivery: int) -> list[Line]:

@@ -63,6 +63,7 @@ def title(section: Section, scale: Scale) -> str:
         "ingest": f"Ingest of {articles}",
         "memory": f"Memory of one ingest, articles of {scale.size / 1e6:.1f} MB",
         "audit": f"Audit of the bags of {articles}",
+        "large": "Audit of large bags: 16 of 100 MB",
         "harvest": f"Harvest of {scale.records:,} records",
     }[section.name]
 
