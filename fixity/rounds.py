@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fixity import canary
+from fixity import canary, timetable
 from fixity.answers import Answers
 from fixity.audit import Reading
 from fixity.mending import Evidence, Mending, mend
@@ -16,7 +16,7 @@ from fixity.readers import Readers
 from fixity.report import RoundReport
 from fixity.share import late_now, share_left
 from fixity.watch import Scope, Watch
-from repository.catalogue import copies, days, redating, rounds
+from repository.catalogue import copies, days, rounds
 from repository.catalogue.copies import CopyRef
 from repository.errors import MahfuzError, UsageError
 from repository.vocabulary import AuditOutcome, as_utc_text
@@ -30,9 +30,6 @@ BATCH = 128
 
 COUNT_NO_FURTHER = 1_000_000
 """Where the count of what is still due ends: enough to see that a watch falls behind."""
-
-REDATING_SECONDS = 20.0
-"""So long at a time are copies dated anew after the promise was changed, before any are read."""
 
 EMPTIED = 10
 """So many copies missing from a store in which a round found nothing else: it was emptied or exchanged."""
@@ -51,8 +48,6 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
     article, DatabaseUnavailable when the catalogue goes away (what was written down stands).
     """
     began = time.monotonic()
-    if scope.due:
-        _keep_the_promise_of_today(watch)
     base = _deep(watch, scope)
 
     def deep(ref: CopyRef) -> bool:
@@ -65,15 +60,6 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
         while going.step():
             pass
         return going.end(began)
-
-
-def _keep_the_promise_of_today(watch: Watch) -> None:
-    """Where the promise was changed, the dates of the copies follow: as many as can be dated in a while."""
-    until = time.monotonic() + REDATING_SECONDS
-    going = True
-    while going and time.monotonic() < until and not watch.stopping():
-        with watch.catalogue.writing() as session:
-            going = redating.step(session, watch.promises, watch.clock())
 
 
 def _deep(watch: Watch, scope: Scope) -> Callable[[CopyRef], bool]:
@@ -96,6 +82,8 @@ class _Round:
         self._answers = Answers(watch)
         self._stopped = False
         self._canaries = canary.Heard()
+        if scope.due:
+            timetable.set_right(watch, self._started)
         self._share, self._total = self._looked_ahead()
         if not scope.due:
             self._begin()

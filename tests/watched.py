@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from fixity.report import RoundReport
 from fixity.rounds import Scope, Watch, run_round
 from repository.bags import Bag
-from repository.catalogue import Catalogue, copies, redating, registration, schema, tallies, titles
+from repository.catalogue import Catalogue, copies, registration, schema, tallies, timetable, titles
 from repository.catalogue.registration import Sealed
 from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Event
@@ -260,7 +260,7 @@ def add_bag(small: Miniature, folder: Path, number: int, *, due: datetime, verif
             promises=small.watch.promises,
         )
     with small.catalogue.writing() as session:
-        while redating.step(session, small.watch.promises, START):
+        while timetable.apply(session, small.watch.promises, START):
             pass
         aip = select(Aip.id).where(Aip.article_id == bag.article_id, Aip.version == bag.version)
         session.execute(update(Copy).where(Copy.aip_id.in_(aip)).values(next_due=due))

@@ -22,10 +22,13 @@ UNREADABLE = "unreadable"
 
 _INSERT = insert(Copy)
 
-_NEVER_DUE = datetime(9999, 1, 1, tzinfo=UTC)
+NEVER_DUE = datetime(9999, 1, 1, tzinfo=UTC)
 """When a copy that was given up is to be read again."""
 
 _KEPT = Copy.state != CopyState.DISPOSED
+
+_LONGEST_CLAIM = timedelta(days=1)
+"""No claim is made for longer. One that ends later was made by a clock that has been set back, and binds nobody."""
 
 _SMALLEST_STEP = timedelta(seconds=1)
 """A copy just read is never due at the moment of its reading, so that a round ends whatever the policy says."""
@@ -148,7 +151,7 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
     """
     octets = dict(refs)
     rows = _locked_in(session, list(octets), store)
-    if any(copy.lease_until is not None and copy.lease_until > at for copy in rows):
+    if any(copy.lease_until is not None and at < copy.lease_until <= at + _LONGEST_CLAIM for copy in rows):
         return False
     steps = []
     for copy in (copy for copy in rows if copy.state != CopyState.DISPOSED):
@@ -156,7 +159,7 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
         steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store))
         if copy.verified_at is None:
             steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store))
-        copy.state, copy.next_due = CopyState.DISPOSED, _NEVER_DUE
+        copy.state, copy.next_due = CopyState.DISPOSED, NEVER_DUE
         copy.verified_at = copy.promised_until = copy.unreadable_since = copy.lease = copy.lease_until = None
     session.flush()
     tallies.step(session, steps)
@@ -204,7 +207,8 @@ def claim_due(
     ``lease_for``. A claim that is not answered by
     :func:`record_all` lapses: nobody has to clean up after a crash.
     """
-    where = [Copy.next_due <= (due_by or at), or_(Copy.lease_until.is_(None), Copy.lease_until <= at)]
+    free = or_(Copy.lease_until.is_(None), Copy.lease_until <= at, Copy.lease_until > at + _LONGEST_CLAIM)
+    where = [Copy.next_due <= (due_by or at), free]
     if stores is not None:
         where.append(Copy.store.in_(list(stores)))
     rows = session.execute(

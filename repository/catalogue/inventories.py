@@ -18,6 +18,8 @@ from repository.vocabulary import CopyState, DifferenceKind, bag_key
 
 _PAGE = 2_000
 
+_LONGEST_CLAIM = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -72,9 +74,9 @@ def begin(session: Session, store: str, at: datetime, *, lease_for: timedelta, s
     turns.take_inventories(session)
     row = _last(session, store)
     if row is not None and row.finished_at is None:
-        if row.lease_until is not None and row.lease_until > at:
+        if _is_held(row, at):
             return None
-        if row.started_at < at - stale:
+        if not at - stale <= row.started_at <= at + _LONGEST_CLAIM:
             row.finished_at, row.held_up = at, row.held_up or "interrupted"
             row = None
     if row is None or row.finished_at is not None:
@@ -151,8 +153,14 @@ def is_due(session: Session, store: str, at: datetime, days: float) -> bool:
     if row is None:
         return True
     if row.finished_at is None:
-        return row.lease_until is None or row.lease_until <= at
-    return row.started_at <= at - timedelta(days=days)
+        return not _is_held(row, at)
+    ahead = row.started_at > at + _LONGEST_CLAIM  # by a clock that has been set back since
+    return ahead or row.started_at <= at - timedelta(days=days)
+
+
+def _is_held(row: Inventory, at: datetime) -> bool:
+    """Whether somebody is at it; a claim for longer than any is made was made by a clock that has been set back."""
+    return row.lease_until is not None and at < row.lease_until <= at + _LONGEST_CLAIM
 
 
 def last_of(session: Session, stores: Sequence[str]) -> dict[str, tuple[Inventory | None, Inventory | None]]:

@@ -147,15 +147,18 @@ def latest(session: Session, *, before: int | None = None, limit: int = 20) -> S
 
 
 def read_since(session: Session, moment: datetime, scope: str) -> int:
-    """How many copies rounds whose scope begins with ``scope`` took up since ``moment``."""
-    newest_first = select(Round.started_at, Round.scope, Round.expected).order_by(Round.id.desc())
+    """How many copies rounds whose scope begins with ``scope`` have read since ``moment``.
+
+    Those of a silent store were not read, and take nothing from the share of the others.
+    """
+    newest_first = select(Round.started_at, Round.scope, Round.expected, Round.unreadable).order_by(Round.id.desc())
     total = 0
     with session.execute(newest_first.execution_options(yield_per=100)) as rows:
         for row in rows:
             if row.started_at < moment:
                 break
             if row.scope.startswith(scope):
-                total += row.expected
+                total += row.expected - row.unreadable
     return total
 
 

@@ -13,7 +13,7 @@ import pytest
 from lxml import html
 from sqlalchemy import func, select, update
 
-from repository.catalogue import copies, redating, rounds, watch
+from repository.catalogue import copies, rounds, timetable, watch
 from repository.models import Copy
 from repository.promise import Promise, Promises
 from repository.spreadsheet import cell
@@ -103,7 +103,7 @@ def test_the_longest_unverified_come_first(archive: pages.Site) -> None:
 
 def test_each_store_has_a_promise_of_its_own(archive: pages.Site) -> None:
     with archive.catalogue.writing() as rows:
-        assert redating.step(rows, Promises(Promise(365, {"second": 30})), pages.NOW)
+        assert timetable.apply(rows, Promises(Promise(365, {"second": 30})), pages.NOW)
         overdue = watch.listed(rows, watch.Wanted(question="overdue"), pages.NOW, limit=99)
     assert [line.store for line in overdue] == ["second"]
 

@@ -306,3 +306,20 @@ def test_it_is_due_once_a_day_and_at_once_where_it_was_held_up(small: Miniature)
     silent = FaultyStore("main", small.stores["main"].root / "nowhere")
     assert not take(small, stores={"main": silent}).complete
     assert due(), "it is gone on with at once"
+
+
+def test_one_begun_by_a_clock_that_was_ahead_holds_nothing_up(small: Miniature) -> None:
+    small.clock.forward(days=365)
+    with small.catalogue.writing() as session:
+        killed = inventories.begin(
+            session, "main", small.clock(), lease_for=timedelta(hours=1), stale=timedelta(days=2)
+        )
+    assert killed is not None
+    take(small, "second")
+    small.clock.forward(days=-365)
+    for store in small.stores:
+        with small.catalogue.reading() as session:
+            assert inventories.is_due(session, store, small.clock(), days=1)
+        assert take(small, store).complete
+        with small.catalogue.reading() as session:
+            assert not inventories.is_due(session, store, small.clock(), days=1)

@@ -13,7 +13,7 @@ from fixity import rounds
 from fixity.forecast import Policy, forecasts
 from fixity.share import share_left
 from fixity.watch import Scope, Watch
-from repository.catalogue import contents, copies, redating, tallies, watch
+from repository.catalogue import contents, copies, tallies, timetable, watch
 from repository.catalogue.watch import Wanted
 from repository.models import Copy, TitleIssn
 from repository.promise import Content, ContentClass, Promise, Promises
@@ -82,7 +82,7 @@ def test_a_longer_promise_moves_its_end_and_takes_no_reading_away(tmp_path: Path
 def test_copies_are_dated_anew_a_few_at_a_time_and_whoever_was_killed_is_taken_up(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redating, "BAGS", 2)
+    monkeypatch.setattr(timetable, "BAGS", 2)
     small = miniature(tmp_path, database_url, bags=5, verified=START - timedelta(days=40))
     with small.catalogue.writing() as session:
         session.execute(update(Copy).values(next_due=START + timedelta(days=30)))
@@ -94,7 +94,7 @@ def test_copies_are_dated_anew_a_few_at_a_time_and_whoever_was_killed_is_taken_u
 
     def step(days: float) -> bool:
         with small.catalogue.writing() as session:
-            return redating.step(session, Promises(Promise(days)), START)
+            return timetable.apply(session, Promises(Promise(days)), START)
 
     assert ends() == [50] * 5
     assert step(60)
@@ -106,7 +106,7 @@ def test_copies_are_dated_anew_a_few_at_a_time_and_whoever_was_killed_is_taken_u
     assert ends() == [-10] * 5
     assert not step(30)
     with small.catalogue.reading() as session:
-        told = redating.in_force(session)
+        told = timetable.in_force(session)
         assert told is not None
         assert (told.digest, told.finished_at) == (Promises(Promise(30)).digest, START)
     small.catalogue.close()

@@ -560,3 +560,61 @@ def test_no_transaction_is_open_while_bytes_move(tmp_path: Path, sqlite_url: str
     small.write("main", small.bags[0], b"damaged")
     assert small.audit().mended == 1
     assert wrote
+
+
+# --- a clock that is set back, and a promise that is made shorter -----------------------------------------------------
+
+
+def test_a_clock_that_was_a_year_ahead_leaves_nothing_unread_for_a_year(tmp_path: Path, database_url: str) -> None:
+    small = miniature(tmp_path, database_url, bags=10, fixity_days=7, verified=START - timedelta(days=6))
+    small.clock.forward(days=365)
+    assert small.audit(due=True).expected == 20
+    small.clock.forward(days=-365)
+    read = []
+    for _ in range(8):
+        read.append(small.audit(due=True).expected)
+        small.clock.forward(days=1)
+    each = [small.copy(store, bag).verified_at for store in small.stores for bag in small.bags]
+    assert all(when and START < when <= small.clock.now for when in each), "each within its promise"
+    assert read[0] == 0, "they were read a moment ago, whatever that clock said"
+    assert max(read) <= 10, "and no wave comes of it"
+    small.catalogue.close()
+
+
+def test_a_claim_made_by_a_clock_that_was_ahead_binds_nobody(tmp_path: Path, database_url: str) -> None:
+    small = miniature(tmp_path, database_url, bags=2)
+    with small.catalogue.writing() as session:
+        ahead = START + timedelta(days=365)
+        assert len(copies.claim_due(session, at=ahead, lease_for=timedelta(hours=1), limit=2)) == 2
+        back = START + timedelta(hours=1)
+        assert len(copies.claim_due(session, at=back, lease_for=timedelta(hours=1), limit=2)) == 2
+    small.clock.forward(hours=1)
+    assert small.audit(due=True).expected == 2, "a claim of two hours is one that is kept"
+    small.catalogue.close()
+
+
+def test_a_shorter_promise_holds_from_the_day_on_which_it_is_made(tmp_path: Path, database_url: str) -> None:
+    small = miniature(
+        tmp_path, database_url, bags=10, due=START + timedelta(days=60), verified=START - timedelta(days=20)
+    )
+    assert small.audit(due=True).expected == 0
+    small.fixity_days = 30
+    read = []
+    for _ in range(11):
+        read.append(small.audit(due=True).expected)
+        small.clock.forward(days=1)
+    assert sum(read) == 20, "verified 20 days ago, all are read within 10 days"
+    assert max(read) < 20
+    small.catalogue.close()
+
+
+def test_a_silent_store_takes_nothing_from_the_share_of_the_others(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "SMALLEST_SHARE", 20)
+    monkeypatch.setattr(rounds_module, "BATCH", 10)
+    small = miniature(tmp_path, sqlite_url, bags=30, verified=START - timedelta(days=75))
+    small.stores["main"].silent = True
+    read = [small.audit(due=True).intact for _ in range(8)]
+    assert small.stores["main"].happened["silent"] >= 5
+    assert sum(read) == 20, "the day's share is read in the store that answers"

@@ -18,7 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add it. Until a round has dated the rows that are there (catalogue.redating) the promise is held to be over
+    """Add it. Until a round has dated the rows that are there (catalogue.timetable) the promise is held to be over
     when they are due: earlier than it is, and never later.
     """
     op.create_table(
