@@ -46,4 +46,5 @@ def set_right(watch: Watch, at: datetime) -> None:
             with watch.catalogue.writing() as session:
                 some = timetable.bring_forward(session, store, watch.promises, at, limit=AT_ONCE)
             count += some
-        log.warning("%d copies in %s were to be read later than is promised; their days are set right", count, store)
+        if count:
+            log.warning("%d copies in %s were to be read later than is promised: set right", count, store)
