@@ -8,7 +8,7 @@ TESTS ?= tests
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock clean
+.PHONY: help run test lint prove bench lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+prove: .venv/installed-dev ## what is promised of faults, in full size: some hours of flips, stops, lies and jumps of the clock
+	MAHFUZ_PROVE=1 $(BIN)/python -m pytest -n 0 -s tests/proofs
 
 bench: .venv/installed-dev ## measure against the naive way; prints a table and keeps it in docs/performance.md
 	$(BIN)/python tests/bench/__main__.py --write

@@ -1,4 +1,4 @@
-"""How large a proof is made: a matter of seconds in the ordinary suite, the whole of the promise with ``make prove``."""
+"""How large a proof is made: a matter of seconds in the ordinary suite, the whole promise with ``make prove``."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ BATCH = sized(2, 8)
 # witness of what it does.
 _SEEN = "CREATE TABLE seen (aip_id INTEGER, store VARCHAR(64), was_due {moment}, verified_at {moment}, round INTEGER)"
 _NOTE = "INSERT INTO seen VALUES (NEW.aip_id, NEW.store, OLD.next_due, NEW.verified_at, NEW.verified_in)"
+_CALL = "EXECUTE FUNCTION note_seen()"
 _CHANGED = "NEW.verified_at IS {not_} OLD.verified_at OR NEW.verified_in IS {not_} OLD.verified_in"
 _TRIGGER = {
     "sqlite": (
@@ -40,8 +41,7 @@ _TRIGGER = {
     "postgresql": (
         _SEEN.format(moment="TIMESTAMP WITH TIME ZONE"),
         f"CREATE FUNCTION note_seen() RETURNS trigger AS $$ BEGIN {_NOTE}; RETURN NULL; END $$ LANGUAGE plpgsql",
-        f"CREATE TRIGGER seen AFTER UPDATE ON copy FOR EACH ROW WHEN ({_CHANGED.format(not_='DISTINCT FROM')}) "
-        "EXECUTE FUNCTION note_seen()",
+        f"CREATE TRIGGER seen AFTER UPDATE ON copy FOR EACH ROW WHEN ({_CHANGED.format(not_='DISTINCT FROM')}) {_CALL}",
     ),
 }
 
