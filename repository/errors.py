@@ -64,10 +64,11 @@ class WouldOverwrite(MahfuzError):
         return type(self), (self.store, self.key, self.detail)
 
 
-class RefusedByStore(MahfuzError):
-    """The store answered that what reached it is not what we sent (a digest differed in transit)."""
+class RefusedByStore(Doubt):
+    """The store answered that what reached it is not what we sent (a digest differed in transit).
 
-    exit_status = 3
+    Nothing is kept there, and nobody is to blame for what was sent: the same step is tried again later.
+    """
 
     def __init__(self, store: str, key: str, detail: str) -> None:
         super().__init__(f"store {store!r} refused {key!r}: {detail}")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from repository.bags import Bag, BagReport, seal_of, verify_stream
-from repository.errors import StoreUnavailable, WouldOverwrite
+from repository.errors import ObjectMissing, StoreUnavailable, WouldOverwrite
 from repository.storage import BUFFER, Store
 from repository.vocabulary import PayloadFile, bag_key
 
@@ -70,11 +70,14 @@ def preserve(
 def read_back(store: Store, key: str, seal: str, octets: int) -> None:
     """Read the whole object and return only if its SHA-256 is ``seal`` and its length ``octets``.
 
-    Raises StoreUnavailable when the store gives other bytes than were just put: what was
+    Raises StoreUnavailable when the store gives other bytes than were just put, or none: what was
     written never arrived as it was sent, so nothing is kept yet and the put is tried again.
     """
-    with store.open(key) as stream:
-        found, length = seal_of(stream)
+    try:
+        with store.open(key) as stream:
+            found, length = seal_of(stream)
+    except ObjectMissing as missing:
+        raise StoreUnavailable(store.name, f"{key} was put, acknowledged, and is not there") from missing
     if (found, length) != (seal, octets):
         raise StoreUnavailable(
             store.name, f"{key} read back as {length} bytes with SHA-256 {found}, put as {octets} with {seal}"

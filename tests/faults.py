@@ -5,8 +5,10 @@ Every one counts in ``struck`` how often it has really done its harm: a test tha
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -275,6 +277,14 @@ class Lie(StrEnum):
     DRIP = "the body comes one byte at a time"
     DRIP_HEADERS = "the answer's headers come one byte at a time"
     SILENCE = "nothing comes, and the connection stays"
+    SERVER_ERROR = "500, and the server never hears of it"
+    FORBID = "403, and the server never hears of it"
+    ERROR_IN_200 = "200, and the body says that there was an error; the server never hears of it"
+    EMPTY_200 = "200 and nothing, and the server never hears of it"
+    TWICE = "the server hears it twice, the second answer is passed on"
+    DELAY = "the answer comes a while later"
+    STALE = "what the same question was answered the first time"
+    SHORT_LIST = "half of the listed keys, and that this was all"
     UNSAID_RANGE = "a range was asked for, the answer is 200 and does not say which bytes it holds"
 
 
@@ -300,6 +310,11 @@ class FaultProxy:
     upstream: str
     armed: list[Armed] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    storm: Callable[[str, str], Lie | None] = lambda _method, _path: None
+    """Asked for the lie that strikes a request for which none is armed; ``storms`` counts them."""
+    storms: Counter[str] = field(default_factory=Counter)
+    first: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
+    """What each listing was answered the first time."""
 
     def __enter__(self) -> FaultProxy:
         proxy = self
@@ -335,7 +350,19 @@ class FaultProxy:
                 armed.left -= 1
                 armed.struck += 1
                 return armed
-        return None
+        lie = self.storm(method, path)
+        if lie is None:
+            return None
+        self.storms[f"{method} {lie.name}"] += 1
+        return Armed(lie, method, path, at=-1, left=0, struck=1)
+
+
+_INSTEAD: dict[Lie | None, tuple[int, str]] = {
+    Lie.REFUSE: (503, "SlowDown"),
+    Lie.SERVER_ERROR: (500, "InternalError"),
+    Lie.FORBID: (403, "AccessDenied"),
+    Lie.ERROR_IN_200: (200, "InternalError"),
+}
 
 
 class _Passing(BaseHTTPRequestHandler):
@@ -352,21 +379,32 @@ class _Passing(BaseHTTPRequestHandler):
         body = bytearray(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         armed = self.liar.lie_for(self.command, self.path)
         lie, at = (armed.lie, armed.at) if armed else (None, 0)
-        if lie is Lie.REFUSE:
-            self._say(503, {"Content-Type": "application/xml"}, b"<Error><Code>SlowDown</Code></Error>")
+        if lie in _INSTEAD:
+            status, code = _INSTEAD[lie]
+            self._say(status, {"Content-Type": "application/xml"}, f"<Error><Code>{code}</Code></Error>".encode())
+            return
+        if lie is Lie.EMPTY_200:
+            self._say(200, {}, b"")
             return
         if lie is Lie.SILENCE:
             self.liar.ended.wait(60)
             self.close_connection = True
             return
-        if lie is Lie.FLIP_REQUEST:
-            body[at] ^= 1
+        if lie is Lie.FLIP_REQUEST and body:
+            body[at if at >= 0 else len(body) // 2] ^= 1
         answer, content = self._pass_on(bytes(body))
+        if lie is Lie.TWICE:
+            answer, content = self._pass_on(bytes(body))
+        if lie is Lie.DELAY:
+            self.liar.ended.wait(0.3)
+        at = at if at >= 0 else len(content) // 2
         headers = {name: value for name, value in answer.getheaders() if name not in ("Connection", "Date", "Server")}
         if lie is Lie.LOSE_ANSWER:
             self.close_connection = True
             return
-        if lie is Lie.FLIP:
+        if self.command == "GET" and "list-type=2" in self.path and answer.status == 200:
+            headers, content = self._listed(lie, headers, content)
+        if lie is Lie.FLIP and content:
             flipped = bytearray(content)
             flipped[at] ^= 1
             content = bytes(flipped)
@@ -374,10 +412,24 @@ class _Passing(BaseHTTPRequestHandler):
             content = content[:at]
             headers["Content-Length"] = str(at)
         if lie is Lie.UNSAID_RANGE:
-            del headers["Content-Range"]
+            headers.pop("Content-Range", None)
         self._say(200 if lie is Lie.UNSAID_RANGE else answer.status, headers, content, lie, at)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
+
+    def _listed(self, lie: Lie | None, headers: dict[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
+        """A page of a listing as this lie has it."""
+        first = self.liar.first.setdefault(self.path, (headers, content))
+        if lie is Lie.STALE:
+            return first
+        if lie is Lie.SHORT_LIST:
+            entries = re.findall(rb"<Contents>.*?</Contents>", content, re.DOTALL)
+            for entry in entries[len(entries) // 2 :]:
+                content = content.replace(entry, b"", 1)
+            content = content.replace(b"<IsTruncated>true<", b"<IsTruncated>false<")
+            content = re.sub(rb"<KeyCount>\d+<", b"<KeyCount>%d<" % (len(entries) // 2), content)
+            headers = {**headers, "Content-Length": str(len(content))}
+        return headers, content
 
     def _pass_on(self, body: bytes) -> tuple[HTTPResponse, bytes]:
         address = urlsplit(self.liar.upstream)
@@ -397,7 +449,7 @@ class _Passing(BaseHTTPRequestHandler):
         if self.command != "HEAD" and status != 204:
             told.setdefault("Content-Length", str(len(content)))
         if lie is Lie.WITHOUT_LENGTH:
-            del told["Content-Length"]
+            told.pop("Content-Length", None)
             content = content[:at]
             self.close_connection = True
         head = "".join(f"{name}: {value}\r\n" for name, value in told.items())

@@ -35,7 +35,7 @@ from repository.vocabulary import bag_key
 pytestmark = pytest.mark.xdist_group("a store that stops")
 
 COPIES = sized(240, 10_000)
-STOPPED_SECONDS = sized(3.0, 60.0)
+STOPPED_SECONDS = sized(4.0, 60.0)
 
 
 class Witnessed(RetryingStore):

@@ -74,18 +74,30 @@ class Bucket:
             return Body(self.store, self.limits, raw, answer["ContentLength"]).read(BUFFER)
 
     def entries(self, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
-        """ListObjectsV2 page by page, in the server's order. Raises StoreUnavailable."""
+        """ListObjectsV2 page by page, in the server's order. Raises StoreUnavailable, also for what is no listing.
+
+        A page that was cut or emptied on the way looks like the end. One that comes again and again, from a
+        cache between us and the server, would never end: a token that was seen is doubt (every token is
+        compared with the one of the last page whose number was a power of two, so that no memory grows).
+        """
         where: dict[str, Any] = {"Prefix": prefix}
         if after:
             where["StartAfter"] = after
+        seen, number, next_mark = None, 0, 1
         while True:
             page = self.ask("list_objects_v2", **where)
-            yield from page.get("Contents", ())
-            token = page.get("NextContinuationToken")
-            if not page.get("IsTruncated"):
+            found = page.get("Contents", ())
+            if "IsTruncated" not in page or page.get("KeyCount", len(found)) != len(found):
+                raise StoreUnavailable(self.store, f"what it listed is not whole: {len(found)} keys came")
+            yield from found
+            if not page["IsTruncated"]:
                 return
-            if not token or token == where.get("ContinuationToken"):
+            token = page.get("NextContinuationToken")
+            if not token or token == seen:
                 raise StoreUnavailable(self.store, "the listing says that it goes on, and does not say where")
+            number += 1
+            if number == next_mark:
+                seen, next_mark = token, 2 * next_mark
             where["ContinuationToken"] = token
 
     # --- the place --------------------------------------------------------------------------------------------

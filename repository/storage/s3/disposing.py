@@ -36,6 +36,8 @@ def dispose(bucket: Bucket, key: str, sha256: str, digest: Callable[[str | None]
     for version in (*versions, *_markers(bucket, key, versions)):
         if version is not None:
             _delete(bucket, key, VersionId=version)
+    if _is_there(bucket, key):
+        raise StoreUnavailable(bucket.store, f"it acknowledged that {key!r} is deleted, and still has it")
 
 
 def _versions(bucket: Bucket, key: str) -> Iterator[str | None]:
@@ -81,6 +83,14 @@ def _head(bucket: Bucket, key: str, version: str | None) -> dict[str, Any]:
         bucket.check_still_there()
         raise ObjectMissing(bucket.store, key) from None
     return told
+
+
+def _is_there(bucket: Bucket, key: str) -> bool:
+    try:
+        bucket.ask("head_object", GONE, Key=bucket.prefix + key)
+    except Answer:
+        return False
+    return True
 
 
 def _delete(bucket: Bucket, key: str, **which: str) -> None:

@@ -96,7 +96,7 @@ def _put_parts(
 ) -> None:
     place = {"Key": bucket.prefix + key}
     held = lock.arguments() if lock else {}
-    upload = bucket.ask("create_multipart_upload", ContentType=_TYPE, **place, **held)["UploadId"]
+    upload = _said(bucket, bucket.ask("create_multipart_upload", ContentType=_TYPE, **place, **held), "UploadId")
     whole = hashlib.sha256()
     parts: list[dict[str, Any]] = []
     try:
@@ -104,7 +104,7 @@ def _put_parts(
             whole.update(part)
             this = {"PartNumber": len(parts) + 1, "UploadId": upload, **place}
             sent = bucket.ask("upload_part", NO_STATUS, len(part), Body=part, ContentMD5=content_md5(part), **this)
-            parts.append({"ETag": sent["ETag"], "PartNumber": this["PartNumber"]})
+            parts.append({"ETag": _said(bucket, sent, "ETag"), "PartNumber": this["PartNumber"]})
         _check_source(bucket, key, whole.hexdigest(), sha256)
         # Putting many parts together may take the server as long as reading them.
         size = body.tell()
@@ -115,6 +115,13 @@ def _put_parts(
         with suppress(StoreUnavailable, RefusedByStore, Answer):
             bucket.ask("abort_multipart_upload", GONE, UploadId=upload, **place)
         raise
+
+
+def _said(bucket: Bucket, answer: dict[str, Any], name: str) -> str:
+    """What the answer must say; a yes that does not say it came from somebody else on the way, or was cut."""
+    if name not in answer:
+        raise StoreUnavailable(bucket.store, f"it said yes to a part of an upload, and no {name}")
+    return str(answer[name])
 
 
 def _check_source(bucket: Bucket, key: str, found: str, sha256: str) -> None:

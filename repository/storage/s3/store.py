@@ -196,6 +196,8 @@ class S3Store:
             found = self._bucket.ask("head_object", GONE, Key=self.prefix + key)
         except Answer:
             return None
+        if "ContentLength" not in found:
+            raise StoreUnavailable(self._name, f"it has {key!r}, and does not say how long it is")
         return StoredObject(key, found["ContentLength"], found.get("LastModified"))
 
     def _settle(self, key: str, sha256: str, taken: Answer | None = None) -> Put:
