@@ -25,6 +25,7 @@ from fixity.rounds import run_round
 from fixity.watch import Scope, Watch
 from repository.catalogue import Catalogue
 from repository.errors import Doubt
+from repository.promise import Promise, Promises
 from repository.storage import ByteStream
 from repository.storage.directory import DirectoryStore
 
@@ -100,7 +101,7 @@ def work(url: str, stores: dict[str, str], folder: str, worker: int, workers: in
     watch = Watch(
         catalogue=Catalogue(url),
         stores=noted,
-        fixity_days=dict.fromkeys(stores, days),
+        promises=Promises(Promise(days)),
         quarantine=place / "quarantine",
         agent=f"worker {worker}",
         clock=board,

@@ -35,6 +35,7 @@ from repository.catalogue import Catalogue, deliveries, schema
 from repository.catalogue.copies import CopyRef
 from repository.errors import Doubt, ObjectMissing, StoreUnavailable, WouldOverwrite
 from repository.models import Aip
+from repository.promise import Promises
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
@@ -381,7 +382,7 @@ class Stormy:
         return Watch(
             catalogue=self.door.catalogue,
             stores={store.name: store for store in self.door.stores},
-            fixity_days={},
+            promises=Promises(),
             quarantine=self.door.home / "quarantine",
             agent="mahfuz test",
             clock=utc_now,
