@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config import feeding, languages
+from config.kept_files import text_in
 from config.settings import Settings, StoreSettings
 from ingest.feeds import Feed
 from repository.catalogue import Catalogue, copies, schema
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ingest.door import Door
     from ingest.rebuild import Rebuilding
     from repository.storage.s3 import ObjectLock, S3Store
+    from repository.time_stamps import Authority
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -172,7 +174,31 @@ class Archive:
             archive=self.settings.archive.repository_identifier,
             scratch=self.home,
             clock=utc_now,
+            authority=self.time_stamp_authority(),
         )
+
+    def time_stamp_authority(self) -> Authority | None:
+        """Who stamps signed heads with the time; None where the settings name nobody.
+
+        Raises UsageError for certificates that cannot be read.
+        """
+        given = self.settings.testimony
+        if given.time_stamp_ca_file is None:
+            return None
+        from cryptography import x509
+
+        from repository.time_stamps import Authority
+
+        key = "testimony.time_stamp_ca_file"
+        try:
+            found = x509.load_pem_x509_certificates(text_in(given.time_stamp_ca_file, key).encode())
+        except ValueError as error:
+            raise UsageError(f"{key}: {given.time_stamp_ca_file} holds no certificates in PEM") from error
+        roots = [one for one in found if one.subject == one.issuer]
+        if not roots:
+            raise UsageError(f"{key}: {given.time_stamp_ca_file} holds no root certificate (one that signed itself)")
+        between = [one for one in found if one.subject != one.issuer]
+        return Authority(given.time_stamp_url, roots, between, given.time_stamp_seconds)
 
     def mail_server(self) -> MailServer | None:
         """The server that takes our letters, None where there is none. Raises UsageError for an unreadable secret."""
@@ -244,7 +270,10 @@ class Archive:
             who=Who(part, socket.gethostname(), os.getpid(), utc_now(), AGENT),
             questions=[
                 *fixity.causes.questions(
-                    self.promises().otherwise.of, timedelta(hours=alerts.round_hours), self.policies()
+                    self.promises().otherwise.of,
+                    timedelta(hours=alerts.round_hours),
+                    self.policies(),
+                    stamped=bool(self.settings.testimony.time_stamp_url),
                 ),
                 *ingest.causes.questions(self.feeds, timedelta(days=alerts.quarantine_days)),
             ],
