@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ingest.digests import Post
     from ingest.door import Door
     from ingest.rebuild import Rebuilding
+    from ingest.survivors import Salvaging
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
 
@@ -107,6 +108,19 @@ class Archive:
             clock=utc_now,
             wait_days=policy.disposal_wait_days,
             delay_days=policy.disposal_store_delay_days,
+        )
+
+    def salvaging(self) -> Salvaging:
+        """What a salvage is given."""
+        from ingest.survivors import Salvaging
+
+        return Salvaging(
+            catalogue=self.catalogue,
+            stores=self.stores,
+            home=self.home,
+            agent=AGENT,
+            clock=utc_now,
+            first_due=self.first_due,
         )
 
     def door(self) -> Door:
@@ -372,6 +386,7 @@ def rooms(archive: Archive) -> Rooms:
         collections=feeding.collections(settings),
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),
+        salvaging=archive.salvaging(),
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),

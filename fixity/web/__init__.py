@@ -14,7 +14,7 @@ from fixity.web import bars, inventories
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import alerts, browse, canaries, chain, copies, heads, proofs, rounds, watch
+from repository.catalogue import alerts, browse, canaries, chain, copies, heads, holdings, proofs, rounds, watch
 from repository.catalogue.watch import CopyLine, Wanted
 from repository.models import Article, Round, SignedHead
 from repository.vocabulary import ArticleRecord, CopyState, utc_now
@@ -22,6 +22,7 @@ from repository.web import paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 100
+_NOT_WHOLE = (CopyState.DAMAGED, CopyState.MISSING)
 STATES = (*(state.value for state in CopyState), copies.UNREADABLE)
 ROUND_COLUMNS = (
     "number", "started_at", "finished_at", "scope", "expected", "intact", "damaged", "missing", "unreadable", "mended",
@@ -100,6 +101,7 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
         if line is None:
             raise NotFound
         record = ArticleRecord.from_json(rows.get_one(Article, identifier).record)
+        salvaged_in = holdings.salvaged_from(rows, identifier, version)
         others = [(other, copies.shown_state(other)) for other in copies.of(rows, line.aip_id) if other.store != store]
         events = [
             event
@@ -111,6 +113,8 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
         line=line,
         record=record,
         others=others,
+        all_damaged=all(state in _NOT_WHOLE for state in (line.state, *(state for _, state in others))),
+        salvaged_in=salvaged_in,
         events=events,
         room=room,
         verified_in=paging.key_text((line.verified_in + 1,)) if line.verified_in else None,
