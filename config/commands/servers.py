@@ -135,13 +135,15 @@ def clock(asked: Asked) -> None:
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
 
+        notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
+
         jobs = [
             Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
-            Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(archive.notary(), daily=True)),
-            Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(archive.notary(), stop.is_set)),
+            Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
+            Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
         ]
         work = archive.deaccession()
         jobs.append(Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)))
