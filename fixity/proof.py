@@ -159,7 +159,7 @@ def unlike(key: str, told: str, head: Head, store: str) -> Problem:
 
 def beside_the_chain(session: Session, end: chain.End, now: datetime, proof: Proof) -> None:
     """Note events that claim a place behind the end of the chain, and those that have had none for too long."""
-    if stray := chain.beyond(session, end.position):
+    if stray := chain.beyond(session):
         proof.found(Problem("EVENT_BEYOND_END", f"{stray} events stand behind the end of the chain", end.position))
     if waiting := chain.unlinked(session, now - LINKED_WITHIN):
         told = f"{waiting} events older than {LINKED_WITHIN.seconds // 60} minutes are not in the chain: somebody put "

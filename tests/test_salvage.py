@@ -398,3 +398,36 @@ def test_staff_see_what_survives_and_decide_on_a_page(plain: WholeArchive, tmp_p
     article = browser.get(f"/articles/{identifier}?lang=en").text
     assert f"/files/{pdf.path}" not in article.split("Version 1")[0], "nobody is led to what is lost"
     site.catalogue.close()
+
+
+class _HalfRead:
+    """A store that gives no object to its end, as a disk with a bad sector does, and parts of it all the same."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.name, self.struck = store, store.name, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> object:
+        if length is None and key == self.struck_key:
+            self.struck += 1
+            raise StoreUnavailable(self.name, "input/output error")
+        return self._store.open(key, offset, length)
+
+    struck_key = ""
+
+
+def test_an_object_that_has_been_unreadable_for_days_gives_the_files_that_can_be_read(plain: WholeArchive) -> None:
+    lose_the_pdf(plain)
+    first, second = plain.door.stores
+    half = _HalfRead(second)
+    half.struck_key = bag_key(known(plain), 1)
+    with pytest.raises(StoreUnavailable):
+        plan(work_of(plain, [first, half]), DOI)  # type: ignore[list-item]
+    with plain.door.catalogue.writing() as session:  # as the watch writes it down after policy.unreadable_days
+        session.execute(update(Copy).where(Copy.store == second.name).values(unreadable_since=utc_now()))
+    seen = plan(work_of(plain, [first, half]), DOI)  # type: ignore[list-item]
+    assert half.struck == 2, "the fault did not happen"
+    assert survivors(seen) == {"xml": second.name, "pdf": None}
+    assert dict(seen.copies)[second.name] == "unreadable"

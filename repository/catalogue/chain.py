@@ -128,9 +128,13 @@ def first_told(session: Session) -> datetime | None:
     return session.execute(select(Event.at).where(Event.position == 1)).scalar_one_or_none()
 
 
-def beyond(session: Session, position: int) -> int:
-    """How many events say of themselves that they stand behind ``position``."""
-    return session.execute(select(func.count()).select_from(Event).where(Event.position > position)).scalar_one()
+def beyond(session: Session) -> int:
+    """How many events say of themselves that they stand behind the end of the chain.
+
+    Asked in one statement: whoever links meanwhile moves both or neither.
+    """
+    end = select(ChainEnd.position).where(ChainEnd.id == 1).scalar_subquery()
+    return session.execute(select(func.count()).select_from(Event).where(Event.position > end)).scalar_one()
 
 
 def walk(catalogue: Catalogue, *, until: int, after: int = 0) -> Iterator[Link]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from fixity import causes, proving
 from fixity.notary import Notary, seal
+from fixity.proof import Proof
 from ingest import begun_anew
 from repository.catalogue import chain, proofs
 from repository.catalogue.proofs import Standing
@@ -259,6 +260,21 @@ def test_a_look_costs_the_same_however_long_the_chain_is(notary: Notary, monkeyp
         forward(notary, minutes=10)
         looks += 1
     assert looks == -(-500 // 70)
+
+
+def test_events_linked_during_a_look_are_not_behind_the_end(notary: Notary, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked = []
+
+    def others_link_now() -> Proof:
+        """Called when the end of the chain was looked up, and nothing else yet."""
+        tell(notary.catalogue, notary.clock, 3)  # type: ignore[arg-type]
+        linked.append(chain.link_all(notary.catalogue))
+        return Proof()
+
+    monkeypatch.setattr(proving, "Proof", others_link_now)
+    forward(notary, days=1)
+    assert proving.look(notary).problems == ()
+    assert linked == [3], "it did not happen"
 
 
 def test_two_that_look_at_once_lose_nothing(notary: Notary) -> None:
