@@ -120,7 +120,7 @@ class Archive:
             home=self.home,
             agent=AGENT,
             clock=utc_now,
-            first_due=self.first_due,
+            promises=self.promises(),
         )
 
     def door(self) -> Door:

@@ -95,11 +95,17 @@ def _kept(work: Salvaging, seen: Plan, mark: Salvage, staging: Path, now: dateti
         verified=kept.verified,
         salvage=mark,
     )
-    due = {name: work.first_due(seen.article_id, version, name, now) for name in kept.verified}
     with work.catalogue.writing() as session:
         publisher = titles.publisher_named(session, seen.publisher)
         article = registration.register(
-            session, publisher, seen.record, sealed, at=now, agent=work.agent, delivery_id=seen.delivery_id, due=due
+            session,
+            publisher,
+            seen.record,
+            sealed,
+            at=now,
+            agent=work.agent,
+            delivery_id=seen.delivery_id,
+            promises=work.promises,
         )
         detail = {**mark.as_json(), "files": len(mark.pieces), "lost": [one.as_json() for one in mark.lost]}
         testimony.witness(

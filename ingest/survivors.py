@@ -26,6 +26,7 @@ from repository.bags import (
 from repository.catalogue import Catalogue, copies, disposals, holdings
 from repository.errors import Doubt, NotNow, ObjectMissing
 from repository.models import Aip, Article, Copy, Publisher
+from repository.promise import Promises
 from repository.storage import BUFFER, Store
 from repository.texts import marked
 from repository.vocabulary import ArticleRecord, CopyState, PayloadFile, bag_key
@@ -46,7 +47,7 @@ class Salvaging:
     home: Path
     agent: str
     clock: Callable[[], datetime]
-    first_due: Callable[[str, int, str, datetime], datetime]
+    promises: Promises
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from repository.bags import verify_stream
 from repository.catalogue import copies, holdings
 from repository.errors import NotNow, StoreUnavailable
 from repository.models import Aip, Article, Copy, Event, File
+from repository.promise import Promise, Promises
 from repository.salvage import PATH
 from repository.storage import Store
 from repository.vocabulary import CopyState, bag_key, utc_now
@@ -61,7 +62,7 @@ def deliver(archive: WholeArchive, folder: Path, name: str, doi: str, title: str
 
 def work_of(archive: WholeArchive, stores: Sequence[Store] | None = None) -> Salvaging:
     door = archive.door
-    return Salvaging(door.catalogue, stores or door.stores, door.home, "mahfuz test", utc_now, door.first_due)
+    return Salvaging(door.catalogue, stores or door.stores, door.home, "mahfuz test", utc_now, door.promises)
 
 
 def watch_of(archive: WholeArchive) -> Watch:
@@ -69,7 +70,7 @@ def watch_of(archive: WholeArchive) -> Watch:
     return Watch(
         catalogue=door.catalogue,
         stores={store.name: store for store in door.stores},
-        fixity_days={store.name: 90 for store in door.stores},
+        promises=Promises(Promise(90)),
         quarantine=door.home / "quarantine",
         agent="mahfuz test",
         clock=utc_now,
