@@ -32,6 +32,7 @@ from fixity.forecast import Policy
 from ingest.deaccession import Deaccession
 from ingest.deposits import Collection
 from ingest.feeds import Feed
+from ingest.survivors import Salvaging
 from ingest.web.desk import Desk
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
@@ -106,6 +107,8 @@ class Rooms:
     """Into which journals deposit over SWORD."""
     deaccession: Deaccession | None = None
     """What withdrawing and disposing is given; None: the pages only tell of it."""
+    salvaging: Salvaging | None = None
+    """What a salvage is given; None: there are no pages for it."""
     feeds: Sequence[Feed] = ()
     """Where deliveries come from, as the settings name them."""
     metrics_token: str = ""
@@ -189,6 +192,7 @@ def _desk(rooms: Rooms) -> Desk:
         len(rooms.places),
         tuple(rooms.feeds),
         rooms.deaccession,
+        rooms.salvaging,
     )
 
 

@@ -24,6 +24,7 @@ from config.kept_files import text_in
 from config.mail_settings import MailSettings
 from config.policy_settings import PolicySettings
 from config.profile_settings import ProfileSettings
+from config.testimony_settings import TestimonySettings
 from ingest.profiles import DEFAULT
 from repository.errors import UsageError
 from repository.turkish import machine_lower
@@ -51,6 +52,9 @@ _EXAMPLES = {
         '[mail]\nserver = "smtp.example.org"\nuser = "arsiv"\npassword_file = "/etc/mahfuz/smtp.key"\n'
         'from = "arsiv@example.org"\n\n[[mail.publishers]]\nname = "Örnek Yayınevi"\n'
         'recipients = ["teslim@yayinevi.example.org"]\nlanguage = "tr"'
+    ),
+    "testimony": (
+        '[testimony]\ntime_stamp_url = "http://tsa.example.org/"\ntime_stamp_ca_file = "/etc/mahfuz/tsa-ca.pem"'
     ),
     "alerts": (
         '[alerts]\nrecipients = ["nobet@example.org"]\nescalate_to = ["mudur@example.org"]\n'
@@ -206,6 +210,7 @@ class Settings(Section):
     access: AccessSettings
     mail: MailSettings
     alerts: AlertSettings
+    testimony: TestimonySettings
     log: LogSettings
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config import feeding, languages
+from config.kept_files import text_in
 from config.settings import Settings, StoreSettings
 from ingest.feeds import Feed
 from repository.catalogue import Catalogue, copies, schema
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from ingest.digests import Post
     from ingest.door import Door
     from ingest.rebuild import Rebuilding
+    from ingest.survivors import Salvaging
     from repository.storage.s3 import ObjectLock, S3Store
+    from repository.time_stamps import Authority
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -105,6 +108,19 @@ class Archive:
             clock=utc_now,
             wait_days=policy.disposal_wait_days,
             delay_days=policy.disposal_store_delay_days,
+        )
+
+    def salvaging(self) -> Salvaging:
+        """What a salvage is given."""
+        from ingest.survivors import Salvaging
+
+        return Salvaging(
+            catalogue=self.catalogue,
+            stores=self.stores,
+            home=self.home,
+            agent=AGENT,
+            clock=utc_now,
+            promises=self.promises(),
         )
 
     def door(self) -> Door:
@@ -172,7 +188,31 @@ class Archive:
             archive=self.settings.archive.repository_identifier,
             scratch=self.home,
             clock=utc_now,
+            authority=self.time_stamp_authority(),
         )
+
+    def time_stamp_authority(self) -> Authority | None:
+        """Who stamps signed heads with the time; None where the settings name nobody.
+
+        Raises UsageError for certificates that cannot be read.
+        """
+        given = self.settings.testimony
+        if given.time_stamp_ca_file is None:
+            return None
+        from cryptography import x509
+
+        from repository.time_stamps import Authority
+
+        key = "testimony.time_stamp_ca_file"
+        try:
+            found = x509.load_pem_x509_certificates(text_in(given.time_stamp_ca_file, key).encode())
+        except ValueError as error:
+            raise UsageError(f"{key}: {given.time_stamp_ca_file} holds no certificates in PEM") from error
+        roots = [one for one in found if one.subject == one.issuer]
+        if not roots:
+            raise UsageError(f"{key}: {given.time_stamp_ca_file} holds no root certificate (one that signed itself)")
+        between = [one for one in found if one.subject != one.issuer]
+        return Authority(given.time_stamp_url, roots, between, given.time_stamp_seconds)
 
     def mail_server(self) -> MailServer | None:
         """The server that takes our letters, None where there is none. Raises UsageError for an unreadable secret."""
@@ -244,7 +284,10 @@ class Archive:
             who=Who(part, socket.gethostname(), os.getpid(), utc_now(), AGENT),
             questions=[
                 *fixity.causes.questions(
-                    self.promises().otherwise.of, timedelta(hours=alerts.round_hours), self.policies()
+                    self.promises().otherwise.of,
+                    timedelta(hours=alerts.round_hours),
+                    self.policies(),
+                    stamped=bool(self.settings.testimony.time_stamp_url),
                 ),
                 *ingest.causes.questions(self.feeds, timedelta(days=alerts.quarantine_days)),
             ],
@@ -343,6 +386,7 @@ def rooms(archive: Archive) -> Rooms:
         collections=feeding.collections(settings),
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),
+        salvaging=archive.salvaging(),
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),

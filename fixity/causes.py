@@ -8,13 +8,27 @@ repository.causes.KINDS, and writes its chapter in docs/recovery.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from fixity.forecast import Policy, forecasts
-from repository.catalogue import alert_letters, canaries, copies, digests, inventories, rounds, tallies, troubles
+from fixity.notary import STAMPED_WITHIN
+from fixity.proof import DETAILS
+from repository.catalogue import (
+    alert_letters,
+    canaries,
+    chain,
+    copies,
+    digests,
+    heads,
+    inventories,
+    proofs,
+    rounds,
+    tallies,
+    troubles,
+)
 from repository.catalogue.alert_letters import MAIL, WEBHOOK
 from repository.catalogue.watch import COUNT_NO_FURTHER
 from repository.causes import AlertLevel, Cause, Found, InDoubt, Question
@@ -27,6 +41,11 @@ A_DAY = 1.5
 """A forecast is no finer than that."""
 ONE_OBJECT = timedelta(hours=3)
 """A copy that cannot be read in a store that gives others has been tried again by then."""
+NOT_FOR = timedelta(days=3)
+"""What is done with the testimony every day is called late when it was not done for so long."""
+UNSTAMPED_FOR = timedelta(days=7)
+"""A time-stamp authority may be silent for so long before anybody is called: nothing waits for it."""
+_OF_HEADS = ("HEAD_GONE", "HEAD_NOT_OURS", "TIME_STAMP_WRONG")
 _A_PERSONS = (DifferenceKind.MISPLACED, DifferenceKind.UNKNOWN, DifferenceKind.STRANGER)
 DUE_NO_FURTHER = 50_000
 """Where the count of the copies that wait for a silent store ends."""
@@ -35,13 +54,18 @@ LOOKED_AT = 200
 
 
 def questions(
-    days: Callable[[str], float], round_after: timedelta, policies: Mapping[str, Policy] | None = None
+    days: Callable[[str], float],
+    round_after: timedelta,
+    policies: Mapping[str, Policy] | None = None,
+    *,
+    stamped: bool = False,
 ) -> list[Question]:
     """All that is asked of the copies and rounds, and of what is to be told.
 
     ``days``: the promise for a store. ``round_after``: so long may no round end while copies are due. ``policies``:
-    what the watch may take of each store, for the forecast.
+    what the watch may take of each store, for the forecast. ``stamped``: signed heads are to be stamped with the time.
     """
+    stores = tuple(policies or {})
     return [
         Question(("store-silent",), silent_stores),
         Question(("store-emptied", "copies-damaged", "decision-waiting"), not_whole),
@@ -51,7 +75,8 @@ def questions(
         Question(("canary-missed",), canaries_missed),
         Question(("inventory-differs",), differences),
         Question(("promise-missed",), lambda session, at: promises_missed(session, at, policies or {})),
-        # Next: a broken chain of testimony.
+        Question(("chain-broken", "heads-lost"), testimony_broken),
+        Question(("testimony-late",), lambda session, at: testimony_late(session, at, stores, stamped=stamped)),
     ]
 
 
@@ -174,6 +199,43 @@ def differences(session: Session, at: datetime) -> Iterator[Cause]:  # noqa: ARG
         number = sum(complete.found.get(kind, 0) for kind in _A_PERSONS) if complete else 0
         if complete and number:
             yield Cause("inventory-differs", store, number)
+
+
+def testimony_broken(session: Session, at: datetime) -> Iterator[Cause]:  # noqa: ARG001 (as every question is asked)
+    """What the clock found to be otherwise than told: of the chain itself, and of the heads in each store."""
+    known = proofs.standing(session)
+    of_chain = [one["code"] for one in known.problems if one["code"] not in _OF_HEADS]
+    if of_chain:
+        more, codes = len(known.problems) >= DETAILS, ", ".join(sorted(set(of_chain)))
+        yield Cause("chain-broken", "", len(of_chain), more, since=known.problems_since, detail={"codes": codes})
+    for store in sorted({one["store"] for one in known.problems if one["code"] in _OF_HEADS}):
+        found = [one["code"] for one in known.problems if one["store"] == store and one["code"] in _OF_HEADS]
+        codes = ", ".join(sorted(set(found)))
+        yield Cause("heads-lost", store, len(found), since=known.problems_since, detail={"codes": codes})
+
+
+def testimony_late(session: Session, at: datetime, stores: Sequence[str], *, stamped: bool) -> Iterator[Cause]:
+    """What is to be done every day with the testimony, and was not for some days."""
+    last, known = heads.latest(session), proofs.standing(session)
+    if last is None:
+        first = chain.first_told(session)
+        if first is not None and first < at - NOT_FOR:
+            yield Cause("testimony-late", since=first, detail={"variant": "unsigned"})
+        return
+    if last.at < at - NOT_FOR:
+        yield Cause("testimony-late", since=last.at, detail={"variant": "unsigned"})
+    elif known.proved_at is None or known.proved_at < at - NOT_FOR:
+        since = known.proved_at or heads.first(session)
+        if since is not None and since < at - NOT_FOR:
+            yield Cause("testimony-late", since=since, detail={"variant": ""})
+    for store in stores:
+        lacking = heads.lacking(session, store)
+        if lacking and lacking[0].at < at - NOT_FOR:
+            yield Cause("testimony-late", store, len(lacking), since=lacking[0].at, detail={"variant": "unput"})
+    if stamped:
+        number, oldest = heads.unstamped_since(session, since=at - STAMPED_WITHIN)
+        if oldest is not None and oldest < at - UNSTAMPED_FOR:
+            yield Cause("testimony-late", "time stamps", number, since=oldest, detail={"variant": "unstamped"})
 
 
 def _missed(session: Session) -> dict[str, list[Canary]]:

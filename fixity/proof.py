@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from fixity.notary import Notary
 from repository import heads
@@ -15,7 +18,7 @@ from repository.catalogue.chain import Link
 from repository.errors import Doubt
 from repository.heads import Head
 from repository.storage import Store
-from repository.vocabulary import EventType, as_utc_text
+from repository.vocabulary import HEADS, EventType, as_utc_text
 
 LINKED_WITHIN = timedelta(minutes=10)
 """An event that is older and in no chain was never told by the program, or nobody links events."""
@@ -35,6 +38,10 @@ class Problem:
     message: str
     position: int | None = None
     store: str | None = None
+    before: str = ""
+    """The hash that stood before ``position`` when it was walked over, hexadecimal."""
+    month: str = ""
+    """The month of a head."""
 
     def as_json(self) -> dict[str, Any]:
         """As ``mahfuz events verify --json`` prints it."""
@@ -49,6 +56,8 @@ class Proof:
     hash: str = ""
     heads: dict[str, int] = field(default_factory=dict)
     """By store, how many signed heads agree with the chain."""
+    time_stamps: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By store, how many time stamps were ``verified``, and how many could not be for want of an authority."""
     newest: Head | None = None
     problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
@@ -76,6 +85,7 @@ class Proof:
             "events": self.events,
             "hash": self.hash,
             "heads": self.heads,
+            "time_stamps": self.time_stamps,
             "newest_head": self.newest.as_json() if self.newest else None,
             "problem_count": self.problem_count,
             "problems": [problem.as_json() for problem in self.problems],
@@ -93,18 +103,11 @@ def prove(
     Raises DatabaseUnavailable.
     """
     proof = Proof()
-    signed = [found for store in stores.values() for found in _heads_in(notary, store, proof)]
+    signed = [found for store in stores.values() for found in heads_in(notary, store, proof)]
     with notary.catalogue.reading() as session:
         end = chain.end_of(session)
-        if stray := chain.beyond(session, end.position):
-            proof.found(Problem("EVENT_BEYOND_END", f"{stray} events stand behind the end of the chain", end.position))
-        if waiting := chain.unlinked(session, notary.clock() - LINKED_WITHIN):
-            told = (
-                f"{waiting} events older than {LINKED_WITHIN.seconds // 60} minutes are not in the chain: somebody put "
-            )
-            told += "them in, or neither `mahfuz clock` nor `mahfuz events seal` has run"
-            proof.found(Problem("EVENT_UNLINKED", told))
-    walk = _Walk(proof, signed)
+        beside_the_chain(session, end, notary.clock(), proof)
+    walk = Walk(proof, signed)
     for link in chain.walk(notary.catalogue, until=end.position):
         walk.step(link)
         if link.position % chain.BATCH == 0:
@@ -113,47 +116,85 @@ def prove(
     return proof
 
 
-def _heads_in(notary: Notary, store: Store, proof: Proof) -> list[tuple[str, Head]]:
-    """The heads in one store that bear our signature; whatever else is there, or is not, is noted."""
+def heads_in(notary: Notary, store: Store, proof: Proof, month: str = "") -> list[tuple[str, Head]]:
+    """The heads in one store that bear our signature; whatever else is there, or is not, is noted.
+
+    Of one ``month`` (``2026-11``), or of all. A store that does not answer is noted as silent.
+    """
     with notary.catalogue.reading() as session:
-        gone = rows.kept_in(session, store.name)
+        gone = rows.kept_in(session, store.name, month)
     good: list[tuple[str, Head]] = []
+    stamps = Counter[str]()
     try:
-        for found in heads.in_store(store, notary.signer.public_keys()):
+        for found in heads.in_store(store, notary.signer.public_keys(), notary.authority, month):
             gone.discard(found.key)
-            if found.head is None:
-                proof.found(Problem("HEAD_NOT_OURS", f"{found.key}: {found.reason}", store=store.name))
-            else:
+            if found.head is not None:
                 good.append((store.name, found.head))
+            elif found.reason:
+                code = "TIME_STAMP_WRONG" if found.is_time_stamp else "HEAD_NOT_OURS"
+                proof.found(Problem(code, f"{found.key}: {found.reason}", store=store.name, month=month_of(found.key)))
+            else:
+                stamps["verified" if found.stamped else "not verified"] += 1
     except Doubt as error:
         proof.silent[store.name] = str(error)
         return good
-    proof.heads[store.name] = 0
+    proof.heads.setdefault(store.name, 0)
+    if stamps:
+        proof.time_stamps[store.name] = dict(stamps)
     for key in sorted(gone):
-        proof.found(Problem("HEAD_GONE", f"{key} was put into this store and is not there", store=store.name))
+        told = f"{key} was put into this store and is not there"
+        proof.found(Problem("HEAD_GONE", told, store=store.name, month=month_of(key)))
     return good
 
 
-class _Walk:
-    """The walk along the chain. Invariant: ``_before`` is the hash kept at ``_position``, right or wrong."""
+def month_of(key: str) -> str:
+    """``2026-11`` of the key of a head."""
+    return key.removeprefix(HEADS)[:7]
 
-    def __init__(self, proof: Proof, signed: Iterable[tuple[str, Head]]) -> None:
+
+def unlike(key: str, told: str, head: Head, store: str) -> Problem:
+    """A head of ours that says otherwise than the chain."""
+    return Problem("HEAD_DISAGREES", f"{key}: {told}", head.position, store, month=month_of(key))
+
+
+def beside_the_chain(session: Session, end: chain.End, now: datetime, proof: Proof) -> None:
+    """Note events that claim a place behind the end of the chain, and those that have had none for too long."""
+    if stray := chain.beyond(session):
+        proof.found(Problem("EVENT_BEYOND_END", f"{stray} events stand behind the end of the chain", end.position))
+    if waiting := chain.unlinked(session, now - LINKED_WITHIN):
+        told = f"{waiting} events older than {LINKED_WITHIN.seconds // 60} minutes are not in the chain: somebody put "
+        told += "them in, or neither `mahfuz clock` nor `mahfuz events seal` has run"
+        proof.found(Problem("EVENT_UNLINKED", told))
+
+
+class Walk:
+    """The walk along the chain. Invariant: ``_before`` is the hash kept at ``_position``, right or wrong.
+
+    It begins behind ``start``, by default before the first event.
+    """
+
+    def __init__(self, proof: Proof, signed: Iterable[tuple[str, Head]], start: chain.End | None = None) -> None:
         self._proof = proof
-        self._position, self._before = 0, chain.START
+        self._position, self._before = (start.position, start.hash) if start else (0, chain.START)
         self._ahead = sorted(signed, key=lambda one: one[1].position, reverse=True)
         self._unlike: list[tuple[str, Head, str]] = []
         self._newest: datetime | None = None
         """The moment of the newest head that the walk has passed."""
 
+    @property
+    def reached(self) -> chain.End:
+        """As far as it has come."""
+        return chain.End(self._position, self._before)
+
     def step(self, link: Link) -> None:
         """The next event."""
-        proof, expected = self._proof, self._position + 1
+        proof, expected, before = self._proof, self._position + 1, self._before.hex()
         if link.position != expected:
             gone = f"{expected}" if link.position == expected + 1 else f"{expected} to {link.position - 1}"
-            proof.found(Problem("EVENT_REMOVED", f"nothing stands at position {gone}", expected))
+            proof.found(Problem("EVENT_REMOVED", f"nothing stands at position {gone}", expected, before=before))
         elif chain.hash_of(self._before, link.event) != link.hash:
             told = "the event was changed, or it is not the one that stood here, or something before it was taken away"
-            proof.found(Problem("EVENT_CHANGED", told, link.position))
+            proof.found(Problem("EVENT_CHANGED", told, link.position, before=before))
         self._position, self._before = link.position, link.hash
         proof.events += 1
         self._meet(link)
@@ -184,15 +225,15 @@ class _Walk:
         proof.hash = self._before.hex()
         if (self._position, self._before) != (end.position, end.hash):
             told = f"the chain ended at position {end.position}; the last event found is at {self._position}"
-            proof.found(Problem("EVENT_REMOVED", told, self._position + 1))
+            proof.found(Problem("EVENT_REMOVED", told, self._position + 1, before=self._before.hex()))
         for store, head in reversed(self._ahead):
             self._unlike.append((store, head, f"it speaks of {head.position} events; the chain has {self._position}"))
         for store, head, told in self._unlike:
-            if not any(_lost_with(head, one) for one in proof.declared):
-                proof.found(Problem("HEAD_DISAGREES", f"{head.key}: {told}", head.position, store))
+            if not any(lost_with(head, one) for one in proof.declared):
+                proof.found(unlike(head.key, told, head, store))
 
 
-def _lost_with(head: Head, declared: Mapping[str, Any]) -> bool:
+def lost_with(head: Head, declared: Mapping[str, Any]) -> bool:
     """Whether the chain itself says that what this head speaks of was lost.
 
     Only what stood at the declaration's place or behind it can have been, and only what was signed by then.

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from ingest.identification import Identification, Identified
+from repository.salvage import Salvage
 from repository.vocabulary import EventType, PayloadFile, bag_name
 
 NAMESPACE = "http://www.loc.gov/premis/v3"
@@ -60,12 +61,14 @@ def premis_xml(
     identified: Identification | None = None,
     virus_check: str | None = None,
     elsewhere: Sequence[str] = (),
+    salvage: Salvage | None = None,
 ) -> bytes:
     """The PREMIS document of a bag. ``day`` is ``YYYY-MM-DD``; ``notes`` are the warnings of its validation.
 
     ``identified`` names who told the files' formats; ``virus_check`` is what a virus scanner said of them,
     None when there is no scanner. ``elsewhere`` are parts of the article in the bag of an earlier version,
-    ``{id}-v1/data/x.pdf``, that did not come again with this one (PREMIS 1.13).
+    ``{id}-v1/data/x.pdf``, that did not come again with this one (PREMIS 1.13). ``salvage``: the bag was not received
+    and judged, but put together from damaged copies of another, which is named as its source.
     """
     root = etree.Element(f"{{{NAMESPACE}}}premis", nsmap={None: NAMESPACE, "xsi": _XSI})
     root.set("version", "3.0")
@@ -83,22 +86,41 @@ def premis_xml(
         related = _add(relationship, "relatedObjectIdentifier")
         _add(related, "relatedObjectIdentifierType", "path in the bag of an earlier version")
         _add(related, "relatedObjectIdentifierValue", _xml_legal(path))
+    if salvage:
+        derived = _add(entity, "relationship")
+        _add(derived, "relationshipType", "derivation")
+        _add(derived, "relationshipSubType", "has source")
+        related = _add(derived, "relatedObjectIdentifier")
+        _add(related, "relatedObjectIdentifierType", "local")
+        _add(related, "relatedObjectIdentifierValue", bag_name(article_id, salvage.version))
     for file in files:
         _file(root, file)
-    _event(root, name, 1, EventType.CAPTURE, day, agent, source, f"received from {source}")
-    _event(root, name, 2, EventType.VALIDATION, day, agent, None, "; ".join(notes) or "no findings")
+    if salvage:
+        _event(root, name, 1, EventType.RECOVERY, day, agent, None, _recovered(article_id, salvage))
+    else:
+        _event(root, name, 1, EventType.CAPTURE, day, agent, source, f"received from {source}")
+        _event(root, name, 2, EventType.VALIDATION, day, agent, None, "; ".join(notes) or "no findings")
     _event(root, name, 3, "message digest calculation", day, agent, None, "SHA-512 of every payload file")
     tool = identified.tool if identified else None
     outcome, told = _identification(files, tool)
     _event(root, name, 4, "format identification", day, tool or agent, None, told, outcome)
-    scanned = "success" if virus_check else "not performed"
-    _event(root, name, 5, "virus check", day, agent, None, virus_check or "no virus scanner is set up", scanned)
+    if not salvage:
+        scanned = "success" if virus_check else "not performed"
+        _event(root, name, 5, "virus check", day, agent, None, virus_check or "no virus scanner is set up", scanned)
     _agent(root, agent, "software")
     _agent(root, source, "organization")
     if identified and tool:
         _agent(root, tool, "software", identified.signatures)
     etree.indent(root)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def _recovered(article_id: str, salvage: Salvage) -> str:
+    """How many files survive of the source, and which do not."""
+    kept = len(salvage.pieces) - len(salvage.lost)
+    told = f"{kept} of {len(salvage.pieces)} files survive in damaged copies of {bag_name(article_id, salvage.version)}"
+    lost = "; ".join(f"data/{one.path} (SHA-512 {one.sha512})" for one in salvage.lost)
+    return told + (f"; lost: {lost}" if lost else "")
 
 
 def format_key(found: Identified) -> str | None:

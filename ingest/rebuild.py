@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ingest import begun_anew, inbox, receipts, remembered
 from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
+from repository import salvage
 from repository.bags import BagReport, seal_of
 from repository.catalogue import Catalogue, copies, deliveries, disposal_turns, holdings, registration, titles
 from repository.catalogue.copies import CopyRef
@@ -168,6 +169,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
                 bagging_date=info["Bagging-Date"],
                 files=with_formats(good.files, good.tag_files.get("metadata/premis.xml", b"")),
                 verified=verified,
+                salvage=salvage.in_bag(good.tag_files),
             ),
             at=now,
             agent=work.agent,

@@ -15,6 +15,7 @@ from ingest.sips import Sip
 from repository.bags import Bag, PayloadSource, write_bag
 from repository.vocabulary import ArticleRecord, Finding, PayloadFile, bag_name
 
+DESCRIPTION = "metadata/article.json"
 PREMIS = "metadata/premis.xml"
 LETTERS = "metadata/delivery/"
 BAGIT_PROFILE = "urn:mahfuz:bagit-profile:1"
@@ -64,9 +65,9 @@ def seal(
         target,
         article_id=identity,
         version=version,
-        bag_info=_bag_info(arrived, sip.record, identity, day, agent),
+        bag_info=bag_info(arrived.publisher, arrived.delivery_id, sip.record, identity, day, agent),
         tag_files={
-            "metadata/article.json": _article_json(sip.record),
+            DESCRIPTION: article_json(sip.record),
             PREMIS: document,
             # Not among the payload: with another letter the same files are still the same version.
             **{f"{LETTERS}{letter.name}": letter.source.read_bytes() for letter in sip.letters},
@@ -88,20 +89,23 @@ def files_of_adopted(bag: Path, article_id: str, version: int, files: Sequence[P
         return premis.with_formats(files, stream.read() if stream else b"")
 
 
-def _bag_info(arrived: Arrived, record: ArticleRecord, identity: str, day: str, agent: str) -> list[tuple[str, str]]:
+def bag_info(
+    publisher: str, delivery_id: str | None, record: ArticleRecord, identity: str, day: str, agent: str
+) -> list[tuple[str, str]]:
     """RFC 8493 2.2.2; Payload-Oxum is the writer's. What is not known is left out."""
     fields = [
-        ("Source-Organization", arrived.publisher),
+        ("Source-Organization", publisher),
         ("External-Identifier", identity),
         ("Internal-Sender-Identifier", record.doi),
         ("Bag-Group-Identifier", record.issns[0] if record.issns else None),
         ("Bagging-Date", day),
         ("BagIt-Profile-Identifier", BAGIT_PROFILE),
         ("Bag-Software-Agent", agent),
-        ("Delivery-Identifier", arrived.delivery_id),
+        ("Delivery-Identifier", delivery_id),
     ]
     return [(label, value) for label, value in fields if value]
 
 
-def _article_json(record: ArticleRecord) -> bytes:
+def article_json(record: ArticleRecord) -> bytes:
+    """All that was read of the publisher, as it lies in the bag."""
     return (json.dumps(record.as_json(), ensure_ascii=False, indent=1) + "\n").encode()

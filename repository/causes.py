@@ -233,6 +233,54 @@ KINDS: Mapping[str, Kind] = {
         "No round has ended",
         "/staff/rounds",
     ),
+    "chain-broken": Kind(
+        _C,
+        {
+            "": counted(
+                "The chain of events is not as it was told and signed, at {number} place ({codes}).",
+                "The chain of events is not as it was told and signed, at {number} places ({codes}).",
+            )
+        },
+        marked("Find out who can write to the database, and compare with a backup; mahfuz events verify says more."),
+        "The chain of events is broken",
+        "/staff/fixity#testimony",
+    ),
+    "heads-lost": Kind(
+        _C,
+        {
+            "": counted(
+                "{number} signed head or time stamp in store {subject} is gone, or is none of ours ({codes}).",
+                "{number} signed heads or time stamps in store {subject} are gone, or are none of ours ({codes}).",
+            )
+        },
+        marked("Find out who can delete or write there: nothing of the archive's own does."),
+        "Signed heads are gone from a store",
+        "/staff/fixity#testimony",
+    ),
+    "testimony-late": Kind(
+        _W,
+        {
+            "": counted(
+                "The testimony was not verified since {since}.",
+                "The testimony was not verified since {since}.",
+            ),
+            "unsigned": counted(
+                "The end of the chain of events was not signed since {since}.",
+                "The end of the chain of events was not signed since {since}.",
+            ),
+            "unput": counted(
+                "Store {subject} lacks {number} signed head since {since}.",
+                "Store {subject} lacks {number} signed heads since {since}.",
+            ),
+            "unstamped": counted(
+                "The time-stamp authority has not stamped {number} signed head since {since}.",
+                "The time-stamp authority has not stamped {number} signed heads since {since}.",
+            ),
+        },
+        marked("See whether the clock runs and what its log says; run mahfuz events seal by hand."),
+        "The testimony is not signed or verified in time",
+        "/staff/fixity#testimony",
+    ),
     "ingest-held": Kind(
         _W,
         {

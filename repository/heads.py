@@ -17,9 +17,10 @@ from pathlib import Path
 from repository import canonical, signing
 from repository.errors import ObjectMissing, StoreUnavailable
 from repository.storage import Store
-from repository.vocabulary import HEADS, as_utc_text, head_key, is_head_key
+from repository.time_stamps import Authority
+from repository.vocabulary import HEADS, as_utc_text, head_key, is_head_key, is_time_stamp_key, time_stamp_key
 
-_LARGEST = 1 << 16
+_LARGEST = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,19 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies under one key of a store: a head of ours, or the reason why it is none."""
+    """What lies under one key of a store: a head of ours or its time stamp, or the reason why it is neither."""
 
     store: str
     key: str
     head: Head | None
     reason: str = ""
+    stamped: datetime | None = None
+    """The moment that a time stamp names; None for a head, and for a stamp that nobody could verify."""
+
+    @property
+    def is_time_stamp(self) -> bool:
+        """Whether it lies where the time stamp of a head lies."""
+        return is_time_stamp_key(self.key)
 
 
 def signed(head: Head, signer: signing.Signer) -> str:
@@ -87,7 +95,26 @@ def said_in(document: str) -> Head:
 
 def put(store: Store, key: str, document: str, scratch: Path) -> None:
     """The head lies in the store and was read back. Raises WouldOverwrite, RefusedByStore, StoreUnavailable."""
-    octets = document.encode("ascii")
+    _put(store, key, document.encode("ascii"), scratch)
+
+
+def put_time_stamp(store: Store, key: str, answer: bytes, scratch: Path) -> None:
+    """The time stamp of the head under ``key`` lies beside it and was read back. Raises as :func:`put`."""
+    _put(store, time_stamp_key(key), answer, scratch)
+
+
+def time_stamp_in(store: Store, key: str) -> bytes | None:
+    """The time stamp that lies beside the head under ``key``, verified by nobody; None where none does.
+
+    Raises StoreUnavailable.
+    """
+    try:
+        return _content(store, time_stamp_key(key))
+    except ObjectMissing:
+        return None
+
+
+def _put(store: Store, key: str, octets: bytes, scratch: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".head-") as file:
         file.write(octets)
         file.flush()
@@ -96,14 +123,30 @@ def put(store: Store, key: str, document: str, scratch: Path) -> None:
         raise StoreUnavailable(store.name, f"{key} was put and reads otherwise")
 
 
-def in_store(store: Store, keys: Mapping[str, str]) -> Iterator[Found]:
-    """Everything that lies where heads lie, in the order of the days. Raises StoreUnavailable."""
-    for item in store.keys(HEADS):
-        if not is_head_key(item.key):
+def in_store(
+    store: Store, keys: Mapping[str, str], authority: Authority | None = None, month: str = ""
+) -> Iterator[Found]:
+    """Everything that lies where heads lie, in the order of the days; of one ``month`` (``2026-11``) or of all.
+
+    Time stamps are verified where there is an ``authority`` to do it by. Raises StoreUnavailable.
+    """
+    beside: tuple[str, bytes] = ("", b"")
+    """The key and the bytes of the object before: a time stamp comes right behind its head."""
+    for item in store.keys(HEADS + month):
+        stamp = is_time_stamp_key(item.key)
+        if not (stamp or is_head_key(item.key)):
             yield Found(store.name, item.key, None, "a head is not named like that")
             continue
+        if stamp and authority is None:
+            yield Found(store.name, item.key, None)
+            continue
         try:
-            head = read(_content(store, item.key).decode("utf-8"), keys)
+            content = _content(store, item.key)
+            if stamp:
+                yield _stamp(store, item.key, content, beside, authority)
+                continue
+            beside = (item.key, content)
+            head = read(content.decode("utf-8"), keys)
         except ObjectMissing:
             yield Found(store.name, item.key, None, "it is listed, and not there")
         except ValueError as error:
@@ -111,6 +154,13 @@ def in_store(store: Store, keys: Mapping[str, str]) -> Iterator[Found]:
         else:
             named = head.key == item.key
             yield Found(store.name, item.key, head if named else None, "" if named else f"it is the head {head.key}")
+
+
+def _stamp(store: Store, key: str, answer: bytes, beside: tuple[str, bytes], authority: Authority | None) -> Found:
+    assert authority is not None
+    if time_stamp_key(beside[0]) != key:
+        return Found(store.name, key, None, "the head that it is the time stamp of is not there")
+    return Found(store.name, key, None, stamped=authority.moment(beside[1], answer))
 
 
 def _content(store: Store, key: str) -> bytes:

@@ -384,6 +384,8 @@ class Aip(Table):
     bagging_date: Mapped[str] = mapped_column(String(10))
     delivery_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"), index=True)
     registered_at: Mapped[datetime]
+    salvage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What its bag says of where it comes from (repository.salvage), where it was put together from damaged copies."""
 
     __table_args__ = (UniqueConstraint("article_id", "version"),)
 
@@ -601,6 +603,8 @@ class SignedHead(Table):
     at: Mapped[datetime] = mapped_column(index=True)
     document: Mapped[str] = mapped_column(Text)
     """The very bytes of the object, ASCII."""
+    time_stamp: Mapped[Octets | None] = mapped_column(LargeBinary)
+    """The answer of a time-stamp authority (RFC 3161, DER) for these bytes; None where there is none yet."""
 
 
 class SignedHeadCopy(Table):
@@ -611,6 +615,37 @@ class SignedHeadCopy(Table):
     key: Mapped[str] = mapped_column(ForeignKey("signed_head.key"), primary_key=True)
     store: Mapped[str] = mapped_column(String(64), primary_key=True)
     put_at: Mapped[datetime]
+    time_stamp_put_at: Mapped[datetime | None]
+    """When its time stamp was put beside it."""
+
+
+class ChainProof(Table):
+    """The one row that says how far the clock has verified the testimony by itself, and what stands against it."""
+
+    __tablename__ = "chain_proof"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    looked_at: Mapped[datetime | None]
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Up to here the chain was verified day by day; ``hash`` is what stood there then."""
+    hash: Mapped[Octets] = mapped_column(LargeBinary(32))
+    proved_at: Mapped[datetime | None]
+    """When that reached the end of the chain, and the newest heads of every store were compared."""
+    walked: Mapped[int] = mapped_column(BigInteger, default=0)
+    """How far the pass over the whole chain has come; ``walked_hash`` is what stood there."""
+    walked_hash: Mapped[Octets] = mapped_column(LargeBinary(32))
+    month: Mapped[str | None] = mapped_column(String(7))
+    """The month whose heads the pass compares next; None: all of them were."""
+    began_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    """When a pass over everything was last completed."""
+    problems: Mapped[list[dict[str, Any]]]
+    """What is not as it was told, looked at again each time."""
+    problems_since: Mapped[datetime | None]
+    silent: Mapped[dict[str, Any]]
+    """Stores that did not answer for their heads at the last look, with what they said."""
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
 
 class Round(Table):

@@ -475,9 +475,19 @@ def is_head_key(key: str) -> bool:
     return _HEAD_KEY.fullmatch(key) is not None
 
 
+def time_stamp_key(head: str) -> str:
+    """Where the time stamp of the signed head under the key ``head`` lies: beside it, ``….tsr``."""
+    return f"{head.removesuffix('.json')}.tsr"
+
+
+def is_time_stamp_key(key: str) -> bool:
+    """Whether a key was made by :func:`time_stamp_key`."""
+    return key.endswith(".tsr") and is_head_key(f"{key.removesuffix('.tsr')}.json")
+
+
 def is_housekeeping(key: str) -> bool:
     """Whether an object under this key is the archive's own and no holding: who lists bags passes it over."""
-    return key.startswith(CANARIES) or is_head_key(key)
+    return key.startswith(CANARIES) or is_head_key(key) or is_time_stamp_key(key)
 
 
 def utc_now() -> datetime:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import http.client
-import socket
-import ssl
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from repository.errors import Doubt
+from repository.exchange import NoAnswer, exchange, shown_host
 
 PATIENCE_SECONDS = 20.0
 """For the whole exchange, however slowly it drips."""
@@ -57,38 +52,11 @@ def ask(url: str, *, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def _asked(method: str, url: str, patience: float, body: bytes | None, headers: Mapping[str, str]) -> None:
-    parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc}"  # the path of such an address is as good as a password
-    if parts.scheme == "https":
-        line: http.client.HTTPConnection = http.client.HTTPSConnection(
-            parts.netloc, timeout=patience, context=ssl.create_default_context()
-        )
-    else:
-        line = http.client.HTTPConnection(parts.netloc, timeout=patience)
-    late = threading.Event()
-
-    def give_up() -> None:
-        late.set()
-        with suppress(OSError):
-            if line.sock is not None:
-                line.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(patience, give_up)
-    timer.daemon = True
-    timer.start()
     try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        line.request(method, target, body, {"User-Agent": "mahfuz", **headers})
-        status = line.getresponse().status
-        if late.is_set():  # cut off by ourselves amid its headers: an end of the stream looks like their end
-            raise TimeoutError
-    except (OSError, UnicodeError, ValueError, http.client.HTTPException) as error:
-        said = f"no answer within {patience:g} seconds" if late.is_set() or isinstance(error, TimeoutError) else error
-        raise NotTaken(f"{shown} did not take it: {said or type(error).__name__}") from error
-    finally:
-        timer.cancel()
-        line.close()
+        status = exchange(method, url, patience, body, headers).status
+    except NoAnswer as error:
+        raise NotTaken(f"{shown_host(url)} did not take it: {error}") from error
     if 300 <= status < 400:
-        raise NotTaken(f"{shown} answered {status}: it leads elsewhere, and is not followed")
+        raise NotTaken(f"{shown_host(url)} answered {status}: it leads elsewhere, and is not followed")
     if not 200 <= status < 300:
-        raise NotTaken(f"{shown} answered {status}")
+        raise NotTaken(f"{shown_host(url)} answered {status}")

@@ -46,6 +46,7 @@ _COMMANDS = {
     "withdraw": "withdrawing",
     "restore": "withdrawing",
     "disposal": "withdrawing",
+    "salvage": "salvaging",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 

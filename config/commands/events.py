@@ -52,6 +52,9 @@ def _say(console: Console, proof: Proof) -> None:
         console.print(f"  and {proof.problem_count - len(proof.problems)} more")
     for name, number in proof.heads.items():
         console.print(f"  {name}: {number} signed heads agree", markup=False)
+    for name, counts in proof.time_stamps.items():
+        told = ", ".join(f"{number} {word}" for word, number in counts.items())
+        console.print(f"  {name}: time stamps: {told}", markup=False)
     for name, reason in proof.silent.items():
         console.print(f"  {name}: in doubt: {reason}", markup=False)
     if proof.newest is None:
@@ -84,6 +87,8 @@ def seal(asked: Asked, json_wanted: bool) -> None:
         "new": done.new,
         "put": done.put,
         "waiting": done.waiting,
+        "stamped": done.stamped,
+        "unstamped": done.unstamped or None,
     }
 
     def say(console: Console) -> None:
@@ -93,6 +98,8 @@ def seal(asked: Asked, json_wanted: bool) -> None:
             console.print(f"  {name}: {number} put and read back", markup=False)
         for name, reason in done.waiting.items():
             console.print(f"  {name}: not yet: {reason}", markup=False)
+        if done.stamped or done.unstamped:
+            console.print(f"  {done.stamped} stamped with the time {done.unstamped}".rstrip(), markup=False)
 
     answer(json_wanted, data, say, done.exit_status)
 

@@ -30,7 +30,7 @@ from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
-from fixity import inventory, notary
+from fixity import inventory, notary, proving
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from ingest import completeness, digests, disposal, inbox, pipeline
@@ -54,6 +54,10 @@ EVENTS_TICK_SECONDS = 60
 
 HEADS_TICK_SECONDS = 600
 """How often the clock looks whether the day has its signed head, and a store lacks one."""
+
+PROVING_TICK_SECONDS = 600
+"""How often the clock goes on verifying the testimony."""
+
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -109,8 +113,8 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.command()
 @click.pass_obj
 def clock(asked: Asked) -> None:
-    """Have copies read when they are due, publishers told by mail, what is missing counted, events linked and signed,
-    disposals carried out.
+    """Have copies read when they are due, publishers told by mail, what is missing counted, events linked, signed and
+    verified, disposals carried out.
 
     One clock runs; a second one waits.
     """
@@ -131,12 +135,15 @@ def clock(asked: Asked) -> None:
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
 
+        notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
+
         jobs = [
             Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
-            Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(archive.notary(), daily=True)),
+            Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
+            Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
         ]
         work = archive.deaccession()
         jobs.append(Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)))

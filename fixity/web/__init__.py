@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,14 +14,15 @@ from fixity.web import bars, inventories
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import alerts, browse, canaries, copies, rounds, watch
+from repository.catalogue import alerts, browse, canaries, chain, copies, heads, holdings, proofs, rounds, watch
 from repository.catalogue.watch import CopyLine, Wanted
-from repository.models import Article, Round
+from repository.models import Article, Round, SignedHead
 from repository.vocabulary import ArticleRecord, CopyState, utc_now
 from repository.web import paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 100
+_NOT_WHOLE = (CopyState.DAMAGED, CopyState.MISSING)
 STATES = (*(state.value for state in CopyState), copies.UNREADABLE)
 ROUND_COLUMNS = (
     "number", "started_at", "finished_at", "scope", "expected", "intact", "damaged", "missing", "unreadable", "mended",
@@ -32,6 +34,14 @@ COPY_COLUMNS = (
 )  # fmt: skip
 
 
+class Testimony(NamedTuple):
+    """How far the chain of events goes, was verified and signed."""
+
+    proof: proofs.Standing
+    head: SignedHead | None
+    events: int
+
+
 def dashboard(room: Dashboard) -> ResponseReturnValue:
     """Needs attention; verified in time by copies and bytes; never verified; the oldest; by store and state; rounds."""
     now = utc_now()
@@ -39,9 +49,10 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         watched = watch.figures(rows, now)
         latest = rounds.latest(rows, limit=8)
         flock = canaries.latest(rows)
-        told = forecasts(rows, room.policies, now)
+        foreseen = forecasts(rows, room.policies, now)
         drawn = bars.chart(rows, now.date())
         open_alerts = alerts.number_open(rows)
+        told = Testimony(proofs.standing(rows), heads.latest(rows), chain.end_of(rows).position)
     return render_template(
         "fixity/dashboard.html",
         watched=watched,
@@ -50,7 +61,8 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         states=STATES,
         rounds=latest,
         canaries=flock,
-        forecasts=told,
+        forecasts=foreseen,
+        testimony=told,
         chart=drawn,
         height=bars.HEIGHT,
         room=room,
@@ -89,6 +101,7 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
         if line is None:
             raise NotFound
         record = ArticleRecord.from_json(rows.get_one(Article, identifier).record)
+        salvaged_in = holdings.salvaged_from(rows, identifier, version)
         others = [(other, copies.shown_state(other)) for other in copies.of(rows, line.aip_id) if other.store != store]
         events = [
             event
@@ -100,6 +113,8 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
         line=line,
         record=record,
         others=others,
+        all_damaged=all(state in _NOT_WHOLE for state in (line.state, *(state for _, state in others))),
+        salvaged_in=salvaged_in,
         events=events,
         room=room,
         verified_in=paging.key_text((line.verified_in + 1,)) if line.verified_in else None,

@@ -15,7 +15,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from ingest import attestation, pauses, quarantine, receipts
 from ingest.feeds import expected_of, standings
-from ingest.web import completeness, deaccession, lists, proof
+from ingest.web import completeness, deaccession, lists, proof, salvage
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
 from repository.access.web.guard import Route, Who, lay, member
@@ -32,6 +32,7 @@ A_PAGE = 50
 A_QUEUE = 30
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 _ARTICLE = "/staff/articles/<hex32:identifier>"
+_SALVAGE = f"{_ARTICLE}/versions/<int(max=999999):version>/salvage"
 COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_at", "bytes", "attempts")
 
 
@@ -199,6 +200,8 @@ def blueprint(desk: Desk) -> Blueprint:
                 ("POST",),
                 endpoint="decide_disposal",
             ),
+            Route(_SALVAGE, salvage.shown, Who.STAFF, endpoint="salvageable"),
+            Route(_SALVAGE, salvage.decide, Who.STAFF, ("POST",), endpoint="salvage"),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
             Route("/receipts/<word>", proof.page),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ingest.deaccession import Deaccession
 from ingest.feeds.feed import Feed
+from ingest.survivors import Salvaging
 from repository.catalogue import Catalogue
 
 
@@ -32,6 +33,8 @@ class Desk:
     """Where deliveries come from, as the settings name them."""
     deaccession: Deaccession | None = None
     """What withdrawing and disposing is given; None: the pages only tell of it."""
+    salvaging: Salvaging | None = None
+    """What a salvage is given; None: there are no pages for it."""
 
     def public(self, address: str) -> str:
         """An address of ours as the world reaches it."""

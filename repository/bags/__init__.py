@@ -6,6 +6,7 @@ from repository.bags.seal import payload_digest, seal_of
 from repository.bags.tar_blocks import TarDamage
 from repository.bags.tar_contents import read_offsets
 from repository.bags.verifier import BagReport, verify_folder, verify_path, verify_stream
+from repository.bags.witnesses import payload_manifests, witnessed_tag_files
 from repository.bags.writer import Bag, PayloadSource, StagingChanged, write_bag
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "TarDamage",
     "finding",
     "payload_digest",
+    "payload_manifests",
     "payload_name_fault",
     "read_offsets",
     "seal_of",
@@ -26,5 +28,6 @@ __all__ = [
     "verify_folder",
     "verify_path",
     "verify_stream",
+    "witnessed_tag_files",
     "write_bag",
 ]

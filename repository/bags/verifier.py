@@ -40,6 +40,8 @@ class BagReport:
     """The bag's base directory; None for a tar that has none."""
     tag_files: TagFiles
     """The files under ``metadata/``, by their path in the bag."""
+    texts: TagFiles
+    """The tag files that the standard itself describes, manifests among them, as far as they could be read."""
 
     @property
     def valid(self) -> bool:
@@ -112,4 +114,5 @@ def _report(contents: Contents, declaration: Declaration, pairs: Pairs, seal: st
         version=declaration.version,
         name=contents.name,
         tag_files=contents.metadata,
+        texts=contents.texts,
     )

@@ -123,17 +123,25 @@ def hash_at(session: Session, position: int) -> bytes | None:
     return session.execute(select(Event.hash).where(Event.position == position)).scalar_one_or_none()
 
 
-def beyond(session: Session, position: int) -> int:
-    """How many events say of themselves that they stand behind ``position``."""
-    return session.execute(select(func.count()).select_from(Event).where(Event.position > position)).scalar_one()
+def first_told(session: Session) -> datetime | None:
+    """The moment of the first event in the chain; None while it is empty."""
+    return session.execute(select(Event.at).where(Event.position == 1)).scalar_one_or_none()
 
 
-def walk(catalogue: Catalogue, *, until: int) -> Iterator[Link]:
-    """The linked events up to position ``until``, in order, a page and a short transaction at a time.
+def beyond(session: Session) -> int:
+    """How many events say of themselves that they stand behind the end of the chain.
+
+    Asked in one statement: whoever links meanwhile moves both or neither.
+    """
+    end = select(ChainEnd.position).where(ChainEnd.id == 1).scalar_subquery()
+    return session.execute(select(func.count()).select_from(Event).where(Event.position > end)).scalar_one()
+
+
+def walk(catalogue: Catalogue, *, until: int, after: int = 0) -> Iterator[Link]:
+    """The linked events behind ``after`` up to position ``until``, in order, a page and a short transaction at a time.
 
     An event that cannot be read, because somebody spoilt its row, has only its position, and no hash that fits.
     """
-    after = 0
     while after < until:
         with catalogue.reading() as session:
             page = _page(session, after, until)

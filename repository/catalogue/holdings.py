@@ -14,6 +14,7 @@ from repository.catalogue import copies, links
 from repository.catalogue.parts import parts
 from repository.models import Aip, Article, Copy, Delivery, File, Notice, Publisher
 from repository.notice import NoticeKind
+from repository.salvage import Salvage
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, PayloadFile, as_utc_text, bare_doi
 
@@ -131,6 +132,7 @@ def article_json(session: Session, article: Article) -> dict[str, Any]:
             "seal": aip.seal,
             "bytes": aip.bytes,
             "bagging_date": aip.bagging_date,
+            "salvaged": _salvaged(aip),
             "files": [
                 {"path": file.path, "bytes": file.bytes, "sha512": file.sha512.hex(), "format": file.format}
                 for file in files_of(session, aip.id)
@@ -169,6 +171,21 @@ def article_json(session: Session, article: Article) -> dict[str, Any]:
         "datestamp": as_utc_text(article.datestamp),
         "versions": versions,
     }
+
+
+def _salvaged(aip: Aip) -> dict[str, Any] | None:
+    """From which version it was put together, and which of its files are lost; without who decided it."""
+    if aip.salvage is None:
+        return None
+    told = Salvage.from_json(aip.salvage)
+    lost = [{"path": one.path, "bytes": one.bytes, "sha512": one.sha512} for one in told.lost]
+    return {"from_version": told.version, "at": told.at, "lost": lost}
+
+
+def salvaged_from(session: Session, article_id: str, version: int) -> int | None:
+    """The latest version that was put together from damaged copies of this one; None where there is none."""
+    found = [aip.version for aip in aips_of(session, article_id) if (aip.salvage or {}).get("from_version") == version]
+    return max(found, default=None)
 
 
 def tombstone_json(session: Session, article: Article) -> dict[str, Any]:

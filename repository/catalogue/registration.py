@@ -27,6 +27,7 @@ from repository.catalogue import (
 )
 from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
 from repository.promise import Promise, Promises
+from repository.salvage import Salvage
 from repository.turkish import machine_lower, tr_fold
 from repository.vocabulary import ArticleRecord, ArticleState, EventType, PayloadFile, as_utc_text
 
@@ -49,6 +50,8 @@ class Sealed:
     files: tuple[PayloadFile, ...]
     verified: Mapping[str, datetime | None]
     """When each store's copy was read back and matched the seal; None: found there, never read."""
+    salvage: Salvage | None = None
+    """Where it comes from, where it was put together from damaged copies of an older version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +249,14 @@ def _aip(sealed: Sealed, delivery_id: str | None, at: datetime) -> Aip:
         bagging_date=sealed.bagging_date,
         delivery_id=delivery_id,
         registered_at=at,
+        salvage=sealed.salvage.as_json() if sealed.salvage else None,
     )
 
 
 def _told_of(sealed: Sealed) -> dict[str, Any]:
     stores = {store: as_utc_text(moment) if moment else None for store, moment in sealed.verified.items()}
-    return {"seal": sealed.seal, "bytes": sealed.bytes, "read back": stores}
+    told = {"seal": sealed.seal, "bytes": sealed.bytes, "read back": stores}
+    return told | {"salvaged from": sealed.salvage.version} if sealed.salvage else told
 
 
 def words_of(article: Article) -> list[str]:

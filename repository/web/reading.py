@@ -241,9 +241,16 @@ def browse_title(rows: Session, found: Article) -> Title:
 
 def main_pdf(versions: Sequence[Version]) -> tuple[int, File | None]:
     """The PDF that a reader means, with its version: the first in its bag, of the newest version that came with one."""
+    lost = {
+        (version.aip.salvage["from_version"], piece["path"])
+        for version in versions
+        if version.aip.salvage
+        for piece in version.aip.salvage["files"]
+        if piece["store"] is None
+    }
     for version in (one for one in reversed(versions) if not one.disposed):
         for file in version.files:
-            if machine_lower(file.path).endswith(".pdf"):
+            if machine_lower(file.path).endswith(".pdf") and (version.aip.version, file.path) not in lost:
                 return version.aip.version, file
     return versions[-1].aip.version, None
 

@@ -48,6 +48,7 @@ STAFF = {
     "/staff/alerts", "/staff/alerts/<int(max=9223372036854775807):number>/acknowledge",
     "/staff/disposals", "/staff/articles/<hex32:identifier>", "/staff/articles/<hex32:identifier>/withdraw",
     "/staff/articles/<hex32:identifier>/restore", "/staff/articles/<hex32:identifier>/dispose",
+    "/staff/articles/<hex32:identifier>/versions/<int(max=999999):version>/salvage",
     "/staff/articles/<hex32:identifier>/disposals/<int(max=999999999):number>",
 }  # fmt: skip
 VALUES: dict[str, Any] = {

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table
+from time_stamper import time_stamper
 
 from repository.vocabulary import as_utc_text, is_head_key, utc_now
 
@@ -82,6 +83,27 @@ def test_a_store_that_is_away_is_doubt_and_gets_its_head_later(archive: Installa
     (archive.home / "away").rename(archive.home / "izmir")
     assert archive.run("events", "seal")["put"] == {"izmir": 1}
     assert archive.run("events", "verify")["heads"] == {"ankara": 1, "izmir": 1}
+
+
+def test_heads_are_stamped_with_the_time_where_the_settings_name_an_authority(tmp_path: Path) -> None:
+    with time_stamper(tmp_path / "tsa") as stamper:
+        home = tmp_path / "home"
+        tables = [folder_store_table("ankara", home), folder_store_table("izmir", home)]
+        told = f'time_stamp_url = "{stamper.url}"\ntime_stamp_ca_file = "{stamper.ca_file}"'
+        archive = Installation(home, *tables, more=f"[testimony]\n{told}")
+        sent = delivery(tmp_path / "issue.zip", [Published("10.5555/taniklik.1")])
+        archive.run("ingest", str(sent), "--publisher", "Örnek Yayınevi")
+        stamper.answers.append(503)
+        sealed = archive.run("events", "seal")
+        assert (sealed["put"], sealed["stamped"]) == ({"ankara": 1, "izmir": 1}, 0)
+        assert "503" in sealed["unstamped"]
+        assert archive.run("events", "seal")["stamped"] == 1
+        proof = archive.run("events", "verify")
+        assert proof["time_stamps"] == {"ankara": {"verified": 1}, "izmir": {"verified": 1}}
+        assert archive.run("rebuild")["problems"] == [], "what lies beside the heads is known"
+        stamper.ca_file.write_text("no certificates")
+        status, _, said = archive.tell("events", "seal")
+        assert (status, "holds no certificates" in said) == (2, True)
 
 
 def test_events_are_listed_by_article_and_by_moment(archive: Installation) -> None:

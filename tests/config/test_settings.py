@@ -48,6 +48,9 @@ def test_the_variable_names_the_file(tmp_path: Path) -> None:
         ('[database]\nurl = "mysql://x"\n', "database.url", "must begin with"),
         ('[[stores]]\nname = "a"\nurl = "s3://bucket"\n', "stores.0", "access_key"),
         ('[[stores]]\nname = "a"\nurl = "file:///srv/a"\n', "settings", "policy.copies is 2"),
+        ('[testimony]\ntime_stamp_url = "ftp://tsa"\n', "testimony.time_stamp_url", "http or https"),
+        ('[testimony]\ntime_stamp_url = "http://a@tsa/"\n', "testimony.time_stamp_url", "without a user"),
+        ('[testimony]\ntime_stamp_url = "http://tsa/"\n', "testimony", "needs time_stamp_ca_file"),
     ],
 )
 def test_a_mistake_names_its_key_and_reason(tmp_path: Path, text: str, key: str, reason: str) -> None:

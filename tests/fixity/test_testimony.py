@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,62 +13,20 @@ from typing import Any
 
 import memory
 import pytest
+from notarial import COLUMNS, VERIFIER, codes, notary_over, outsider, prove_all, tell, three_days
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 from watched import START, Clock, FaultyStore
 
 from fixity.notary import Notary, seal
-from fixity.proof import Proof, prove
+from fixity.proof import prove
 from ingest import begun_anew
 from repository import heads
-from repository.catalogue import Catalogue, chain, schema
+from repository.catalogue import chain, schema
 from repository.errors import StoreUnavailable
 from repository.models import ChainEnd, Event, Table
 from repository.signing import Signer
 from repository.vocabulary import HEADS, is_head_key, parse_bag_key
-
-VERIFIER = Path(__file__).parent.parent.parent / "docs/verify_events.py"
-COLUMNS = ("id", "type", "at", "outcome", "agent", "detail", "article_id", "version", "store", "delivery_id")
-
-
-def tell(catalogue: Catalogue, clock: Clock, number: int) -> None:
-    told = [
-        {
-            "type": "fixity check" if each % 3 else "ingestion",
-            "at": clock() + timedelta(microseconds=each),
-            "outcome": "failure" if each % 7 == 0 else "success",
-            "agent": "mahfuz test",
-            "detail": {"number": each, "note": "ısı ölçümü"},
-            "article_id": f"{each % 5:032x}",
-            "version": 1,
-            "store": "main" if each % 3 else None,
-            "delivery_id": None,
-        }
-        for each in range(number)
-    ]
-    with catalogue.writing() as session:
-        session.connection().execute(insert(Event), told)
-
-
-def notary_over(url: str, folder: Path) -> Notary:
-    catalogue = Catalogue(url)
-    schema.migrate(catalogue)
-    stores = {name: FaultyStore(name, folder / name) for name in ("main", "second", "third")}
-    for store in stores.values():
-        store.prepare()
-    home = folder / "home"
-    home.mkdir()
-    return Notary(catalogue, stores, Signer(home), "mahfuz.example.org", home, Clock())
-
-
-def three_days(notary: Notary) -> None:
-    """60 events, with heads at 20, 40 and 60 in every store."""
-    for _ in range(3):
-        tell(notary.catalogue, notary.clock, 20)  # type: ignore[arg-type]
-        done = seal(notary, daily=True)
-        assert done.new
-        assert not done.waiting
-        notary.clock.forward(days=1)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -78,32 +35,6 @@ def notary(tmp_path: Path, database_url: str) -> Iterator[Notary]:
     three_days(made)
     yield made
     made.catalogue.close()
-
-
-def prove_all(notary: Notary) -> Proof:
-    return prove(notary, notary.stores)
-
-
-def codes(proof: Proof) -> set[str]:
-    return {problem.code for problem in proof.problems}
-
-
-def outsider(notary: Notary, folder: Path, stores: Sequence[str] = ("main", "second", "third")) -> tuple[int, str]:
-    """Exit status and words of the outsider's verifier, a process of its own that sees no module of ours."""
-    exported, keys = folder / "events.jsonl", folder / "keys.json"
-    with exported.open("wb") as file:
-        file.writelines(chain.line(link) for link in chain.walk(notary.catalogue, until=1 << 40))
-    keys.write_text(json.dumps({"keys": notary.signer.public_keys()}))
-    given = [word for name in stores for word in ("--heads", str(notary.stores[name].root / HEADS))]  # type: ignore[attr-defined]
-    told = subprocess.run(
-        [sys.executable, "-I", str(VERIFIER), str(exported), "--keys", str(keys), *given],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
-    assert told.returncode in (0, 1), told.stderr
-    return told.returncode, told.stdout
 
 
 def test_a_whole_testimony_is_called_whole_and_agrees_with_every_head(notary: Notary, tmp_path: Path) -> None:
