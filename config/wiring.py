@@ -32,6 +32,7 @@ from repository.vocabulary import utc_now
 # the libraries of ingest, and nobody without a bucket for boto3.
 if TYPE_CHECKING:
     from config.app import Rooms
+    from fixity.evidence.room import Evidence
     from fixity.forecast import Policy
     from fixity.lookout import Lookout
     from fixity.notary import Notary
@@ -173,6 +174,12 @@ class Archive:
             scratch=self.home,
             clock=utc_now,
         )
+
+    def evidence(self) -> Evidence:
+        """What making evidence is given."""
+        from config.evidence import evidence
+
+        return evidence(self, AGENT)
 
     def mail_server(self) -> MailServer | None:
         """The server that takes our letters, None where there is none. Raises UsageError for an unreadable secret."""
@@ -343,6 +350,7 @@ def rooms(archive: Archive) -> Rooms:
         collections=feeding.collections(settings),
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),
+        evidence=archive.evidence(),
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),
