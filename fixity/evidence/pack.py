@@ -135,7 +135,7 @@ def _members(evidence: Evidence, period: Period, at: datetime, printed: Printed)
     members += [Member(f"certificates/{one.name}.json", _bytes(one.text)) for one in issued]
     names = {member.name for member in members} | {f"{name}.json" for name in FRAMEWORKS}
     for code in LANGUAGES:
-        values = {"evidence": evidence, "period": period, "at": at, "names": names, "matrices": matrices}
+        values = {"evidence": evidence, "period": period, "at": at, "lying": names, "matrices": matrices}
         members.append(_page(f"index.{code}.html", "index", code, printed, values | {"issued": issued}))
         members += [
             _page(f"{one.framework.name}.{code}.html", "table", code, printed, values | {"matrix": one})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.exceptions import BadRequest, NotFound
 
 from fixity.evidence import certificates, looks, statements
@@ -25,6 +26,8 @@ from repository.errors import UsageError
 from repository.vocabulary import utc_now
 from repository.web import language, paging
 
+_CODE = re.compile(r"`([^`]*)`")
+
 
 def overview(evidence: Evidence) -> ResponseReturnValue:
     """The matrix first; then the other tables, the certificates, and the pack."""
@@ -38,7 +41,7 @@ def table(evidence: Evidence, name: str) -> ResponseReturnValue:
     said, fault = _statements(evidence)
     matrix = held_against(framework(name), gather(evidence, utc_now()), said)
     return render_template(
-        "evidence/framework.html", matrix=matrix, fault=fault, names=None, link=_here, up="", **_words()
+        "evidence/framework.html", matrix=matrix, fault=fault, lying=None, link=_here, up="", **_words()
     )
 
 
@@ -97,7 +100,7 @@ def printer(evidence: Evidence) -> Any:
     """What prints the pages of a pack: each stands alone, in its language, with addresses as the world has them."""
 
     def printed(template: str, code: str, values: Mapping[str, Any]) -> str:
-        told = {"up": "", "names": None, "link": lambda path: evidence.named["base_url"] + path, "code": code}
+        told = {"up": "", "lying": None, "link": lambda path: evidence.named["base_url"] + path, "code": code}
         with language.speaking(code):
             return render_template(f"evidence/printed_{template}.html", **{**told, **_words(), **values})
 
@@ -120,9 +123,10 @@ def blueprint(evidence: Evidence) -> Blueprint:
     )
 
 
-def told(sentence: str, values: Mapping[str, Any]) -> str:
-    """A sentence of a measure in the reader's language, its numbers and days as people write them."""
-    return language.gettext(sentence, **{name: _shown(name, value) for name, value in values.items()})
+def told(sentence: str, values: Mapping[str, Any]) -> Markup:
+    """A sentence of a measure in the reader's language, its numbers and days as people write them, commands as code."""
+    said = language.gettext(sentence, **{name: _shown(name, value) for name, value in values.items()})
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(said))))  # noqa: S704 (escaped just here)
 
 
 def note(one: Mapping[str, Any]) -> str:

@@ -251,6 +251,8 @@ def test_the_page_has_the_matrix_first_and_says_every_state_in_words(site: pages
     for name in FRAMEWORKS:
         told = html.fromstring(browser.get(f"/staff/evidence/tables/{name}?lang=tr").text)
         assert len(told.xpath("//section")) == len(framework(name).requirements)
+        assert "(orada yok)" not in told.text_content(), "what a pack would hold is not missing on the page"
+        assert "`" not in told.text_content()
     assert browser.get("/staff/evidence/tables/nirgends").status_code == 404
 
 
