@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,7 +18,7 @@ from config.settings import Settings
 from fixity.evidence.room import Evidence, Place
 from fixity.proof import prove
 from ingest.virus import Clamd
-from repository.catalogue.watch import Promise
+from repository.promise import Promise
 from repository.storage.capabilities import probe
 from repository.turkish import machine_lower
 
@@ -33,7 +33,7 @@ _LEFT_OUT = "(a person's address, left out)"
 def evidence(archive: Archive, agent: str) -> Evidence:
     """What making evidence is given."""
     settings, policy = archive.settings, archive.settings.policy
-    days = {store: archive.fixity_days(store) for store in archive.places}
+    promises = archive.promises()
     return Evidence(
         catalogue=archive.catalogue,
         home=archive.home,
@@ -44,10 +44,19 @@ def evidence(archive: Archive, agent: str) -> Evidence:
         },
         agent=agent,
         places=places(settings, archive.places),
-        promise=Promise({store: float(number) for store, number in days.items()}),
+        promises=promises,
         policy={
             "copies": policy.copies,
-            "fixity_days": days,
+            "fixity_days": _days(promises.otherwise, archive.places),
+            "classes": [
+                {
+                    "name": one.name,
+                    "publishers": sorted(one.publishers),
+                    "titles": sorted(one.titles),
+                    "fixity_days": _days(one.promise, archive.places),
+                }
+                for one in promises.classes
+            ],
             "deep_fixity_days": policy.deep_fixity_days,
             "inventory_days": f"{policy.inventory_days:g}",
             "unreadable_days": f"{policy.unreadable_days:g}",
@@ -110,6 +119,10 @@ def documents() -> Path | None:
     """The product's own documents, beside the code where it is run from its source; None elsewhere."""
     folder = Path(__file__).parent.parent / "docs"
     return folder if (folder / "watch.md").is_file() else None
+
+
+def _days(promise: Promise, stores: Iterable[str]) -> dict[str, int]:
+    return {store: int(promise.of(store)) for store in stores}
 
 
 def _scanner(settings: Settings) -> str | None:

@@ -14,8 +14,9 @@ from repository.access import staff
 from repository.catalogue import canaries, chain, days, heads, inventories, rounds, spot_checks, tallies, watch
 from repository.catalogue.spot_checks import SpotCheck
 from repository.catalogue.tallies import Count
-from repository.catalogue.watch import Promise, Watched
+from repository.catalogue.watch import Watched
 from repository.models import Canary, Inventory, Round, SignedHead
+from repository.promise import Promises
 from repository.vocabulary import CopyState
 
 ROUNDS_BACK = 500
@@ -30,7 +31,7 @@ class Facts:
     places: tuple[Place, ...]
     bags: Count
     watched: Watched
-    promise: Promise
+    promises: Promises
     year: Mapping[str, Mapping[str, int]]
     """The counted numbers of the watch in the last 365 days, by store."""
     inventories: Mapping[str, Inventory | None]
@@ -69,8 +70,8 @@ def gather(evidence: Evidence, at: datetime) -> Facts:
             at=at,
             places=evidence.places,
             bags=tallies.of(session, "aips").get(("", "kept"), Count(0, 0)),
-            watched=watch.figures(session, evidence.promise, at),
-            promise=evidence.promise,
+            watched=watch.figures(session, at),
+            promises=evidence.promises,
             year=days.totals(session, (at - timedelta(days=365)).date()),
             inventories={name: complete for name, (_, complete) in inventories.last_of(session, names).items()},
             inventory=evidence.inventory,

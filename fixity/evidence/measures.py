@@ -178,7 +178,8 @@ def within_policy(facts: Facts) -> Outcome:
         return Outcome(False, NOTHING_KEPT, remedy=TAKE_SOMETHING_IN)
     watched = facts.watched
     late = watched.overdue.number + watched.never.number
-    days = ", ".join(f"{place.name}: {facts.promise.of(place.name):g}" for place in facts.places)
+    every = [("", facts.promises.otherwise), *((f"{one.name}/", one.promise) for one in facts.promises.classes)]
+    days = ", ".join(f"{name}{place.name}: {one.of(place.name):g}" for name, one in every for place in facts.places)
     shown = f"> {late}" if watched.overdue_is_more else late
     values = {"total": watched.total.number, "late": shown, "oldest": watched.oldest, "days": days}
     told = marked(

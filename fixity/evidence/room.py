@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repository.catalogue import Catalogue
-from repository.catalogue.watch import Promise
+from repository.promise import Promises
 from repository.signing import Signer
 from repository.storage.capabilities import Capabilities
 
@@ -46,8 +46,8 @@ class Evidence:
     """Who the archive is, as its signed documents say it."""
     agent: str
     places: tuple[Place, ...]
-    promise: Promise
-    policy: Mapping[str, str | int | Mapping[str, int]]
+    promises: Promises
+    policy: Mapping[str, Any]
     """The policy in force, as a certificate states it."""
     inventory: timedelta
     """Within how long each store is compared with the catalogue again."""

@@ -21,9 +21,9 @@ from repository.catalogue import Catalogue, canaries, chain, days, rounds
 from repository.catalogue.canaries import Look
 from repository.catalogue.periods import Period
 from repository.catalogue.rounds import RoundCounts
-from repository.catalogue.watch import Promise
 from repository.errors import UsageError
 from repository.models import Copy, Event
+from repository.promise import Promises
 from repository.vocabulary import AuditOutcome, EventType
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ def room(catalogue: Catalogue, home: Path, **changes: Any) -> Evidence:
         "named": {"name": "Mahfuz", "identifier": "mahfuz.example.org", "base_url": "https://mahfuz.example.org"},
         "agent": "mahfuz test",
         "places": (Place("main", "s3", "Ankara", "deprem"), Place("second", "file", "İzmir", "sel")),
-        "promise": Promise({"main": 90, "second": 90}),
+        "promises": Promises(),
         "policy": {"copies": 2, "fixity_days": {"main": 90, "second": 90}},
         "inventory": timedelta(days=1),
     }

@@ -29,8 +29,8 @@ from fixity.evidence.statements import Answer, Statement
 from fixity.web.evidence import printer
 from repository import signing
 from repository.catalogue.periods import Period
-from repository.catalogue.watch import Promise
 from repository.errors import UsageError
+from repository.promise import Promises
 from repository.storage.capabilities import Capabilities, Capability, Verdict
 
 YEAR = Period(date(2026, 1, 1), date(2026, 12, 31))
@@ -51,7 +51,7 @@ def room(site: pages.Site, home: Path, **changes: Any) -> Evidence:
         named={"name": "Mahfuz", "identifier": "mahfuz.example.org", "base_url": "https://mahfuz.example.org"},
         agent="mahfuz test",
         places=(Place("main", "s3", "Ankara", "deprem"), Place("second", "file", "İzmir", "sel")),
-        promise=Promise({"main": 90, "second": 90}),
+        promises=Promises(),
         policy={"copies": 2, "fixity_days": {"main": 90, "second": 90}},
         inventory=timedelta(days=1),
         documents=documents(),
