@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Se
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import fixity.web
+import fixity.web.evidence
 import fixity.web.room
 import ingest.web
 import ingest.web.sword
@@ -28,6 +29,7 @@ import repository
 import repository.access.web
 import repository.web
 from config import languages, metrics
+from fixity.evidence.room import Evidence
 from fixity.forecast import Policy
 from ingest.deaccession import Deaccession
 from ingest.deposits import Collection
@@ -109,6 +111,8 @@ class Rooms:
     """What withdrawing and disposing is given; None: the pages only tell of it."""
     salvaging: Salvaging | None = None
     """What a salvage is given; None: there are no pages for it."""
+    evidence: Evidence | None = None
+    """What making evidence is given; None: there are no such pages."""
     feeds: Sequence[Feed] = ()
     """Where deliveries come from, as the settings name them."""
     metrics_token: str = ""
@@ -210,7 +214,9 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         Route("/metrics", _metrics),
         Route("/robots.txt", _robots),
     )
+    shown = (fixity.web.evidence.blueprint(rooms.evidence),) if rooms.evidence else ()
     return (
+        *shown,
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
         fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies)),
@@ -246,6 +252,7 @@ def _face(app: Flask, rooms: Rooms) -> None:
             "style": style,
             "signed_in": _signed_in,
             "has_oai": bool(rooms.open_blueprints),
+            "has_evidence": rooms.evidence is not None,
         }
 
 

@@ -31,6 +31,7 @@ from repository.turkish import machine_lower
 
 PREFIX = "MAHFUZ_"
 FILE_VARIABLE = "MAHFUZ_CONFIG"
+_PASSWORD = re.compile(r"(://[^/?#@:\s]*:)[^/?#@\s]+(@)")
 _DEFAULTS = Path(__file__).with_name("default.toml")
 _EXAMPLES = {
     "stores": '[[stores]]\nname = "ankara"\nurl = "s3://mahfuz"\nendpoint_url = "https://s3.example.org"',
@@ -262,6 +263,11 @@ class Settings(Section):
         """The catalogue's URL, with the embedded default filled in."""
         return self.database.url or f"sqlite:///{self.archive.home / 'mahfuz.sqlite'}"
 
+    def shown(self) -> Iterator[tuple[str, Any]]:
+        """``(key, value)`` of every setting in order; secrets are masked, and so are passwords inside addresses."""
+        for key, value in _flat(self.model_dump(mode="json", by_alias=True)):
+            yield key, _PASSWORD.sub(r"\1***\2", value) if isinstance(value, str) else value
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -272,7 +278,7 @@ class Loaded:
 
     def shown(self) -> Iterator[tuple[str, Any, str]]:
         """``(key, value, origin)`` of every setting in order; secrets are masked."""
-        for key, value in _flat(self.settings.model_dump(mode="json", by_alias=True)):
+        for key, value in self.settings.shown():
             yield key, value, self.origins.get(key) or self.origins.get(key.split(".")[0], "default")
 
 

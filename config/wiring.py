@@ -33,6 +33,7 @@ from repository.vocabulary import utc_now
 # the libraries of ingest, and nobody without a bucket for boto3.
 if TYPE_CHECKING:
     from config.app import Rooms
+    from fixity.evidence.room import Evidence
     from fixity.forecast import Policy
     from fixity.lookout import Lookout
     from fixity.notary import Notary
@@ -214,6 +215,12 @@ class Archive:
         between = [one for one in found if one.subject != one.issuer]
         return Authority(given.time_stamp_url, roots, between, given.time_stamp_seconds)
 
+    def evidence(self) -> Evidence:
+        """What making evidence is given."""
+        from config.evidence import evidence
+
+        return evidence(self, AGENT)
+
     def mail_server(self) -> MailServer | None:
         """The server that takes our letters, None where there is none. Raises UsageError for an unreadable secret."""
         mail = self.settings.mail
@@ -387,6 +394,7 @@ def rooms(archive: Archive) -> Rooms:
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),
         salvaging=archive.salvaging(),
+        evidence=archive.evidence(),
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),

@@ -2,10 +2,12 @@
 """Verify the testimony of an archive without its software: Python 3.11 and the package `cryptography`.
 
     python3 verify_events.py events.jsonl --heads FOLDER [--heads FOLDER …] --keys mahfuz-keys.json
+                             [--certificate FILE …]
 
 events.jsonl is what `mahfuz events export` wrote. A FOLDER holds signed heads, as they lie under testimony/heads/ in a
 store of the archive (one FOLDER for each store that you could copy them from). mahfuz-keys.json is what the archive
 publishes at /.well-known/mahfuz-keys.json; better is a copy that you took long ago. A public key in PEM does as well.
+A certificate (docs/evidence.md) has to be signed by one of the keys, and to name an event that stands in the chain.
 
 Exit status 0: every event is linked to the one before it and every head agrees; 1: not, with each place; 2: bad usage.
 """
@@ -55,20 +57,31 @@ class Verifier:
         if not files:
             self.problems.append(f"{place}: no head lies there")
         for file in files:
-            try:
-                envelope = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=once)
-                head, signature = envelope["head"], envelope["signature"]
-                key = self.keys[signature["key"]]
-                key.verify(base64.b64decode(signature["value"], validate=True), canonical(head))
-                if set(envelope) != {"head", "signature"} or signature["algorithm"] != "Ed25519":
-                    raise ValueError("something beside the head was not signed")
-                self.heads.append((int(head["position"]), str(head["hash"]), str(head["at"]), str(file)))
-            except KeyError as error:
-                self.problems.append(f"{file}: signed by none of the given keys, or no head: {error}")
-            except InvalidSignature:
-                self.problems.append(f"{file}: the signature does not fit")
-            except (ValueError, TypeError) as error:
-                self.problems.append(f"{file}: no signed head: {error}")
+            self.read_signed(file, "head", lambda head: (head["position"], head["hash"], head["at"]))
+
+    def read_certificate(self, file):
+        """A certificate, which says where the chain stood at the end of its period."""
+        names = ("position", "hash", "event_at")
+        self.read_signed(file, "certificate", lambda said: [said["testimony"][name] for name in names])
+
+    def read_signed(self, file, what, place_in):
+        """What was signed in a file says where the chain stood; a head or a certificate."""
+        try:
+            envelope = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=once)
+            said, signature = envelope[what], envelope["signature"]
+            key = self.keys[signature["key"]]
+            key.verify(base64.b64decode(signature["value"], validate=True), canonical(said))
+            if set(envelope) != {what, "signature"} or signature["algorithm"] != "Ed25519":
+                raise ValueError(f"something beside the {what} was not signed")
+            position, digest, at = place_in(said)
+            if int(position):  # a chain without events has nothing that could agree
+                self.heads.append((int(position), str(digest), str(at), str(file)))
+        except KeyError as error:
+            self.problems.append(f"{file}: signed by none of the given keys, or no {what}: {error}")
+        except InvalidSignature:
+            self.problems.append(f"{file}: the signature does not fit")
+        except (ValueError, TypeError) as error:
+            self.problems.append(f"{file}: no signed {what}: {error}")
 
     def walk(self, lines):
         """Every link from the first event to the last, and every head at its place."""
@@ -134,13 +147,16 @@ def main():
     parser.add_argument("events", type=Path)
     parser.add_argument("--heads", type=Path, action="append", default=[], help="a folder of signed heads, or one")
     parser.add_argument("--keys", type=Path, help="mahfuz-keys.json, or a public key in PEM")
+    parser.add_argument("--certificate", type=Path, action="append", default=[], help="a signed fixity certificate")
     asked = parser.parse_args()
-    if asked.heads and not asked.keys:
-        parser.error("--heads needs --keys")
+    if (asked.heads or asked.certificate) and not asked.keys:
+        parser.error("--heads and --certificate need --keys")
     try:
         verifier = Verifier(keys_in(asked.keys) if asked.keys else {})
         for place in asked.heads:
             verifier.read_heads(place)
+        for file in asked.certificate:
+            verifier.read_certificate(file)
         with asked.events.open(encoding="utf-8", errors="surrogatepass", newline="\n") as lines:
             position, end = verifier.walk(lines)
     except (OSError, ValueError, KeyError) as error:

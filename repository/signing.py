@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class Signer:
     def signed(self, what: str, document: dict[str, Any]) -> dict[str, Any]:
         """``{what: document, "signature": {algorithm, key, value}}``; the value is base64 (RFC 4648) of 64 octets.
 
-        ``what`` is ``receipt`` or ``head``: the name under which the document stands.
+        ``what`` is ``receipt``, ``head``, ``certificate`` or ``manifest``: the name under which the document stands.
         """
         key = self._key()
         value = base64.b64encode(key.sign(canonical(document))).decode()
@@ -93,6 +94,16 @@ def id_of_pem(pem: str) -> str:
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("no Ed25519 key")
     return key_id(key)
+
+
+def keys_in(text: str) -> dict[str, str]:
+    """The keys in a PEM, or in what lies at ``/.well-known/mahfuz-keys.json``. Raises ValueError for anything else."""
+    try:
+        if text.lstrip().startswith("{"):
+            return {str(name): str(pem) for name, pem in json.loads(text)["keys"].items()}
+        return {id_of_pem(text): text}
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ValueError("neither a public key in PEM nor a mahfuz-keys.json") from error
 
 
 def verify(envelope: object, keys: Mapping[str, str], what: str) -> str | None:

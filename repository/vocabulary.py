@@ -204,6 +204,7 @@ class EventType(StrEnum):
     DELETION = "deletion"
     DISSEMINATION = "dissemination"
     REBUILD = "metadata modification"
+    SIGNATURE = "digital signature generation"
 
 
 @dataclass(frozen=True, slots=True)

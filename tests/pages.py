@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
+from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
 from repository.access import staff
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
-from repository.promise import Promises
+from repository.promise import Promise, Promises
 from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
 
 NOW = datetime.now(UTC)
@@ -123,7 +124,18 @@ def site(url: str, **changes: Any) -> Site:
         home=home,
         agent="mahfuz test",
     )
-    app = create_app(replace(rooms, **changes))
+    asked = replace(rooms, **changes)
+    shown = Evidence(
+        catalogue=catalogue,
+        home=asked.home,
+        named={"name": asked.archive, "identifier": asked.repository_identifier, "base_url": asked.base_url},
+        agent=asked.agent,
+        places=tuple(Place(name, "s3", place, f"deprem {place}") for name, place in asked.places.items()),
+        promises=Promises(Promise(days_of={store: policy.days for store, policy in asked.policies.items()})),
+        policy={"fixity_days": {store: int(policy.days) for store, policy in asked.policies.items()}},
+        inventory=timedelta(days=1),
+    )
+    app = create_app(replace(asked, evidence=asked.evidence or shown))
     app.testing = True
     return Site(app, catalogue, shelf)
 

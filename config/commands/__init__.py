@@ -38,6 +38,8 @@ _COMMANDS = {
     "inventory": "watching",
     "forecast": "watching",
     "events": "events",
+    "certificate": "evidencing",
+    "evidence": "evidencing",
     "status": "holdings",
     "article": "holdings",
     "bag": "holdings",

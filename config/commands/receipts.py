@@ -64,7 +64,7 @@ def verify(asked: Asked, file: Path, key_file: Path | None, json_wanted: bool) -
         envelope = canonical.read(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not a JSON document: {error}") from error
-    keys = _keys(key_file) if key_file else signing.Signer(asked.settings().archive.home).public_keys()
+    keys = keys_of(key_file) if key_file else signing.Signer(asked.settings().archive.home).public_keys()
     reason = signing.verify(envelope, keys, "receipt")
     data = {"file": str(file), "genuine": reason is None, "reason": reason}
     answer(
@@ -75,11 +75,9 @@ def verify(asked: Asked, file: Path, key_file: Path | None, json_wanted: bool) -
     )
 
 
-def _keys(file: Path) -> dict[str, str]:
-    text = file.read_text(encoding="utf-8")
+def keys_of(file: Path) -> dict[str, str]:
+    """The public keys in a file that somebody named. Raises UsageError."""
     try:
-        if text.lstrip().startswith("{"):
-            return {str(name): str(pem) for name, pem in json.loads(text)["keys"].items()}
-        return {signing.id_of_pem(text): text}
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        return signing.keys_in(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise UsageError(f"{file} is neither a public key in PEM nor a mahfuz-keys.json") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from repository.errors import UsageError
@@ -92,6 +92,13 @@ def create(session: Session, login: str, role: str) -> str:
 def anybody(session: Session) -> bool:
     """Whether there is an account with which somebody can sign in."""
     return session.execute(select(Staff.id).where(Staff.login != _NOBODY, Staff.active).limit(1)).first() is not None
+
+
+def active(session: Session) -> int:
+    """How many accounts can sign in."""
+    return session.execute(
+        select(func.count()).select_from(Staff).where(Staff.login != _NOBODY, Staff.active)
+    ).scalar_one()
 
 
 def reset(session: Session, login: str) -> str:

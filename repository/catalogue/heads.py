@@ -98,6 +98,11 @@ def first_kept_in(session: Session, store: str) -> str | None:
     return session.execute(select(func.min(SignedHeadCopy.key)).where(SignedHeadCopy.store == store)).scalar()
 
 
+def lies_in(session: Session, key: str) -> set[str]:
+    """The stores into which the head of this key was put."""
+    return set(session.execute(select(SignedHeadCopy.store).where(SignedHeadCopy.key == key)).scalars())
+
+
 def day_of(at: datetime) -> datetime:
     """The beginning of the day of ``at``, UTC."""
     return at - timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)

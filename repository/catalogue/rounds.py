@@ -15,7 +15,8 @@ from repository.catalogue.copies import CopyRef
 from repository.models import Event, Round
 from repository.vocabulary import EventType
 
-_INTERRUPTED = " (interrupted)"
+INTERRUPTED = " (interrupted)"
+"""Ends the scope of a round that was killed before its end."""
 _COUNTED = ("expected", "intact", "damaged", "missing", "unreadable", "mended", "bytes")
 
 
@@ -76,9 +77,9 @@ def begin(session: Session, scope: str, at: datetime, agent: str) -> int:
     """
     unended = select(Round).where(Round.finished_at.is_(None)).order_by(Round.id).with_for_update()
     for row in session.execute(unended).scalars():
-        row.finished_at, row.scope = at, label(row) + _INTERRUPTED
+        row.finished_at, row.scope = at, label(row) + INTERRUPTED
         _witness(session, row, at, agent)
-    entered = Round(started_at=at, scope=scope[: 120 - len(_INTERRUPTED)])
+    entered = Round(started_at=at, scope=scope[: 120 - len(INTERRUPTED)])
     session.add(entered)
     session.flush()
     return entered.id
@@ -164,9 +165,9 @@ def read_since(session: Session, moment: datetime, scope: str) -> int:
 
 def label(row: Round) -> str:
     """What the round went through, for a table: without the mark of its interruption."""
-    return row.scope.removesuffix(_INTERRUPTED)
+    return row.scope.removesuffix(INTERRUPTED)
 
 
 def was_interrupted(row: Round) -> bool:
     """Whether the round was killed before its end: what it had written down by then stands."""
-    return row.scope.endswith(_INTERRUPTED)
+    return row.scope.endswith(INTERRUPTED)

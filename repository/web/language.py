@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from gettext import NullTranslations
@@ -71,13 +72,23 @@ def spoken() -> Languages:
 def current() -> str:
     """The code of the language in which this request is answered."""
     known = list(spoken().translations)
-    if not has_request_context():
-        return known[0]
     if "language" not in g:
+        if not has_request_context():
+            return known[0]
         asked = (request.args.get("lang"), request.cookies.get(_COOKIE))
         chosen = next((code for code in asked if code in known), None)
         g.language = chosen or request.accept_languages.best_match(known) or known[0]
     return cast(str, g.language)
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Within the block everything is said in this language: for a document that is made in several."""
+    before, g.language = current(), code
+    try:
+        yield
+    finally:
+        g.language = before
 
 
 def gettext(text: str, **values: object) -> str:

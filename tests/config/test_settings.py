@@ -142,3 +142,16 @@ def test_a_class_of_content_has_a_promise_of_its_own(tmp_path: Path) -> None:
 def test_a_class_that_says_nothing_clear_is_refused(tmp_path: Path, lines: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         load(written(tmp_path, f"[[policy.classes]]\n{lines}\n"))
+
+
+def test_a_password_inside_an_address_is_masked_too(tmp_path: Path) -> None:
+    for given, shown in (
+        (
+            "postgresql+psycopg://mahfuz:gizli@db.example.org/mahfuz",
+            "postgresql+psycopg://mahfuz:***@db.example.org/mahfuz",
+        ),
+        ("postgresql+psycopg://mahfuz@db.example.org/mahfuz", "postgresql+psycopg://mahfuz@db.example.org/mahfuz"),
+    ):
+        found = load(None, {"MAHFUZ_ARCHIVE__HOME": str(tmp_path), "MAHFUZ_DATABASE__URL": given})
+        assert {key: value for key, value, _ in found.shown()}["database.url"] == shown
+        assert found.settings.database_url == given

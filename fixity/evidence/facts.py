@@ -1,0 +1,88 @@
+"""The figures that measures are taken from, all read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fixity.evidence import looks
+from fixity.evidence.looks import Looks
+from fixity.evidence.room import Evidence, Place
+from repository.access import staff
+from repository.catalogue import canaries, chain, days, heads, inventories, rounds, spot_checks, tallies, watch
+from repository.catalogue.spot_checks import SpotCheck
+from repository.catalogue.tallies import Count
+from repository.catalogue.watch import Watched
+from repository.models import Canary, Inventory, Round, SignedHead
+from repository.promise import Promises
+from repository.vocabulary import CopyState
+
+ROUNDS_BACK = 500
+"""Among so many of the last rounds one is looked for that somebody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known at ``at``."""
+
+    at: datetime
+    places: tuple[Place, ...]
+    bags: Count
+    watched: Watched
+    promises: Promises
+    year: Mapping[str, Mapping[str, int]]
+    """The counted numbers of the watch in the last 365 days, by store."""
+    inventories: Mapping[str, Inventory | None]
+    """The last complete one of each store."""
+    inventory: timedelta
+    canaries: Sequence[Canary]
+    rounds: Sequence[Round]
+    head: SignedHead | None
+    head_lies_in: frozenset[str]
+    chained: int
+    """How many events the chain has."""
+    deliveries: Mapping[str, int]
+    seen: SpotCheck
+    accounts: int
+    looks: Looks
+    rehearsal: Mapping[str, Any] | None
+
+    def complete(self) -> list[Place]:
+        """The stores in which a whole copy lies of every bag."""
+        return [place for place in self.places if self.bags.number and self.whole(place.name) >= self.bags.number]
+
+    def whole(self, store: str) -> int:
+        """How many copies in a store are known to be intact."""
+        count = self.watched.states.get((store, CopyState.INTACT.value))
+        return count.number if count else 0
+
+
+def gather(evidence: Evidence, at: datetime) -> Facts:
+    """The facts now. No page counts a large table for it, and no store is asked. Raises DatabaseUnavailable."""
+    seen = looks.last(evidence)
+    rehearsal = evidence.rehearsed()
+    names = [place.name for place in evidence.places]
+    with evidence.catalogue.reading() as session:
+        head = heads.latest(session)
+        return Facts(
+            at=at,
+            places=evidence.places,
+            bags=tallies.of(session, "aips").get(("", "kept"), Count(0, 0)),
+            watched=watch.figures(session, at),
+            promises=evidence.promises,
+            year=days.totals(session, (at - timedelta(days=365)).date()),
+            inventories={name: complete for name, (_, complete) in inventories.last_of(session, names).items()},
+            inventory=evidence.inventory,
+            canaries=canaries.latest(session),
+            rounds=rounds.latest(session, limit=ROUNDS_BACK),
+            head=head,
+            head_lies_in=frozenset(heads.lies_in(session, head.key)) if head else frozenset(),
+            chained=chain.end_of(session).position,
+            deliveries={state: count.number for (_, state), count in tallies.of(session, "deliveries").items()},
+            seen=spot_checks.newest_and_oldest(session),
+            accounts=staff.active(session),
+            looks=seen,
+            rehearsal=rehearsal,
+        )
