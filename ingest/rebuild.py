@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -18,7 +19,16 @@ from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
 from repository import salvage
 from repository.bags import BagReport, seal_of
-from repository.catalogue import Catalogue, copies, deliveries, disposal_turns, holdings, registration, titles
+from repository.catalogue import (
+    Catalogue,
+    copies,
+    deliveries,
+    disposal_turns,
+    disposals,
+    holdings,
+    registration,
+    titles,
+)
 from repository.catalogue.copies import CopyRef
 from repository.catalogue.disposals import Bag
 from repository.catalogue.registration import Sealed
@@ -30,8 +40,21 @@ from repository.storage import Store
 from repository.vocabulary import ArticleRecord, AuditOutcome, PayloadFile, bag_key, is_housekeeping, parse_bag_key
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 _BAG, _NOTICE = "bag", "notice"
+
+BATCH = 500
+"""Articles, or receipts, of which the catalogue is asked at once what it knows: what is registered costs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """What lies of one article in the stores: version, or number of a notice, to the names of the stores."""
+
+    article: str
+    versions: Mapping[int, set[str]]
+    notices: Mapping[int, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,53 +97,78 @@ class Rebuilt:
 def rebuild(work: Rebuilding) -> Rebuilt:
     """Enter every bag that lies in the stores. What is registered already stays as it is, so it can be run again.
 
-    Afterwards each article, version, file and copy is as it was, with the datestamp of its
-    receipt, or of its Bagging-Date where there is no receipt. Raises StoreUnavailable when a
-    store cannot be listed at all.
+    One that was killed goes on where it was: of what it had registered no bag is read, and the catalogue is asked for
+    some hundred articles at once. Afterwards each article, version, file and copy is as it was, with the datestamp of
+    its receipt, or of its Bagging-Date where there is no receipt. Raises StoreUnavailable when a store cannot be
+    listed at all.
     """
     done = Rebuilt()
     begun_anew.declare(work.catalogue, (*work.stores, *work.other_stores), work.home, work.agent, work.clock)
-    for receipt in receipts.all_kept(work.home):
-        _enter_receipt(work, receipt)
-        done.receipts += 1
+    for some in _batches(receipts.all_kept(work.home)):
+        _enter_receipts(work, some)
+        done.receipts += len(some)
     inbox.reenter(work.catalogue, work.home)
-    for article, keys in groupby(_found(work, done), key=lambda found: found[0]):
-        versions: dict[int, set[str]] = {}
-        numbers: dict[int, set[str]] = {}
-        for _, kind, number, store in keys:
-            (numbers if kind == _NOTICE else versions).setdefault(number, set()).add(store)
-        _enter_article(work, done, article, versions, numbers)
-        work.progress(done.aips + done.already)
+    for lying in _batches(_lying(work, done)):
+        with work.catalogue.reading() as session:
+            known = holdings.versions_among(session, [one.article for one in lying])
+        for one in lying:
+            _enter_article(work, done, one, known.get(one.article, ()))
+            work.progress(done.aips + done.already)
     return done
 
 
-def _enter_article(
-    work: Rebuilding, done: Rebuilt, article: str, versions: Mapping[int, set[str]], numbers: Mapping[int, set[str]]
-) -> None:
+def _batches(things: Iterator[_T]) -> Iterator[list[_T]]:
+    while some := list(islice(things, BATCH)):
+        yield some
+
+
+def _enter_article(work: Rebuilding, done: Rebuilt, lying: _Lying, known: Collection[int]) -> None:
     """Every version of one article, the first first, and what was decided about it; neither without the other."""
+    article, versions = lying.article, lying.versions
+    if not lying.notices and versions.keys() <= set(known):
+        done.already += len(versions)
+        return
     try:
-        decided = remembered.read(article, numbers, versions, (*work.stores, *work.other_stores), done.problems)
+        decided = remembered.read(article, lying.notices, versions, (*work.stores, *work.other_stores), done.problems)
     except NoticeUnread as unread:
         done.doubts += unread.doubt
         told = f"{unread.told}; the article is not entered: whether it may be shown is not known"
         done.problems.append({"store": "every store", "key": unread.key, "problem": told})
         return
     for version in sorted({*versions, *decided.given_up}):
-        with work.catalogue.reading() as session:
-            known = holdings.aip_version(session, article, version) is not None
-        if known:
+        if version in known:
             done.already += 1
-            _remember(work, article, decided)
+            _remember(work, article, version, decided)
         elif version in versions:
             _enter_bag(work, done, article, version, decided)
         else:
             _enter_given_up(work, done, article, version, decided)
 
 
-def _remember(work: Rebuilding, article: str, decided: Decided) -> None:
-    if decided.notices:
-        with work.catalogue.writing() as session:
-            remembered.enter(session, article, decided, at=work.clock(), agent=work.agent)
+def _remember(work: Rebuilding, article: str, version: int, decided: Decided) -> None:
+    """What was decided takes effect on a version that is registered: in a catalogue restored from before, it is new."""
+    if not decided.notices:
+        return
+    now = work.clock()
+    with work.catalogue.writing() as session:
+        aip = holdings.aip_version(session, article, version)
+        gone_before = aip is None or disposals.is_gone(session, aip.id)
+        if aip is not None:
+            for store in decided.given_up_in(version):
+                copies.give_up(session, [(aip.id, aip.bytes)], store, now)
+            if not gone_before:
+                disposal_turns.count_gone(session, [Bag(aip.id, version, aip.seal, aip.bytes)])
+        remembered.enter(session, article, decided, at=now, agent=work.agent)
+
+
+def _lying(work: Rebuilding, done: Rebuilt) -> Iterator[_Lying]:
+    """Every article of which a store has anything, in the order of their ids."""
+    for article, found in groupby(_found(work, done), key=lambda one: one[0]):
+        versions: dict[int, set[str]] = {}
+        numbers: dict[int, set[str]] = {}
+        for _, kind, number, store in found:
+            (numbers if kind == _NOTICE else versions).setdefault(number, set()).add(store)
+        yield _Lying(article, versions, numbers)
 
 
 def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, str, int, str]]:
@@ -268,22 +316,25 @@ def _read_everywhere(
     return reports, unread
 
 
-def _enter_receipt(work: Rebuilding, receipt: receipts.Receipt) -> None:
-    with work.catalogue.writing() as session:
-        known = deliveries.find(session, receipt.delivery_id)
-        if known is not None and known.state == receipt.state:
-            return
-        deliveries.accept(
-            session, receipt.publisher, receipt.file_names, receipt.sha256, receipt.bytes, receipt.accepted_on
-        )
-        deliveries.finish(
-            session,
-            receipt.delivery_id,
-            receipt.state,
-            receipt.findings,
-            receipt.articles,
-            receipt.finished_at or receipt.accepted_on,
-        )
+def _enter_receipts(work: Rebuilding, some: Sequence[receipts.Receipt]) -> None:
+    """Those that the catalogue does not know, or knows otherwise; the others cost one question together."""
+    with work.catalogue.reading() as session:
+        known = deliveries.states_of(session, [receipt.delivery_id for receipt in some])
+    for receipt in some:
+        if known.get(receipt.delivery_id) == receipt.state:
+            continue
+        with work.catalogue.writing() as session:
+            deliveries.accept(
+                session, receipt.publisher, receipt.file_names, receipt.sha256, receipt.bytes, receipt.accepted_on
+            )
+            deliveries.finish(
+                session,
+                receipt.delivery_id,
+                receipt.state,
+                receipt.findings,
+                receipt.articles,
+                receipt.finished_at or receipt.accepted_on,
+            )
 
 
 def _datestamp(session: Session, delivery: str, article: str, version: int, day: str) -> datetime:
