@@ -15,8 +15,10 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import begun_anew, inbox, receipts, remembered
+from ingest.ledger_tables import TABLES, Kept, enter_receipt
 from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
+from ingest.taking_up import Taken, TakingUp
 from repository import salvage
 from repository.bags import BagReport, seal_of
 from repository.catalogue import (
@@ -27,6 +29,7 @@ from repository.catalogue import (
     disposals,
     holdings,
     registration,
+    testimony,
     titles,
 )
 from repository.catalogue.copies import CopyRef
@@ -37,7 +40,15 @@ from repository.notice import parse_notice_key
 from repository.preservation import read_bag
 from repository.promise import Promises
 from repository.storage import Store
-from repository.vocabulary import ArticleRecord, AuditOutcome, PayloadFile, bag_key, is_housekeeping, parse_bag_key
+from repository.vocabulary import (
+    ArticleRecord,
+    AuditOutcome,
+    EventType,
+    PayloadFile,
+    bag_key,
+    is_housekeeping,
+    parse_bag_key,
+)
 
 log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -71,13 +82,27 @@ class Rebuilding:
     clock: Callable[[], datetime]
     promises: Promises
     progress: Callable[[int], None] = lambda _done: None
+    behind: str = ""
+    """Only articles whose id is greater,"""
+    most: int | None = None
+    """and so many of them at most: for a rehearsal of a sample."""
+    tables: Sequence[Kept] = TABLES
+    """What ledgers tell besides the events."""
 
 
 @dataclass
 class Rebuilt:
     """What a rebuild did. ``problems`` names every object that could not be entered, and why."""
 
+    ledgers: int = 0
+    """Ledgers that were new to the catalogue."""
+    events: int = 0
+    """Events that stand again as they were told."""
     receipts: int = 0
+    articles: int = 0
+    """Articles of which a store has anything,"""
+    last: str = ""
+    """and the greatest id among them."""
     aips: int = 0
     already: int = 0
     disposed: int = 0
@@ -87,6 +112,12 @@ class Rebuilt:
     missing_copies: int = 0
     problems: list[dict[str, str]] = field(default_factory=list)
     doubts: int = 0
+
+    def tell(self, taken: Taken) -> None:
+        """What was taken up from ledgers."""
+        self.ledgers, self.events = taken.ledgers, taken.events
+        self.problems += taken.problems
+        self.doubts += taken.doubts
 
     @property
     def exit_status(self) -> int:
@@ -103,18 +134,29 @@ def rebuild(work: Rebuilding) -> Rebuilt:
     listed at all.
     """
     done = Rebuilt()
-    begun_anew.declare(work.catalogue, (*work.stores, *work.other_stores), work.home, work.agent, work.clock)
+    everywhere = (*work.stores, *work.other_stores)
+    with TakingUp(work.catalogue, everywhere, work.home, work.clock, work.tables) as taking_up:
+        taking_up.before_bags()
+        done.tell(taking_up.taken)
+        begun_anew.declare(work.catalogue, everywhere, work.home, work.agent, work.clock, ledger=taking_up.taken.newest)
+        _enter_holdings(work, done)
+        taking_up.after_bags()
+    return done
+
+
+def _enter_holdings(work: Rebuilding, done: Rebuilt) -> None:
+    """What receipts, kept deliveries and bags say."""
     for some in _batches(receipts.all_kept(work.home)):
         _enter_receipts(work, some)
         done.receipts += len(some)
     inbox.reenter(work.catalogue, work.home)
-    for lying in _batches(_lying(work, done)):
+    for lying in _batches(islice(_lying(work, done), work.most)):
         with work.catalogue.reading() as session:
             known = holdings.versions_among(session, [one.article for one in lying])
+        done.articles, done.last = done.articles + len(lying), lying[-1].article
         for one in lying:
             _enter_article(work, done, one, known.get(one.article, ()))
             work.progress(done.aips + done.already)
-    return done
 
 
 def _batches(things: Iterator[_T]) -> Iterator[list[_T]]:
@@ -175,7 +217,7 @@ def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, str, int, str
     """``(article, bag or notice, number, store)`` of every object: a merge of the sorted listings, constant memory."""
 
     def listed(store: Store) -> Iterator[tuple[str, str, int, str]]:
-        for item in store.keys():  # noqa: SIM118 (a Store is no dict)
+        for item in store.keys(after=_behind(work.behind)):
             if (bag := parse_bag_key(item.key)) is not None:
                 yield bag[0], _BAG, bag[1], store.name
             elif (notice := parse_notice_key(item.key)) is not None:
@@ -184,6 +226,11 @@ def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, str, int, str
                 done.problems.append({"store": store.name, "key": item.key, "problem": "not the key of a bag"})
 
     yield from heapq.merge(*(listed(store) for store in (*work.stores, *work.other_stores)), key=lambda found: found[0])
+
+
+def _behind(article: str) -> str:
+    """A key that is greater than every key of ``article``, and smaller than all of the next one."""
+    return f"{article[0:2]}/{article[2:4]}/{article}/~" if article else ""
 
 
 def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, decided: Decided) -> None:
@@ -223,6 +270,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
             agent=work.agent,
             delivery_id=known.id if known else None,
             promises=work.promises,
+            kind=_kind(session, article, version),
             datestamp=_datestamp(session, known.id if known else "", article, version, info["Bagging-Date"]),
         )
         aip = holdings.aip_version(session, article, version)
@@ -269,6 +317,7 @@ def _enter_given_up(work: Rebuilding, done: Rebuilt, article: str, version: int,
             agent=work.agent,
             delivery_id=known.id if known else None,
             promises=work.promises,
+            kind=_kind(session, article, version),
             datestamp=_datestamp(session, known.id if known else "", article, version, bag["bagging_date"]),
         )
         aip = holdings.aip_version(session, article, version)
@@ -324,19 +373,15 @@ def _enter_receipts(work: Rebuilding, some: Sequence[receipts.Receipt]) -> None:
         if known.get(receipt.delivery_id) == receipt.state:
             continue
         with work.catalogue.writing() as session:
-            deliveries.accept(
-                session, receipt.publisher, receipt.file_names, receipt.sha256, receipt.bytes, receipt.accepted_on
-            )
-            deliveries.finish(
-                session,
-                receipt.delivery_id,
-                receipt.state,
-                receipt.findings,
-                receipt.articles,
-                receipt.finished_at or receipt.accepted_on,
-            )
+            enter_receipt(session, receipt)
 
 
 def _datestamp(session: Session, delivery: str, article: str, version: int, day: str) -> datetime:
     told = deliveries.datestamp_of(session, delivery, article, version)
     return told or datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+def _kind(session: Session, article: str, version: int) -> EventType:
+    """What entering it is: an ingestion is told once, and what a ledger tells of it stands already."""
+    told = testimony.is_told(session, EventType.INGESTION, article, version)
+    return EventType.VALIDATION if told else EventType.INGESTION
