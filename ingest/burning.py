@@ -9,14 +9,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy.orm import Session
 
 from ingest.ledger import Bookkeeping, lay_down
 from ingest.ledger_tables import Kept, Told
@@ -109,8 +107,8 @@ def _compared(work: Rehearsing, done: Rehearsed, again: Catalogue, home: Path, f
     with ours.reading() as session:
         begun = books.clock()
         number = session.get_one(ChangeHead, 1).number
-        before = {kept.name: list(kept.tell(session, None)) for kept in books.tables if not kept.grows}
         ledger = ledgers.gone_on_from(session)
+    before = {kept.name: list(kept.tell(ours, None)) for kept in books.tables if not kept.grows}
     rebuilding = replace(
         work.rebuilding, catalogue=again, home=home, tables=books.tables, behind=first, most=work.sample
     )
@@ -143,17 +141,16 @@ def _compare_table(
     def since(row: Told) -> bool:
         return kept.moment is not None and datetime.fromisoformat(row[kept.moment]) >= begun
 
-    with ours.reading() as mine, again.reading() as theirs:
-        one: Iterator[Told] = iter(before if before is not None else kept.tell(mine, None))
-        other: Iterator[Told] = iter(kept.tell(theirs, None))
-        if not done.whole and kept.after_bags:  # of the others the articles are not there
-            one = (row for row in one if row["article"] in _articles_among(theirs, [row["article"]]))
-        for unlike in compared.rows(kept.name, key, one, other, since):
-            done.found(unlike)
-
-
-def _articles_among(session: Session, ids: Sequence[str]) -> set[str]:
-    return set(holdings.versions_among(session, ids))
+    one: Iterable[Told] = before if before is not None else kept.tell(ours, None)
+    if not done.whole and kept.after_bags:  # of the others the articles are not there
+        one = list(one)
+        with again.reading() as session:
+            there = holdings.versions_among(session, [row["article"] for row in one])
+        one = [row for row in one if row["article"] in there]
+    other = kept.tell(again, None)
+    one, other = (sorted(rows, key=key) if isinstance(rows, list) else rows for rows in (one, other))
+    for unlike in compared.rows(kept.name, key, one, other, since):
+        done.found(unlike)
 
 
 def _keep(work: Rehearsing, done: Rehearsed, last: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.orm import Session
 
 from ingest.ledger_tables import TABLES, Kept
 from repository import ledger as bags
@@ -27,6 +29,7 @@ from repository.vocabulary import as_utc_text
 
 log = structlog.get_logger(__name__)
 
+_MAKING = ".making-"
 SLICE = 100_000
 """Events in one ledger at most: the first ledgers of a catalogue that is old already are several."""
 
@@ -77,21 +80,33 @@ def lay_down(work: Bookkeeping, *, daily: bool) -> Laid:
     done = Laid()
     work.folder.mkdir(parents=True, exist_ok=True)
     chain.link_all(work.catalogue)
-    with work.catalogue.reading() as session:
-        last = ledgers.latest(session)
-    if not (daily and last is not None and last.at >= heads.day_of(work.clock())):
-        while _made(work, done):
-            pass
-    for store in work.stores:
-        _deliver(work, store, done)
-    _tidy(work)
+    with _alone(work.folder):
+        with work.catalogue.reading() as session:
+            last = ledgers.latest(session)
+        if not (daily and last is not None and last.at >= heads.day_of(work.clock())):
+            while _made(work, done):
+                pass
+        for store in work.stores:
+            _deliver(work, store, done)
+        _tidy(work)
     return done
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Whoever else lays down ledgers from this folder waits: a rehearsal does so beside the clock."""
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _made(work: Bookkeeping, done: Laid) -> bool:
     """One ledger is made and lies in a store; whether there are more events than it took."""
     now = work.clock().replace(microsecond=0)
-    with tempfile.TemporaryDirectory(dir=work.folder, prefix=".") as folder:
+    with tempfile.TemporaryDirectory(dir=work.folder, prefix=_MAKING) as folder:
         files, account, more = _told(work, Path(folder), now)
         name, bag = bags.write(work.folder, files, account)
     for store in work.stores:
@@ -123,14 +138,13 @@ def _row(name: str, bag: Bag, account: Account) -> Ledger:
 def _told(work: Bookkeeping, folder: Path, now: datetime) -> tuple[dict[str, Path], Account, bool]:
     """The files of the next ledger, what it says of itself, and whether events are left for another."""
     with work.catalogue.reading() as session:
-        before = ledgers.gone_on_from(session)
-        end = chain.end_of(session)
-        marks: dict[str, Any] = dict(before.marks) if before else {}
-        files: dict[str, Path] = {}
-        for kept in work.tables:
-            told = _written(session, kept, folder / kept.file, marks.get(kept.name), now)
-            if told is not None:
-                files[kept.file], marks[kept.name] = folder / kept.file, told
+        before, end = ledgers.gone_on_from(session), chain.end_of(session)
+    marks: dict[str, Any] = dict(before.marks) if before else {}
+    files: dict[str, Path] = {}
+    for kept in work.tables:
+        told = _written(work.catalogue, kept, folder / kept.file, marks.get(kept.name), now)
+        if told is not None:
+            files[kept.file], marks[kept.name] = folder / kept.file, told
     begins = Place(before.position, before.hash) if before else Place(0, chain.START)
     ends, file = begins, folder / bags.EVENTS
     with file.open("wb") as lines:
@@ -141,11 +155,11 @@ def _told(work: Bookkeeping, folder: Path, now: datetime) -> tuple[dict[str, Pat
     return files, Account(work.archive, now, begins, ends, marks), ends.position < end.position
 
 
-def _written(session: Session, kept: Kept, file: Path, mark: Any, now: datetime) -> Any:
+def _written(catalogue: Catalogue, kept: Kept, file: Path, mark: Any, now: datetime) -> Any:
     """The new mark of a table that has something to tell, which lies in ``file``; None for one that has nothing."""
     digest, number = hashlib.sha256(), 0
     with file.open("wb") as lines:
-        for row in kept.tell(session, mark if kept.grows else None):
+        for row in kept.tell(catalogue, mark if kept.grows else None):
             line = json.dumps(row, ensure_ascii=False, sort_keys=True).encode() + b"\n"
             digest.update(line)
             lines.write(line)
@@ -215,3 +229,5 @@ def _tidy(work: Bookkeeping) -> None:
         if file.name.removesuffix(file.suffix).removesuffix("-v1") not in wanted:
             with suppress(OSError):
                 file.unlink()
+    for left in work.folder.glob(f"{_MAKING}*"):  # of one who was killed: nobody else is at it now
+        shutil.rmtree(left, ignore_errors=True)

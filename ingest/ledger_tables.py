@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from ingest import receipts
 from ingest.receipts import Receipt
-from repository.catalogue import deliveries, titles
+from repository.catalogue import Catalogue, deliveries, titles
 from repository.models import (
     Agreement,
     Article,
@@ -36,6 +36,7 @@ from repository.vocabulary import DeliveryState, DisposalState, TurnState
 
 Told = Mapping[str, Any]
 
+_PAGE = 200
 _OVERLAP = timedelta(hours=1)
 """What was committed while the ledger before was made may bear a moment before its mark."""
 
@@ -45,8 +46,10 @@ class Kept:
     """One table, under the name of its file in the ledger."""
 
     name: str
-    tell: Callable[[Session, str | None], Iterable[Told]]
-    """Its rows in one order everywhere; of one that grows, those behind the mark (None: all)."""
+    tell: Callable[[Catalogue, str | None], Iterable[Told]]
+    """Its rows in the order of their keys; of one that grows, those behind the mark (None: all). In short transactions,
+    however many there are.
+    """
     enter: Callable[[Session, Sequence[Told], bool], None]
     """Rows that another catalogue told are rows here. Those that are there stay, unless what is told is newer."""
     key: tuple[str, ...]
@@ -64,6 +67,16 @@ class Kept:
         return f"{self.name}.jsonl"
 
 
+def _at_once(tell: Callable[[Session], Iterable[Told]]) -> Callable[[Catalogue, str | None], Iterable[Told]]:
+    """A table of few rows, told whole."""
+
+    def told(catalogue: Catalogue, _mark: str | None) -> Iterable[Told]:
+        with catalogue.reading() as session:
+            return list(tell(session))
+
+    return told
+
+
 def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
@@ -72,7 +85,7 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _publishers(session: Session, _mark: str | None) -> Iterator[Told]:
+def _publishers(session: Session) -> Iterator[Told]:
     for row in session.execute(select(Publisher).order_by(Publisher.slug)).scalars():
         yield {"name": row.name, "slug": row.slug, "titles_agreed": row.titles_agreed}
 
@@ -92,7 +105,7 @@ def _enter_publishers(session: Session, told: Sequence[Told], newer: bool) -> No
     session.flush()
 
 
-def _titles(session: Session, _mark: str | None) -> Iterator[Told]:
+def _titles(session: Session) -> Iterator[Told]:
     issns: dict[int, list[str]] = {}
     for row in session.execute(select(TitleIssn.title_id, TitleIssn.issn).order_by(TitleIssn.issn)):
         issns.setdefault(row.title_id, []).append(row.issn)
@@ -131,7 +144,7 @@ def _enter_titles(session: Session, told: Sequence[Told], newer: bool) -> None:
         session.flush()
 
 
-def _agreements(session: Session, _mark: str | None) -> Iterator[Told]:
+def _agreements(session: Session) -> Iterator[Told]:
     first = select(func.min(TitleIssn.issn)).where(TitleIssn.title_id == Agreement.title_id).scalar_subquery()
     rows = select(first.label("issn"), Publisher.name, Agreement.since, Agreement.until)
     rows = rows.join(Publisher, Publisher.id == Agreement.publisher_id).where(first.is_not(None))
@@ -157,14 +170,17 @@ def _enter_agreements(session: Session, told: Sequence[Told], newer: bool) -> No
     session.flush()
 
 
-def _staff(session: Session, _mark: str | None) -> Iterator[Told]:
+def _staff(session: Session) -> Iterator[Told]:
     rows = select(Staff.login, Staff.role, Staff.active, Staff.created_at).where(Staff.login != "")
     for row in sorted(session.execute(rows), key=lambda row: str(row.login)):
         yield {"login": row.login, "role": row.role, "active": row.active, "created_at": _text(row.created_at)}
 
 
 def _enter_staff(session: Session, told: Sequence[Told], newer: bool) -> None:
-    """Nobody can sign in before `mahfuz staff reset`: no ledger holds anything that opens an account."""
+    """Nobody can sign in before `mahfuz staff reset`: no ledger holds anything that opens an account.
+
+    One that is closed here stays closed, whatever is told.
+    """
     for one in told:
         row = session.execute(select(Staff).where(Staff.login == one["login"])).scalar_one_or_none()
         if row is None:
@@ -173,21 +189,29 @@ def _enter_staff(session: Session, told: Sequence[Told], newer: bool) -> None:
                 password_hash="",
                 must_change=True,
                 failures=0,
+                active=True,
                 created_at=_moment(one["created_at"]),
             )
             session.add(row)
         elif not newer:
             continue
-        row.role, row.active = one["role"], one["active"]
+        row.role, row.active = one["role"], row.active and one["active"]
     session.flush()
 
 
-def _receipts(session: Session, mark: str | None) -> Iterator[Told]:
+def _receipts(catalogue: Catalogue, mark: str | None) -> Iterator[Told]:
     rows = select(Delivery.id).where(Delivery.finished_at.is_not(None), Delivery.state != DeliveryState.RECEIVED)
     if mark is not None:
         rows = rows.where(Delivery.finished_at >= datetime.fromisoformat(mark) - _OVERLAP)
-    for identifier in session.execute(rows.order_by(Delivery.id)).scalars().all():
-        yield receipts.of_delivery(session, identifier).as_json()
+    after = ""
+    while True:
+        with catalogue.reading() as session:
+            page = session.execute(rows.where(Delivery.id > after).order_by(Delivery.id).limit(_PAGE)).scalars().all()
+            told = [receipts.of_delivery(session, identifier).as_json() for identifier in page]
+        yield from told
+        if len(page) < _PAGE:
+            return
+        after = page[-1]
 
 
 def _enter_receipts(session: Session, told: Sequence[Told], newer: bool) -> None:
@@ -216,19 +240,22 @@ def enter_receipt(session: Session, receipt: Receipt) -> None:
     )
 
 
-def _decisions(session: Session, mark: str | None) -> Iterator[Told]:
+def _decisions(catalogue: Catalogue, mark: str | None) -> list[Told]:
     rows = select(Decision).order_by(Decision.delivery_id, Decision.at, Decision.id)
     if mark is not None:
         rows = rows.where(Decision.at >= datetime.fromisoformat(mark) - _OVERLAP)
-    for row in session.execute(rows).scalars():
-        yield {
-            "delivery": row.delivery_id,
-            "at": _text(row.at),
-            "verdict": row.verdict,
-            "codes": row.codes,
-            "reason": row.reason,
-            "by": row.by,
-        }
+    with catalogue.reading() as session:
+        return [
+            {
+                "delivery": row.delivery_id,
+                "at": _text(row.at),
+                "verdict": row.verdict,
+                "codes": row.codes,
+                "reason": row.reason,
+                "by": row.by,
+            }
+            for row in session.execute(rows).scalars()
+        ]
 
 
 def _enter_decisions(session: Session, told: Sequence[Told], _newer: bool) -> None:
@@ -244,7 +271,7 @@ def _enter_decisions(session: Session, told: Sequence[Told], _newer: bool) -> No
         session.execute(insert(Decision).values(delivery_id=one["delivery"], at=at, **values))
 
 
-def _disposals(session: Session, _mark: str | None) -> Iterator[Told]:
+def _disposals(session: Session) -> Iterator[Told]:
     """Those under way of which no notice tells yet; the others come back with the article's notices."""
     rows = select(Disposal).where(
         Disposal.noticed.is_(None), Disposal.state.in_([DisposalState.ASKED, DisposalState.APPROVED])
@@ -286,12 +313,12 @@ def _enter_disposals(session: Session, told: Sequence[Told], _newer: bool) -> No
 
 
 TABLES: tuple[Kept, ...] = (
-    Kept("publishers", _publishers, _enter_publishers, key=("name",)),
-    Kept("titles", _titles, _enter_titles, key=("issns",)),
-    Kept("agreements", _agreements, _enter_agreements, key=("issn", "publisher")),
-    Kept("staff", _staff, _enter_staff, key=("login",)),
+    Kept("publishers", _at_once(_publishers), _enter_publishers, key=("name",)),
+    Kept("titles", _at_once(_titles), _enter_titles, key=("issns",)),
+    Kept("agreements", _at_once(_agreements), _enter_agreements, key=("issn", "publisher")),
+    Kept("staff", _at_once(_staff), _enter_staff, key=("login",)),
     Kept("receipts", _receipts, _enter_receipts, key=("delivery_id",), grows=True, moment="finished_at"),
     Kept("decisions", _decisions, _enter_decisions, key=("delivery", "at", "verdict"), grows=True, moment="at"),
-    Kept("disposals", _disposals, _enter_disposals, key=("article", "asked_at"), after_bags=True),
+    Kept("disposals", _at_once(_disposals), _enter_disposals, key=("article", "asked_at"), after_bags=True),
 )
 """In the order in which they are entered."""

@@ -176,7 +176,7 @@ class TakingUp:
 
 def _line(new: Sequence[_New]) -> list[_New]:
     """The ledgers whose events lead to the newest one: those of a catalogue that was lost and began anew do not."""
-    by_end = {one.account.ends: one for one in new if one.account.ends != one.account.begins}
+    by_end = {one.account.ends: one for one in new if one.account.begins.position < one.account.ends.position}
     line: list[_New] = []
     place = new[-1].account.ends
     while (one := by_end.get(place)) is not None:
