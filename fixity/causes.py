@@ -23,6 +23,7 @@ from repository.catalogue import (
     copies,
     digests,
     heads,
+    heartbeats,
     inventories,
     ledgers,
     proofs,
@@ -206,7 +207,7 @@ def rehearsal_failed(session: Session, at: datetime, days: float) -> Iterator[Ca
     last = rehearsals.last_ended(session)
     if last is not None and last.differences:
         yield Cause("rehearsal-failed", "", last.differences, since=last.finished_at, detail={"variant": ""})
-    since = last.started_at if last is not None else rehearsals.first_begun(session)
+    since = last.started_at if last is not None else rehearsals.first_begun(session) or _clock_since(session)
     if days > 0 and since is not None and since <= at - OVERDUE_AFTER * timedelta(days=days):
         yield Cause("rehearsal-failed", "overdue", since=since, detail={"variant": "overdue", "days": f"{days:g}"})
 
@@ -216,8 +217,14 @@ def ledgers_missing(session: Session, at: datetime) -> Iterator[Cause]:
     for store, number in sorted(ledgers.not_whole(session).items()):
         yield Cause("ledger-missing", store, number, detail={"variant": ""})
     last = ledgers.latest(session)
-    if last is not None and last.at <= at - LEDGER_LATE:
-        yield Cause("ledger-missing", "", since=last.at, detail={"variant": "late"})
+    since = last.at if last is not None else _clock_since(session)
+    if since is not None and since <= at - LEDGER_LATE:
+        yield Cause("ledger-missing", "", since=since, detail={"variant": "late"})
+
+
+def _clock_since(session: Session) -> datetime | None:
+    """Since when the clock runs that should have done it; None where none has given a sign of life."""
+    return min((row.started_at for row in heartbeats.beats(session).get("clock", ())), default=None)
 
 
 def differences(session: Session, at: datetime) -> Iterator[Cause]:  # noqa: ARG001 (as every question is asked)

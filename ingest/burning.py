@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from ingest.ledger import Bookkeeping, lay_down
 from ingest.ledger_tables import Kept, Told
 from ingest.rebuild import Rebuilding, Rebuilt, rebuild
+from ingest.taking_up import sweep
 from repository.catalogue import Catalogue, chain, compared, holdings, ledgers, rehearsals, schema, testimony
 from repository.catalogue.compared import Unlike
 from repository.errors import Doubt
@@ -27,7 +27,6 @@ from repository.vocabulary import EventType, as_utc_text
 
 DETAILS = 100
 """Differences that are kept one by one; all are counted."""
-_LEFT_SECONDS = 7 * 86_400
 _SCRATCH = ".rehearsal-"
 
 
@@ -82,7 +81,7 @@ def rehearse(work: Rehearsing) -> Rehearsed:
         first = rehearsals.next_first(session) if work.sample is not None else ""
         number = rehearsals.begin(session, books.clock(), whole=work.sample is None, store=work.store, first=first)
     done = Rehearsed(number, work.sample is None)
-    _sweep(books.home)
+    sweep(books.home, _SCRATCH)
     scratch = Path(tempfile.mkdtemp(dir=books.home, prefix=_SCRATCH))
     last = ""
     try:
@@ -187,11 +186,3 @@ def rehearse_when_due(work: Rehearsing, days: float) -> Rehearsed | None:
     with work.books.catalogue.reading() as session:
         due = rehearsals.is_due(session, work.books.clock(), days)
     return rehearse(work) if due else None
-
-
-def _sweep(home: Path) -> None:
-    """What a rehearsal that was killed left behind."""
-    for left in home.glob(_SCRATCH + "*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)

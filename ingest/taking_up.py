@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -26,6 +29,8 @@ from repository.vocabulary import LEDGERS, ledger_key, parse_ledger_key
 log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 _BATCH = 1_000
+_SCRATCH = ".ledgers-"
+_FORGOTTEN_SECONDS = 7 * 86_400
 
 
 @dataclass
@@ -66,7 +71,8 @@ class TakingUp:
     ) -> None:
         self._catalogue, self._stores, self._clock, self._tables = catalogue, stores, clock, tables
         home.mkdir(parents=True, exist_ok=True)
-        self._held = tempfile.TemporaryDirectory(dir=home, prefix=".ledgers-")
+        sweep(home, _SCRATCH)
+        self._held = tempfile.TemporaryDirectory(dir=home, prefix=_SCRATCH)
         self._folder = Path(self._held.name)
         self._entered: list[tuple[Ledger, Mapping[str, datetime | None]]] = []
         self._newer = True
@@ -172,6 +178,14 @@ class TakingUp:
     def _problem(self, store: str, name: str, error: Exception) -> None:
         self.taken.doubts += isinstance(error, Doubt)
         self.taken.problems.append({"store": store, "key": ledger_key(name), "problem": str(error)})
+
+
+def sweep(home: Path, prefix: str) -> None:
+    """Take away scratch folders that somebody who was killed left behind, a week ago or longer."""
+    for left in home.glob(prefix + "*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _FORGOTTEN_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _line(new: Sequence[_New]) -> list[_New]:

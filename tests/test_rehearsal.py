@@ -157,6 +157,10 @@ def test_samples_go_round_until_all_had_their_turn(door: Door) -> None:
     assert rehearse(rehearsing(door, sample=2)).articles == 2
 
 
+def test_a_sample_that_ended_with_the_last_article_is_followed_by_the_first(door: Door) -> None:
+    assert [rehearse(rehearsing(door, sample=ARTICLES)).articles for _ in range(2)] == [ARTICLES, ARTICLES]
+
+
 def test_a_sample_finds_what_differs_in_it(door: Door) -> None:
     with door.catalogue.writing() as session:
         _other_title(session)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository.models import Rehearsal
+from repository.models import Article, Rehearsal
 
 
 def begin(session: Session, at: datetime, *, whole: bool, store: str | None, first: str) -> int:
@@ -42,6 +42,11 @@ def is_due(session: Session, at: datetime, days: float) -> bool:
 
 
 def next_first(session: Session) -> str:
-    """Behind which article the next sample begins: where the last one ended, so that in time all have their turn."""
+    """Behind which article the next sample begins: where the last one ended, so that in time all have their turn.
+
+    Empty where that was the last of all: it begins anew.
+    """
     rows = select(Rehearsal.last).where(Rehearsal.finished_at.is_not(None), ~Rehearsal.whole)
-    return session.execute(rows.order_by(Rehearsal.id.desc()).limit(1)).scalar_one_or_none() or ""
+    last = session.execute(rows.order_by(Rehearsal.id.desc()).limit(1)).scalar_one_or_none() or ""
+    more = select(Article.id).where(Article.id > last).limit(1)
+    return last if session.execute(more).first() is not None else ""

@@ -12,8 +12,9 @@ from watched import Miniature, miniature
 
 from fixity import causes, ledgers
 from ingest.ledger import Bookkeeping, lay_down
-from repository.catalogue import chain, rehearsals
+from repository.catalogue import chain, heartbeats, rehearsals
 from repository.catalogue import ledgers as rows
+from repository.catalogue.heartbeats import Who
 from repository.models import Event, LedgerCopy, Rehearsal
 from repository.vocabulary import LEDGERS
 
@@ -112,6 +113,17 @@ def test_two_days_without_one_are_an_alert(small: Miniature) -> None:
     assert found(small, "ledger-missing") == []
     with small.catalogue.reading() as session:
         assert rows.latest(session) is not None
+
+
+def test_a_clock_that_never_made_one_is_an_alert_too(tmp_path: Path, database_url: str) -> None:
+    small = miniature(tmp_path, database_url, bags=1)
+    with small.catalogue.writing() as session:
+        heartbeats.beat(session, Who("clock", "makine-1", 7, small.clock(), "mahfuz test"), small.clock())
+    assert (found(small, "ledger-missing"), found(small, "rehearsal-failed")) == ([], [])
+    small.clock.forward(days=46)
+    assert found(small, "ledger-missing") == [("", 0, "late")]
+    assert found(small, "rehearsal-failed") == [("overdue", 0, "overdue")]
+    small.catalogue.close()
 
 
 def test_a_rehearsal_that_failed_or_is_overdue_is_an_alert(small: Miniature) -> None:
