@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,7 @@ from repository.catalogue import Catalogue, rehearsals, schema
 from repository.models import Aip, Alias, Article, ArticleWord, Copy, Event, File, Notice, Rehearsal
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
+from repository.storage.s3 import S3Store
 from repository.vocabulary import utc_now
 
 ARTICLES = 5
@@ -159,6 +161,20 @@ def test_samples_go_round_until_all_had_their_turn(door: Door) -> None:
 
 def test_a_sample_that_ended_with_the_last_article_is_followed_by_the_first(door: Door) -> None:
     assert [rehearse(rehearsing(door, sample=ARTICLES)).articles for _ in range(2)] == [ARTICLES, ARTICLES]
+
+
+def test_from_a_bucket_as_from_a_folder(
+    s3_store: S3Store, directory_store: DirectoryStore, migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(migrated_sqlite, tmp_path / "c.sqlite")
+    catalogue = Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}")
+    door = door_over(catalogue, [s3_store, directory_store], tmp_path / "home")
+    send(door, tmp_path, "1.zip", [Published(f"10.5555/kova.{number}") for number in range(3)])
+    seen = [rehearse(rehearsing(door, sample=2)) for _ in range(2)]
+    assert [(one.articles, one.differences, one.doubt) for one in seen] == [(2, [], None), (1, [], None)]
+    assert seen[1].rebuilt.ledgers == 2, "each rehearsal begins with one"
+    assert rehearse(rehearsing(door, only=0)).differences == []
+    catalogue.close()
 
 
 def test_a_sample_finds_what_differs_in_it(door: Door) -> None:
