@@ -28,6 +28,7 @@ from repository.access import staff
 from repository.catalogue import Catalogue, chain, decisions, ledgers, schema, titles
 from repository.catalogue.titles import AgreedTitle
 from repository.models import Agreement, Article, Decision, Event, LedgerCopy, Publisher, Staff
+from repository.promise import Promises
 from repository.signing import Signer
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
@@ -262,7 +263,9 @@ def test_a_store_that_was_away_gets_what_it_lacks(door: Door, stores: Sequence[D
 
 def test_no_listing_takes_a_ledger_for_a_holding(door: Door, tmp_path: Path) -> None:
     lay_down(books(door), daily=True)
-    watch = Watch(door.catalogue, {s.name: s for s in door.stores}, {}, tmp_path / "quarantine", "mahfuz test", utc_now)
+    watch = Watch(
+        door.catalogue, {s.name: s for s in door.stores}, Promises(), tmp_path / "quarantine", "mahfuz test", utc_now
+    )
     for store in door.stores:
         report = take_inventory(watch, store.name)
         assert report is not None
