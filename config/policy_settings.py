@@ -57,6 +57,10 @@ class PolicySettings(BaseModel):
     fixity_tick_seconds: int = Field(ge=1)
     inventory_days: float = Field(gt=0)
     unreadable_days: float = Field(gt=0)
+    rehearsal_days: float = Field(ge=0)
+    """After so many days writing the catalogue again is rehearsed; 0: never."""
+    rehearsal_articles: int = Field(ge=1)
+    """Of so many articles, read in full from every store."""
     audit_megabytes_per_second: float = Field(ge=0)
     """Of each store, in each process that reads; 0: no limit."""
     audit_megabytes_per_second_of: dict[str, float] = {}

@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from fixity.notary import Notary
     from fixity.telling import Telling
     from fixity.watch import Watch
+    from ingest.burning import Rehearsing
     from ingest.deaccession import Deaccession
     from ingest.digests import Post
     from ingest.door import Door
+    from ingest.ledger import Bookkeeping
     from ingest.rebuild import Rebuilding
     from ingest.survivors import Salvaging
     from repository.storage.s3 import ObjectLock, S3Store
@@ -221,6 +223,19 @@ class Archive:
 
         return evidence(self, AGENT)
 
+    def bookkeeping(self) -> Bookkeeping:
+        """What laying down ledgers is given."""
+        from ingest.ledger import Bookkeeping
+
+        return Bookkeeping(
+            catalogue=self.catalogue,
+            stores=self.stores,
+            home=self.home,
+            archive=self.settings.archive.repository_identifier,
+            clock=utc_now,
+            days=self.promises().otherwise.of,
+        )
+
     def mail_server(self) -> MailServer | None:
         """The server that takes our letters, None where there is none. Raises UsageError for an unreadable secret."""
         mail = self.settings.mail
@@ -295,6 +310,7 @@ class Archive:
                     timedelta(hours=alerts.round_hours),
                     self.policies(),
                     stamped=bool(self.settings.testimony.time_stamp_url),
+                    rehearsal_days=self.settings.policy.rehearsal_days,
                 ),
                 *ingest.causes.questions(self.feeds, timedelta(days=alerts.quarantine_days)),
             ],
@@ -303,6 +319,12 @@ class Archive:
             sign_url=alerts.heartbeat_url.get_secret_value(),
             sign_every=60 * alerts.heartbeat_minutes,
         )
+
+    def rehearsing(self, only: str | None, sample: int | None) -> Rehearsing:
+        """What a rehearsal of a rebuild is given."""
+        from ingest.burning import Rehearsing
+
+        return Rehearsing(self.bookkeeping(), self.rebuilding(only), only, sample)
 
     def rebuilding(self, only: str | None) -> Rebuilding:
         """What a rebuild is given: it reads every store in full, or ``only`` one and lists the others."""

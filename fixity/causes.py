@@ -23,8 +23,11 @@ from repository.catalogue import (
     copies,
     digests,
     heads,
+    heartbeats,
     inventories,
+    ledgers,
     proofs,
+    rehearsals,
     rounds,
     tallies,
     troubles,
@@ -47,6 +50,9 @@ UNSTAMPED_FOR = timedelta(days=7)
 """A time-stamp authority may be silent for so long before anybody is called: nothing waits for it."""
 _OF_HEADS = ("HEAD_GONE", "HEAD_NOT_OURS", "TIME_STAMP_WRONG")
 _A_PERSONS = (DifferenceKind.MISPLACED, DifferenceKind.UNKNOWN, DifferenceKind.STRANGER)
+OVERDUE_AFTER = 1.5
+"""A rehearsal is overdue after so many times its days: it may take some, and wait for a store."""
+LEDGER_LATE = timedelta(days=2)
 DUE_NO_FURTHER = 50_000
 """Where the count of the copies that wait for a silent store ends."""
 LOOKED_AT = 200
@@ -59,11 +65,13 @@ def questions(
     policies: Mapping[str, Policy] | None = None,
     *,
     stamped: bool = False,
+    rehearsal_days: float = 0,
 ) -> list[Question]:
     """All that is asked of the copies and rounds, and of what is to be told.
 
     ``days``: the promise for a store. ``round_after``: so long may no round end while copies are due. ``policies``:
     what the watch may take of each store, for the forecast. ``stamped``: signed heads are to be stamped with the time.
+    ``rehearsal_days``: after so many days a rebuild is rehearsed; 0: never.
     """
     stores = tuple(policies or {})
     return [
@@ -77,6 +85,8 @@ def questions(
         Question(("promise-missed",), lambda session, at: promises_missed(session, at, policies or {})),
         Question(("chain-broken", "heads-lost"), testimony_broken),
         Question(("testimony-late",), lambda session, at: testimony_late(session, at, stores, stamped=stamped)),
+        Question(("rehearsal-failed",), lambda session, at: rehearsal_failed(session, at, rehearsal_days)),
+        Question(("ledger-missing",), ledgers_missing),
     ]
 
 
@@ -190,6 +200,31 @@ def promises_missed(session: Session, at: datetime, policies: Mapping[str, Polic
         if one.missed_by_days >= A_DAY:
             detail = {"days": f"{one.policy.days:g}", "late": f"{one.missed_by_days:.0f}"}
             yield Cause("promise-missed", one.store, one.copies, detail=detail)
+
+
+def rehearsal_failed(session: Session, at: datetime, days: float) -> Iterator[Cause]:
+    """The last rehearsal that came to its end found differences, or it is long ago, and not a young archive."""
+    last = rehearsals.last_ended(session)
+    if last is not None and last.differences:
+        yield Cause("rehearsal-failed", "", last.differences, since=last.finished_at, detail={"variant": ""})
+    since = last.started_at if last is not None else rehearsals.first_begun(session) or _clock_since(session)
+    if days > 0 and since is not None and since <= at - OVERDUE_AFTER * timedelta(days=days):
+        yield Cause("rehearsal-failed", "overdue", since=since, detail={"variant": "overdue", "days": f"{days:g}"})
+
+
+def ledgers_missing(session: Session, at: datetime) -> Iterator[Cause]:
+    """Stores in which a ledger is known not to be whole; and that no ledger was made for days."""
+    for store, number in sorted(ledgers.not_whole(session).items()):
+        yield Cause("ledger-missing", store, number, detail={"variant": ""})
+    last = ledgers.latest(session)
+    since = last.at if last is not None else _clock_since(session)
+    if since is not None and since <= at - LEDGER_LATE:
+        yield Cause("ledger-missing", "", since=since, detail={"variant": "late"})
+
+
+def _clock_since(session: Session) -> datetime | None:
+    """Since when the clock runs that should have done it; None where none has given a sign of life."""
+    return min((row.started_at for row in heartbeats.beats(session).get("clock", ())), default=None)
 
 
 def differences(session: Session, at: datetime) -> Iterator[Cause]:  # noqa: ARG001 (as every question is asked)

@@ -21,13 +21,19 @@ from repository.vocabulary import EventType, as_utc_text
 
 
 def declare(
-    catalogue: Catalogue, stores: Sequence[Store], home: Path, agent: str, clock: Callable[[], datetime]
+    catalogue: Catalogue,
+    stores: Sequence[Store],
+    home: Path,
+    agent: str,
+    clock: Callable[[], datetime],
+    ledger: str | None = None,
 ) -> bool:
     """An event says what is lost, and is linked before any other; whether there was anything to say.
 
-    The bags hold no events. So where the catalogue has none, or the stores hold heads of a chain that goes
-    further than this one or otherwise, that is said in the chain itself, with the newest of those heads:
-    `mahfuz events verify` then takes them for what they are. Raises StoreUnavailable, DatabaseUnavailable.
+    The bags hold no events, and the newest ``ledger`` whose events stand again those up to a night. So where the
+    catalogue has none, or took some up, or the stores hold heads of a chain that goes further than this one or
+    otherwise, that is said in the chain itself, with the newest of those heads: `mahfuz events verify` then takes
+    them for what they are. Raises StoreUnavailable, DatabaseUnavailable.
     """
     keys = Signer(home).public_keys()
     signed = [found.head for store in stores for found in heads.in_store(store, keys) if found.head is not None]
@@ -35,7 +41,8 @@ def declare(
         empty = session.execute(select(Event.id).limit(1)).first() is None
         known = rows.declarations(session)
         lost = [head for head in signed if not _agrees(session, head) and not any(_told(head, one) for one in known)]
-        if not lost and not empty:
+        said = ledger is None or any(one.detail.get("ledger") == ledger for one in known)
+        if not lost and not empty and said:
             return False
         newest = max(lost, key=lambda head: (head.at, head.position), default=None)
         testimony.witness(
@@ -44,7 +51,11 @@ def declare(
             at=clock(),
             outcome="success",
             agent=agent,
-            detail={"begins": "anew" if empty else "from an older catalogue", "lost": _named(newest)},
+            detail={
+                "begins": "anew" if empty else "from ledgers" if ledger else "from an older catalogue",
+                "lost": _named(newest),
+                **({"ledger": ledger} if ledger else {}),
+            },
         )
     chain.link_all(catalogue)
     return True

@@ -140,8 +140,11 @@ def reenter(catalogue: Catalogue, home: Path) -> int:
     For a catalogue that was burned, or restored from a day before they came.
     """
     folders = sorted(path for path in (home / "deliveries").glob("*") if (path / _ABOUT).is_file())
+    with catalogue.reading() as session:
+        known = deliveries.states_of(session, [folder.name for folder in folders])
     for folder in folders:
-        _entered(catalogue, folder)
+        if folder.name not in known:
+            _entered(catalogue, folder)
     return len(folders)
 
 

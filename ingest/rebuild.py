@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
 
 from ingest import begun_anew, inbox, receipts, remembered
+from ingest.ledger_tables import TABLES, Kept, enter_receipt
 from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
+from ingest.taking_up import Taken, TakingUp
 from repository import salvage
 from repository.bags import BagReport, seal_of
-from repository.catalogue import Catalogue, copies, deliveries, disposal_turns, holdings, registration, titles
+from repository.catalogue import (
+    Catalogue,
+    copies,
+    deliveries,
+    disposal_turns,
+    disposals,
+    holdings,
+    registration,
+    testimony,
+    titles,
+)
 from repository.catalogue.copies import CopyRef
 from repository.catalogue.disposals import Bag
 from repository.catalogue.registration import Sealed
@@ -27,11 +40,32 @@ from repository.notice import parse_notice_key
 from repository.preservation import read_bag
 from repository.promise import Promises
 from repository.storage import Store
-from repository.vocabulary import ArticleRecord, AuditOutcome, PayloadFile, bag_key, is_housekeeping, parse_bag_key
+from repository.vocabulary import (
+    ArticleRecord,
+    AuditOutcome,
+    EventType,
+    PayloadFile,
+    bag_key,
+    is_housekeeping,
+    parse_bag_key,
+)
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 _BAG, _NOTICE = "bag", "notice"
+
+BATCH = 500
+"""Articles, or receipts, of which the catalogue is asked at once what it knows: what is registered costs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """What lies of one article in the stores: version, or number of a notice, to the names of the stores."""
+
+    article: str
+    versions: Mapping[int, set[str]]
+    notices: Mapping[int, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +82,27 @@ class Rebuilding:
     clock: Callable[[], datetime]
     promises: Promises
     progress: Callable[[int], None] = lambda _done: None
+    behind: str = ""
+    """Only articles whose id is greater,"""
+    most: int | None = None
+    """and so many of them at most: for a rehearsal of a sample."""
+    tables: Sequence[Kept] = TABLES
+    """What ledgers tell besides the events."""
 
 
 @dataclass
 class Rebuilt:
     """What a rebuild did. ``problems`` names every object that could not be entered, and why."""
 
+    ledgers: int = 0
+    """Ledgers that were new to the catalogue."""
+    events: int = 0
+    """Events that stand again as they were told."""
     receipts: int = 0
+    articles: int = 0
+    """Articles of which a store has anything,"""
+    last: str = ""
+    """and the greatest id among them."""
     aips: int = 0
     already: int = 0
     disposed: int = 0
@@ -65,6 +113,12 @@ class Rebuilt:
     problems: list[dict[str, str]] = field(default_factory=list)
     doubts: int = 0
 
+    def tell(self, taken: Taken) -> None:
+        """What was taken up from ledgers."""
+        self.ledgers, self.events = taken.ledgers, taken.events
+        self.problems += taken.problems
+        self.doubts += taken.doubts
+
     @property
     def exit_status(self) -> int:
         """0: everything found was entered; 1: some objects are no good bags; 3: a store did not answer for all."""
@@ -74,60 +128,96 @@ class Rebuilt:
 def rebuild(work: Rebuilding) -> Rebuilt:
     """Enter every bag that lies in the stores. What is registered already stays as it is, so it can be run again.
 
-    Afterwards each article, version, file and copy is as it was, with the datestamp of its
-    receipt, or of its Bagging-Date where there is no receipt. Raises StoreUnavailable when a
-    store cannot be listed at all.
+    One that was killed goes on where it was: of what it had registered no bag is read, and the catalogue is asked for
+    some hundred articles at once. Afterwards each article, version, file and copy is as it was, with the datestamp of
+    its receipt, or of its Bagging-Date where there is no receipt. Raises StoreUnavailable when a store cannot be
+    listed at all.
     """
     done = Rebuilt()
-    begun_anew.declare(work.catalogue, (*work.stores, *work.other_stores), work.home, work.agent, work.clock)
-    for receipt in receipts.all_kept(work.home):
-        _enter_receipt(work, receipt)
-        done.receipts += 1
-    inbox.reenter(work.catalogue, work.home)
-    for article, keys in groupby(_found(work, done), key=lambda found: found[0]):
-        versions: dict[int, set[str]] = {}
-        numbers: dict[int, set[str]] = {}
-        for _, kind, number, store in keys:
-            (numbers if kind == _NOTICE else versions).setdefault(number, set()).add(store)
-        _enter_article(work, done, article, versions, numbers)
-        work.progress(done.aips + done.already)
+    everywhere = (*work.stores, *work.other_stores)
+    with TakingUp(work.catalogue, everywhere, work.home, work.clock, work.tables) as taking_up:
+        taking_up.before_bags()
+        done.tell(taking_up.taken)
+        begun_anew.declare(work.catalogue, everywhere, work.home, work.agent, work.clock, ledger=taking_up.taken.newest)
+        _enter_holdings(work, done)
+        taking_up.after_bags()
     return done
 
 
-def _enter_article(
-    work: Rebuilding, done: Rebuilt, article: str, versions: Mapping[int, set[str]], numbers: Mapping[int, set[str]]
-) -> None:
+def _enter_holdings(work: Rebuilding, done: Rebuilt) -> None:
+    """What receipts, kept deliveries and bags say."""
+    for some in _batches(receipts.all_kept(work.home)):
+        _enter_receipts(work, some)
+        done.receipts += len(some)
+    inbox.reenter(work.catalogue, work.home)
+    for lying in _batches(islice(_lying(work, done), work.most)):
+        with work.catalogue.reading() as session:
+            known = holdings.versions_among(session, [one.article for one in lying])
+        done.articles, done.last = done.articles + len(lying), lying[-1].article
+        for one in lying:
+            _enter_article(work, done, one, known.get(one.article, ()))
+            work.progress(done.aips + done.already)
+
+
+def _batches(things: Iterator[_T]) -> Iterator[list[_T]]:
+    while some := list(islice(things, BATCH)):
+        yield some
+
+
+def _enter_article(work: Rebuilding, done: Rebuilt, lying: _Lying, known: Collection[int]) -> None:
     """Every version of one article, the first first, and what was decided about it; neither without the other."""
+    article, versions = lying.article, lying.versions
+    if not lying.notices and versions.keys() <= set(known):
+        done.already += len(versions)
+        return
     try:
-        decided = remembered.read(article, numbers, versions, (*work.stores, *work.other_stores), done.problems)
+        decided = remembered.read(article, lying.notices, versions, (*work.stores, *work.other_stores), done.problems)
     except NoticeUnread as unread:
         done.doubts += unread.doubt
         told = f"{unread.told}; the article is not entered: whether it may be shown is not known"
         done.problems.append({"store": "every store", "key": unread.key, "problem": told})
         return
     for version in sorted({*versions, *decided.given_up}):
-        with work.catalogue.reading() as session:
-            known = holdings.aip_version(session, article, version) is not None
-        if known:
+        if version in known:
             done.already += 1
-            _remember(work, article, decided)
+            _remember(work, article, version, decided)
         elif version in versions:
             _enter_bag(work, done, article, version, decided)
         else:
             _enter_given_up(work, done, article, version, decided)
 
 
-def _remember(work: Rebuilding, article: str, decided: Decided) -> None:
-    if decided.notices:
-        with work.catalogue.writing() as session:
-            remembered.enter(session, article, decided, at=work.clock(), agent=work.agent)
+def _remember(work: Rebuilding, article: str, version: int, decided: Decided) -> None:
+    """What was decided takes effect on a version that is registered: in a catalogue restored from before, it is new."""
+    if not decided.notices:
+        return
+    now = work.clock()
+    with work.catalogue.writing() as session:
+        aip = holdings.aip_version(session, article, version)
+        gone_before = aip is None or disposals.is_gone(session, aip.id)
+        if aip is not None:
+            for store in decided.given_up_in(version):
+                copies.give_up(session, [(aip.id, aip.bytes)], store, now)
+            if not gone_before:
+                disposal_turns.count_gone(session, [Bag(aip.id, version, aip.seal, aip.bytes)])
+        remembered.enter(session, article, decided, at=now, agent=work.agent)
+
+
+def _lying(work: Rebuilding, done: Rebuilt) -> Iterator[_Lying]:
+    """Every article of which a store has anything, in the order of their ids."""
+    for article, found in groupby(_found(work, done), key=lambda one: one[0]):
+        versions: dict[int, set[str]] = {}
+        numbers: dict[int, set[str]] = {}
+        for _, kind, number, store in found:
+            (numbers if kind == _NOTICE else versions).setdefault(number, set()).add(store)
+        yield _Lying(article, versions, numbers)
 
 
 def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, str, int, str]]:
     """``(article, bag or notice, number, store)`` of every object: a merge of the sorted listings, constant memory."""
 
     def listed(store: Store) -> Iterator[tuple[str, str, int, str]]:
-        for item in store.keys():  # noqa: SIM118 (a Store is no dict)
+        for item in store.keys(after=_behind(work.behind)):
             if (bag := parse_bag_key(item.key)) is not None:
                 yield bag[0], _BAG, bag[1], store.name
             elif (notice := parse_notice_key(item.key)) is not None:
@@ -136,6 +226,11 @@ def _found(work: Rebuilding, done: Rebuilt) -> Iterator[tuple[str, str, int, str
                 done.problems.append({"store": store.name, "key": item.key, "problem": "not the key of a bag"})
 
     yield from heapq.merge(*(listed(store) for store in (*work.stores, *work.other_stores)), key=lambda found: found[0])
+
+
+def _behind(article: str) -> str:
+    """A key that is greater than every key of ``article``, and smaller than all of the next one."""
+    return f"{article[0:2]}/{article[2:4]}/{article}/~" if article else ""
 
 
 def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, decided: Decided) -> None:
@@ -175,6 +270,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
             agent=work.agent,
             delivery_id=known.id if known else None,
             promises=work.promises,
+            kind=_kind(session, article, version),
             datestamp=_datestamp(session, known.id if known else "", article, version, info["Bagging-Date"]),
         )
         aip = holdings.aip_version(session, article, version)
@@ -221,6 +317,7 @@ def _enter_given_up(work: Rebuilding, done: Rebuilt, article: str, version: int,
             agent=work.agent,
             delivery_id=known.id if known else None,
             promises=work.promises,
+            kind=_kind(session, article, version),
             datestamp=_datestamp(session, known.id if known else "", article, version, bag["bagging_date"]),
         )
         aip = holdings.aip_version(session, article, version)
@@ -268,24 +365,23 @@ def _read_everywhere(
     return reports, unread
 
 
-def _enter_receipt(work: Rebuilding, receipt: receipts.Receipt) -> None:
-    with work.catalogue.writing() as session:
-        known = deliveries.find(session, receipt.delivery_id)
-        if known is not None and known.state == receipt.state:
-            return
-        deliveries.accept(
-            session, receipt.publisher, receipt.file_names, receipt.sha256, receipt.bytes, receipt.accepted_on
-        )
-        deliveries.finish(
-            session,
-            receipt.delivery_id,
-            receipt.state,
-            receipt.findings,
-            receipt.articles,
-            receipt.finished_at or receipt.accepted_on,
-        )
+def _enter_receipts(work: Rebuilding, some: Sequence[receipts.Receipt]) -> None:
+    """Those that the catalogue does not know, or knows otherwise; the others cost one question together."""
+    with work.catalogue.reading() as session:
+        known = deliveries.states_of(session, [receipt.delivery_id for receipt in some])
+    for receipt in some:
+        if known.get(receipt.delivery_id) == receipt.state:
+            continue
+        with work.catalogue.writing() as session:
+            enter_receipt(session, receipt)
 
 
 def _datestamp(session: Session, delivery: str, article: str, version: int, day: str) -> datetime:
     told = deliveries.datestamp_of(session, delivery, article, version)
     return told or datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+def _kind(session: Session, article: str, version: int) -> EventType:
+    """What entering it is: an ingestion is told once, and what a ledger tells of it stands already."""
+    told = testimony.is_told(session, EventType.INGESTION, article, version)
+    return EventType.VALIDATION if told else EventType.INGESTION

@@ -217,6 +217,40 @@ KINDS: Mapping[str, Kind] = {
         "A promise will be missed",
         "/staff/fixity/forecast?store={subject}",
     ),
+    "rehearsal-failed": Kind(
+        _W,
+        {
+            "": counted(
+                "The last rehearsal of a rebuild found {number} difference: from the stores alone the catalogue would "
+                "not come back as it is.",
+                "The last rehearsal of a rebuild found {number} differences: from the stores alone the catalogue would "
+                "not come back as it is.",
+            ),
+            "overdue": counted(
+                "No rehearsal of a rebuild has come to its end since {since}; one is due every {days} days.",
+                "No rehearsal of a rebuild has come to its end since {since}; one is due every {days} days.",
+            ),
+        },
+        marked("See the differences, and run mahfuz rebuild --rehearse by hand; nothing was changed by it."),
+        "A rehearsal failed or is overdue",
+        "/staff/fixity#rehearsals",
+    ),
+    "ledger-missing": Kind(
+        _W,
+        {
+            "": counted(
+                "{number} ledger in store {subject} is damaged or gone and was not mended.",
+                "{number} ledgers in store {subject} are damaged or gone and were not mended.",
+            ),
+            "late": counted(
+                "No ledger has been laid down since {since}: what no bag holds is only in the database.",
+                "No ledger has been laid down since {since}: what no bag holds is only in the database.",
+            ),
+        },
+        marked("Run mahfuz ledger by hand; it says which store does not take it."),
+        "A ledger is missing",
+        "/staff/fixity#rehearsals",
+    ),
     "no-round": Kind(
         _C,
         {

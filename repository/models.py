@@ -230,6 +230,7 @@ class Delivery(Table):
         Index(None, "accepted_on", "id"),
         Index(None, "publisher_id", "accepted_on", "id"),
         Index(None, "publisher_id", "finished_at", "id"),
+        Index(None, "finished_at", "id"),
     )
 
 
@@ -646,6 +647,62 @@ class ChainProof(Table):
     """Stores that did not answer for their heads at the last look, with what they said."""
 
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
+class Ledger(Table):
+    """One bag of what no article's bag holds: the events, and the tables that a burned catalogue would lose."""
+
+    __tablename__ = "ledger"
+
+    name: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    """Of the last event in it."""
+    hash: Mapped[Octets] = mapped_column(LargeBinary(32))
+    """Of that event: by it the next ledger knows whether it goes on from this one."""
+    seal: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    marks: Mapped[dict[str, Any]]
+    """How far each table has been told by it and all before it (ingest.ledger_tables)."""
+
+
+class LedgerCopy(Table):
+    """A ledger in one store: what the watch last found of it, and when it is to be read again."""
+
+    __tablename__ = "ledger_copy"
+
+    name: Mapped[str] = mapped_column(ForeignKey("ledger.name"), primary_key=True)
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    """vocabulary.AuditOutcome"""
+    verified_at: Mapped[datetime | None]
+    next_due: Mapped[datetime] = mapped_column(index=True)
+
+
+class Rehearsal(Table):
+    """One trial of writing the catalogue again from the stores, into another database, and how the two differed."""
+
+    __tablename__ = "rehearsal"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    whole: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Of all articles, and not of a sample."""
+    store: Mapped[str | None] = mapped_column(String(64))
+    """The one store that it was made from; None: all."""
+    first: Mapped[str] = mapped_column(Bytewise, default="")
+    last: Mapped[str] = mapped_column(Bytewise, default="")
+    """The articles from the first id to the last; a sample goes on behind that of the rehearsal before."""
+    articles: Mapped[int] = mapped_column(BigInteger, default=0)
+    aips: Mapped[int] = mapped_column(BigInteger, default=0)
+    events: Mapped[int] = mapped_column(BigInteger, default=0)
+    ledgers: Mapped[int] = mapped_column(BigInteger, default=0)
+    differences: Mapped[int] = mapped_column(BigInteger, default=0)
+    details: Mapped[list[dict[str, Any]]]
+    """The first of the differences, one by one."""
+    doubt: Mapped[str | None] = mapped_column(Text)
+    """Why it could not be carried to its end."""
 
 
 class Round(Table):

@@ -486,9 +486,35 @@ def is_time_stamp_key(key: str) -> bool:
     return key.endswith(".tsr") and is_head_key(f"{key.removesuffix('.tsr')}.json")
 
 
+LEDGERS = "ledger/"
+"""What the keys of ledgers begin with, in every store; no bag's key does."""
+
+_LEDGER_KEY = re.compile(rf"{LEDGERS}(\d{{4}}-\d\d-\d\d-\d{{12,}}-[0-9a-f]{{16}})-v1\.tar")
+
+
+def ledger_name(at: datetime, position: int, digest: str) -> str:
+    """``2026-11-27-000000041200-0f3a…``: its day (UTC), the last event in it, the beginning of a digest of it.
+
+    Two ledgers that hold anything else never share a name, whatever befell the catalogue in between.
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%d}-{position:012d}-{digest[:16]}"
+
+
+def ledger_key(name: str) -> str:
+    """``ledger/{name}-v1.tar``: where a ledger lies in every store; the folder in the tar is named alike."""
+    return f"{LEDGERS}{bag_name(name, 1)}.tar"
+
+
+def parse_ledger_key(key: str) -> str | None:
+    """The name of the ledger under a key made by :func:`ledger_key`; None for any other key."""
+    found = _LEDGER_KEY.fullmatch(key)
+    return found[1] if found else None
+
+
 def is_housekeeping(key: str) -> bool:
     """Whether an object under this key is the archive's own and no holding: who lists bags passes it over."""
-    return key.startswith(CANARIES) or is_head_key(key) or is_time_stamp_key(key)
+    ours = is_head_key(key) or is_time_stamp_key(key) or parse_ledger_key(key) is not None
+    return ours or key.startswith(CANARIES)
 
 
 def utc_now() -> datetime:

@@ -74,7 +74,7 @@ def dump(catalogue: Catalogue) -> dict[str, Any]:
             told = holdings.article_json(session, article)
             for version in told["versions"]:
                 for copy in version["copies"]:
-                    assert copy.pop("verified_at")
+                    assert copy.pop("verified_at") or copy["state"] == "disposed"
             articles[article.id] = told
         deliveries = {
             delivery.id: (delivery.state, delivery.file_names, as_utc_text(delivery.accepted_on), delivery.findings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,6 @@ from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
 from ingest.lists import content_of, said_of
 from ingest.profiles import DEFAULT
-from ingest.rebuild import rebuild as rebuilt_from_bags
 from ingest.receipts import Receipt
 from repository.bags import shown
 from repository.catalogue import chain
@@ -133,29 +132,6 @@ def wait_until_visible(done: Iterable[Receipt]) -> None:
     last = max((line.datestamp for receipt in done for line in receipt.articles if line.datestamp), default=None)
     if last is not None and (seconds := (last - utc_now()).total_seconds()) > 0:
         time.sleep(min(seconds, 5.0))
-
-
-@click.command()
-@click.option("--from", "store", help="Read the bags of this store only; the others are listed and due to be read.")
-@as_json
-@click.pass_obj
-def rebuild(asked: Asked, store: str | None, json_wanted: bool) -> None:
-    """Write the catalogue again from the bags. What is registered stays as it is; it may be repeated."""
-    with asked.archive() as archive, progress("bags") as bar:
-        work = replace(archive.rebuilding(store), progress=lambda done: bar(done, 0))
-        done = rebuilt_from_bags(work)
-        chain.link_all(archive.catalogue)
-
-    def say(console: Console) -> None:
-        console.print(
-            f"{done.aips} bags entered, {done.already} were known, {done.copies} copies read to the end, "
-            f"{done.damaged_copies} damaged, {done.missing_copies} missing, {done.disposed} tombstones, "
-            f"{done.receipts} receipts"
-        )
-        for problem in done.problems:
-            console.print(f"  {problem['store']}: {problem['key']}: {problem['problem']}", markup=False)
-
-    answer(json_wanted, asdict(done), say, done.exit_status)
 
 
 @click.group()

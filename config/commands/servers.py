@@ -30,10 +30,12 @@ from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
-from fixity import inventory, notary, proving
+from fixity import inventory, ledgers, notary, proving
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from ingest import completeness, digests, disposal, inbox, pipeline
+from ingest.burning import rehearse_when_due
+from ingest.ledger import lay_down
 from repository.access import staff as accounts
 from repository.catalogue import chain
 from repository.errors import UsageError
@@ -57,6 +59,12 @@ HEADS_TICK_SECONDS = 600
 
 PROVING_TICK_SECONDS = 600
 """How often the clock goes on verifying the testimony."""
+
+LEDGER_TICK_SECONDS = 600
+"""How often the clock looks whether the day has its ledger, and one is to be read."""
+
+REHEARSAL_TICK_SECONDS = 3600
+"""How often the clock looks whether writing the catalogue again is to be rehearsed."""
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 
@@ -114,7 +122,7 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.pass_obj
 def clock(asked: Asked) -> None:
     """Have copies read when they are due, publishers told by mail, what is missing counted, events linked, signed and
-    verified, disposals carried out.
+    verified, disposals carried out, ledgers laid down, and writing the catalogue again rehearsed.
 
     One clock runs; a second one waits.
     """
@@ -144,6 +152,13 @@ def clock(asked: Asked) -> None:
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
+        ]
+        policy = archive.settings.policy
+        rehearsing = archive.rehearsing(None, policy.rehearsal_articles)
+        jobs += [
+            Job("ledger", LEDGER_TICK_SECONDS, lambda: lay_down(archive.bookkeeping(), daily=True)),
+            Job("ledgers", LEDGER_TICK_SECONDS, lambda: ledgers.read_due(watch)),
+            Job("rehearsal", REHEARSAL_TICK_SECONDS, lambda: rehearse_when_due(rehearsing, policy.rehearsal_days)),
         ]
         work = archive.deaccession()
         jobs.append(Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)))

@@ -14,7 +14,20 @@ from fixity.web import bars, inventories
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from repository.access.web.guard import Route, Who, lay
-from repository.catalogue import alerts, browse, canaries, chain, copies, heads, holdings, proofs, rounds, watch
+from repository.catalogue import (
+    alerts,
+    browse,
+    canaries,
+    chain,
+    copies,
+    heads,
+    holdings,
+    ledgers,
+    proofs,
+    rehearsals,
+    rounds,
+    watch,
+)
 from repository.catalogue.watch import CopyLine, Wanted
 from repository.models import Article, Round, SignedHead
 from repository.vocabulary import ArticleRecord, CopyState, utc_now
@@ -53,10 +66,14 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         drawn = bars.chart(rows, now.date())
         open_alerts = alerts.number_open(rows)
         told = Testimony(proofs.standing(rows), heads.latest(rows), chain.end_of(rows).position)
+        trials, ledger, lost = rehearsals.latest(rows, limit=5), ledgers.latest(rows), ledgers.not_whole(rows)
     return render_template(
         "fixity/dashboard.html",
         watched=watched,
         open_alerts=open_alerts,
+        rehearsals=trials,
+        ledger=ledger,
+        ledgers_lost=lost,
         attention=watch.ATTENTION,
         states=STATES,
         rounds=latest,

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from repository.canonical import form
 from repository.catalogue import Catalogue
+from repository.catalogue.parts import parts
 from repository.models import ChainEnd, Event
 
 START = bytes(32)
@@ -110,6 +111,69 @@ def link_all(catalogue: Catalogue, stopping: Callable[[], bool] = lambda: False)
         with catalogue.writing() as session:
             total += link(session)
     return total
+
+
+def take_up(session: Session, told: Sequence[tuple[dict[str, Any], bytes]]) -> int:
+    """Events of this very chain that are told elsewhere stand behind its end again, as they were; how many are new.
+
+    ``told``: events as :func:`as_told` gives them, each with its hash, in their order. Those that stand already are
+    passed over. Raises ValueError, and enters nothing, where they are not the continuation of this chain.
+    """
+    end = session.execute(
+        select(ChainEnd).where(ChainEnd.id == 1).with_for_update().execution_options(populate_existing=True)
+    ).scalar_one()
+    position, linked = end.position, end.hash
+    rows: list[dict[str, Any]] = []
+    for event, kept in told:
+        if event["position"] <= end.position:
+            continue
+        position += 1
+        if event["position"] != position or hash_of(linked, event) != kept:
+            raise ValueError(f"the event at position {event['position']} does not follow on the one at {position - 1}")
+        linked = kept
+        rows.append(_row(event, kept))
+    waiting = _waiting(session, [row["id"] for row in rows])
+    for row in rows:
+        if row["id"] in waiting and _row(as_told(waiting[row["id"]], row["position"]), row["hash"]) != row:
+            raise ValueError(f"another event than that at position {row['position']} has its number")
+    if waiting:
+        marks = [{"this": r["id"], "place": r["position"], "linked": r["hash"]} for r in rows if r["id"] in waiting]
+        session.connection().execute(_LINK, marks)
+    if new := [row for row in rows if row["id"] not in waiting]:
+        session.connection().execute(insert(Event), new)
+    end.position, end.hash = position, linked
+    session.flush()
+    if rows and session.get_bind().dialect.name == "postgresql":  # SQLite goes on behind the greatest by itself
+        session.execute(text("SELECT setval(pg_get_serial_sequence('event', 'id'), (SELECT max(id) FROM event))"))
+    return len(rows)
+
+
+def _row(event: dict[str, Any], kept: bytes) -> dict[str, Any]:
+    return {
+        "id": event["id"],
+        "type": event["type"],
+        "at": datetime.fromisoformat(event["at"]),
+        "outcome": event["outcome"],
+        "agent": event["agent"],
+        "detail": event["detail"],
+        "article_id": event["article"],
+        "version": event["version"],
+        "store": event["store"],
+        "delivery_id": event["delivery"],
+        "position": event["position"],
+        "hash": kept,
+    }
+
+
+def _waiting(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Those of these events that are there and in no chain yet."""
+    found: dict[int, Row[Any]] = {}
+    for some in parts(ids):
+        rows = session.execute(select(_EVENT).where(Event.id.in_(some))).all()
+        if any(row.position is not None for row in rows):
+            raise ValueError("an event of the same number stands elsewhere in the chain")
+        found |= {row.id: row for row in rows}
+    return found
 
 
 def end_of(session: Session) -> End:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies, titles
+from repository.catalogue.parts import parts
 from repository.catalogue.tallies import Step
 from repository.errors import UsageError
 from repository.models import Delivery, DeliveryArticle, DeliveryName, Publisher
@@ -98,6 +99,15 @@ def folded(file_name: str) -> str:
 def find(session: Session, identifier: str) -> Delivery | None:
     """The delivery of this id, or None."""
     return session.get(Delivery, identifier)
+
+
+def states_of(session: Session, identifiers: Sequence[str]) -> dict[str, str]:
+    """The state of each of these deliveries that is known."""
+    found: dict[str, str] = {}
+    for some in parts(identifiers):
+        rows = session.execute(select(Delivery.id, Delivery.state).where(Delivery.id.in_(some)))
+        found |= {row.id: row.state for row in rows}
+    return found
 
 
 def known(session: Session, identifier: str) -> Delivery:

@@ -116,6 +116,15 @@ def versions_of(session: Session, article_id: str) -> list[Version]:
     return [Version(*row) for row in session.execute(_VERSIONS, {"article": article_id})]
 
 
+def versions_among(session: Session, article_ids: Sequence[str]) -> dict[str, set[int]]:
+    """Those of these articles that are registered, each with the numbers of its versions."""
+    found: dict[str, set[int]] = {}
+    for part in parts(article_ids):
+        for row in session.execute(select(Aip.article_id, Aip.version).where(Aip.article_id.in_(part))):
+            found.setdefault(row.article_id, set()).add(row.version)
+    return found
+
+
 def article_json(session: Session, article: Article) -> dict[str, Any]:
     """Everything known of an article, as the contract prints it: description, versions, files, copies."""
     described = ArticleRecord.from_json(article.record)

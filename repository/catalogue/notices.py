@@ -118,6 +118,8 @@ def _entered(session: Session, notice: Notice, agent: str) -> bool:
         )
     )
     session.flush()
+    if testimony.is_told(session, _EVENT[notice.kind], notice.article_id, sha256=notice.seal):
+        return True  # a catalogue written again, with the events of the one before
     testimony.witness(
         session,
         _EVENT[notice.kind],

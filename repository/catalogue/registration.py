@@ -73,11 +73,12 @@ def register(
     delivery_id: str | None,
     promises: Promises,
     datestamp: datetime | None = None,
+    kind: EventType = EventType.INGESTION,
 ) -> Article:
     """Enter an AIP with its article, files, copies and events, and announce the change; all of it or nothing.
 
-    From ``promises`` follows when each store's copy is to be read again. ``datestamp`` is given only when
-    a catalogue is written again from its bags. The same AIP twice is entered once.
+    From ``promises`` follows when each store's copy is to be read again. ``datestamp`` and ``kind`` (of its event) are
+    given only when a catalogue is written again from its bags. The same AIP twice is entered once.
     """
     return register_all(
         session,
@@ -88,6 +89,7 @@ def register(
         delivery_id=delivery_id,
         promises=promises,
         datestamp=datestamp,
+        kind=kind,
     )[0]
 
 
@@ -101,6 +103,7 @@ def register_all(
     delivery_id: str | None,
     promises: Promises,
     datestamp: datetime | None = None,
+    kind: EventType = EventType.INGESTION,
 ) -> list[Article]:
     """As :func:`register`, for AIPs of different articles at once: so many statements for all as for a few.
 
@@ -135,7 +138,7 @@ def register_all(
         tallies.step(session, [*steps, *(tallies.Step("aips", "kept", 1, aip.bytes) for aip in aips)])
         testimony.witness_all(
             session,
-            EventType.INGESTION,
+            kind,
             [(one.sealed.article_id, one.sealed.version, _told_of(one.sealed)) for one in new],
             at=at,
             outcome="success",

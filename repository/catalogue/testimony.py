@@ -59,6 +59,14 @@ def listed(
     return session.execute(walk.limit(limit)).scalars().all()
 
 
+def is_told(session: Session, kind: EventType, article_id: str, version: int | None = None, **detail: Any) -> bool:
+    """Whether an event of this kind about the article, this version of it, tells all this of it."""
+    rows = select(Event.detail).where(Event.article_id == article_id, Event.type == kind.value)
+    if version is not None:
+        rows = rows.where(Event.version == version)
+    return any(detail.items() <= told.items() for told in session.execute(rows).scalars())
+
+
 def witness_all(
     session: Session,
     kind: EventType,
