@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,9 @@ from repository.promise import UNKNOWN, Content, Promise
 from repository.vocabulary import AuditOutcome, CopyState, bag_key
 
 UNREADABLE = "unreadable"
+
+ADDED = "added"
+"""The tally of the copies entered in each store, whose states are days (UTC)."""
 
 _INSERT = insert(Copy)
 
@@ -125,9 +127,11 @@ def enter(
                 rows.append({**row, "next_due": due, "promised_until": verified_at + timedelta(days=days)})
             else:
                 rows.append({**row, "next_due": at, "promised_until": None})
-            steps.append(tallies.Step("copies", state, 1, aip.bytes, store))
+            part = tallies.part_of_bag(aip.id)
+            steps.append(tallies.Step("copies", state, 1, aip.bytes, store, part))
+            steps.append(tallies.Step(ADDED, aip.registered_at.date().isoformat(), 1, aip.bytes, store))
             if verified_at is None:
-                steps.append(tallies.Step("never verified", "", 1, aip.bytes, store))
+                steps.append(tallies.Step("never verified", "", 1, aip.bytes, store, part))
     if rows:
         session.connection().execute(_INSERT, rows)
     return steps
@@ -155,10 +159,11 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
         return False
     steps = []
     for copy in (copy for copy in rows if copy.state != CopyState.DISPOSED):
-        steps.append(tallies.Step("copies", shown_state(copy), -1, -octets[copy.aip_id], store))
-        steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store))
+        part = tallies.part_of_bag(copy.aip_id)
+        steps.append(tallies.Step("copies", shown_state(copy), -1, -octets[copy.aip_id], store, part))
+        steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store, part))
         if copy.verified_at is None:
-            steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store))
+            steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store, part))
         copy.state, copy.next_due = CopyState.DISPOSED, NEVER_DUE
         copy.verified_at = copy.promised_until = copy.unreadable_since = copy.lease = copy.lease_until = None
     session.flush()
@@ -173,9 +178,10 @@ def take_back(session: Session, refs: Iterable[tuple[int, int]], store: str, sta
     for copy in _locked_in(session, list(octets), store):
         if copy.state == CopyState.DISPOSED:
             copy.state, copy.next_due = state, at
-            steps.append(tallies.Step("copies", CopyState.DISPOSED, -1, -octets[copy.aip_id], store))
-            steps.append(tallies.Step("copies", state, 1, octets[copy.aip_id], store))
-            steps.append(tallies.Step("never verified", "", 1, octets[copy.aip_id], store))
+            part = tallies.part_of_bag(copy.aip_id)
+            steps.append(tallies.Step("copies", CopyState.DISPOSED, -1, -octets[copy.aip_id], store, part))
+            steps.append(tallies.Step("copies", state, 1, octets[copy.aip_id], store, part))
+            steps.append(tallies.Step("never verified", "", 1, octets[copy.aip_id], store, part))
     session.flush()
     tallies.step(session, steps)
 
@@ -282,8 +288,7 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
         select(Copy).where(_among(list(by_place))).order_by(Copy.aip_id, Copy.store).with_for_update()
     ).scalars()
     written: dict[CopyRef, str] = {}
-    moved: Counter[tuple[str, str, str]] = Counter()
-    octets: Counter[tuple[str, str, str]] = Counter()
+    steps: list[tallies.Step] = []
     for copy in rows:
         verdict = by_place[copy.aip_id, copy.store]
         ref = verdict.ref
@@ -295,13 +300,11 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
         changes = [("copies", before, -1), ("copies", after, 1)] if before != after else []
         if never and copy.verified_at is not None:
             changes.append(("never verified", "", -1))
-        for what, state, sign in changes:
-            moved[copy.store, what, state] += sign
-            octets[copy.store, what, state] += sign * ref.bytes
+        part = tallies.part_of_bag(copy.aip_id)
+        steps += [tallies.Step(what, state, sign, sign * ref.bytes, copy.store, part) for what, state, sign in changes]
         written[ref] = before
     session.flush()
-    for place, what, state in sorted(moved):
-        tallies.add(session, what, state, moved[place, what, state], octets[place, what, state], place=place)
+    tallies.step(session, steps)
     return written
 
 
