@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, tallies
@@ -26,6 +27,9 @@ _INSERT = insert(Copy)
 
 NEVER_DUE = datetime(9999, 1, 1, tzinfo=UTC)
 """When a copy that was given up is to be read again."""
+
+ASKED_FOR = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a copy is due that a person asked to be read: before all others, and beyond the day's share."""
 
 _KEPT = Copy.state != CopyState.DISPOSED
 
@@ -53,6 +57,8 @@ class CopyRef:
     """Since when every reading has ended in doubt; None where the last one told what the bytes are."""
     content: Content = UNKNOWN
     """What it is a copy of, as a promise asks."""
+    publisher: int | None = None
+    """Whose article it is; None for one that is no holding."""
 
     @property
     def key(self) -> str:
@@ -343,15 +349,46 @@ def due(session: Session, at: datetime, *, up_to: int) -> int:
     return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
 
 
+def asked_for(session: Session, *, up_to: int) -> int:
+    """How many copies a person asked to be read and nobody has read yet, counted no further than ``up_to``."""
+    waiting = select(Copy.aip_id).where(Copy.next_due <= ASKED_FOR).limit(up_to)
+    return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
+
+
 def late(session: Session, store: str, *, at: datetime, up_to: int) -> int:
     """How many copies in ``store`` had outlived their promise by ``at``, each kind counted no further than ``up_to``.
 
     Those of which the promise has run out, and those never verified whose day had come.
     """
-    old = and_(Copy.store == store, Copy.promised_until < at)
-    never = and_(Copy.store == store, Copy.promised_until.is_(None), Copy.next_due <= at)
-    counted = (select(Copy.aip_id).where(which).limit(up_to).subquery() for which in (old, never))
+    counted = (some.limit(up_to).subquery() for some in _late(store, at))
     return sum(session.execute(select(func.count()).select_from(some)).scalar_one() for some in counted)
+
+
+def late_by_publisher(session: Session, store: str, *, at: datetime, up_to: int) -> dict[int, int]:
+    """As :func:`late`, by publisher: costs a look-up for each late copy, and nothing where none is late."""
+    found: Counter[int] = Counter()
+    for some in _late(store, at):
+        late_ones = some.limit(up_to).subquery()
+        rows = session.execute(
+            select(Article.publisher_id, func.count())
+            .select_from(late_ones)
+            .join(Aip, Aip.id == late_ones.c.aip_id)
+            .join(Article, Article.id == Aip.article_id)
+            .group_by(Article.publisher_id)
+        )
+        for publisher, number in rows:
+            found[publisher] += number
+    return dict(found)
+
+
+def _late(store: str, at: datetime) -> tuple[Select[int], Select[int]]:
+    here = select(Copy.aip_id).where(Copy.store == store)
+    # One that was asked for by hand is due before all others: that says nothing of how long it has waited.
+    asked_for = Copy.next_due > ASKED_FOR
+    return (
+        here.where(Copy.promised_until < at),
+        here.where(Copy.promised_until.is_(None), Copy.next_due <= at, asked_for),
+    )
 
 
 def _among(places: Sequence[tuple[int, str]]) -> ColumnElement[bool]:
@@ -391,6 +428,7 @@ def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[Cop
             row.bytes,
             unreadable_since=row.unreadable_since,
             content=held[row.title_id, row.publisher_id],
+            publisher=row.publisher_id,
         )
         for row in rows
     ]
