@@ -387,6 +387,7 @@ def rooms(archive: Archive) -> Rooms:
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),
         salvaging=archive.salvaging(),
+        threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),

@@ -37,6 +37,7 @@ _COMMANDS = {
     "audit": "watching",
     "inventory": "watching",
     "forecast": "watching",
+    "recount": "watching",
     "events": "events",
     "status": "holdings",
     "article": "holdings",
