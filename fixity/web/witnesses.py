@@ -24,7 +24,7 @@ TALLY_COLUMNS = (
 def canaries_listed(room: Dashboard) -> ResponseReturnValue:
     """The bags that are known to be bad, of one store or of all, as the last round saw them; as a page or as CSV."""
     store = request.args.get("store") or None
-    if store is not None and store not in room.places:
+    if store is not None and not paging.storable(store):
         raise BadRequest
     with room.catalogue.reading() as rows:
         flock = [one for one in canaries.latest(rows) if store in (None, one.store)]
