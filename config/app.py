@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -113,6 +113,8 @@ class Rooms:
     """What a salvage is given; None: there are no pages for it."""
     evidence: Evidence | None = None
     """What making evidence is given; None: there are no such pages."""
+    threats: Mapping[str, str] = field(default_factory=dict)
+    """Store name to the disaster that it would share."""
     feeds: Sequence[Feed] = ()
     """Where deliveries come from, as the settings name them."""
     metrics_token: str = ""
@@ -219,7 +221,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         *shown,
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
-        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies)),
+        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.threats)),
         ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),
     )

@@ -14,7 +14,19 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from fixity.forecast import Policy, forecasts
-from repository.catalogue import Catalogue, alerts, canaries, copies, days, heartbeats, inventories, rounds, tallies
+from repository.catalogue import (
+    Catalogue,
+    alerts,
+    canaries,
+    copies,
+    days,
+    heartbeats,
+    inventories,
+    recount,
+    rounds,
+    standing,
+    tallies,
+)
 from repository.vocabulary import DifferenceKind, utc_now
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,6 +55,7 @@ def _all(session: Session, policies: Mapping[str, Policy], now: datetime) -> Ite
     yield from _holdings(session)
     yield from _watch(session, policies, now)
     yield from _proofs(session, sorted(policies))
+    yield from _standing(session)
     yield _gauge("mahfuz_alerts_open", "Causes that somebody should look at.", (), [((), alerts.number_open(session))])
     beats = [
         ((part, row.host), _seconds(row.beat_at)) for part, rows in heartbeats.beats(session).items() for row in rows
@@ -110,6 +123,16 @@ def _proofs(session: Session, stores: list[str]) -> Iterator[Metric]:
     ]
     told = "Differences between a store's listing and the catalogue."
     yield _gauge("mahfuz_inventory_differences", told, ("store", "kind"), differs)
+
+
+def _standing(session: Session) -> Iterator[Metric]:
+    answers = standing.answers(session).values()
+    heard = [((one.store,), _seconds(one.answered_at)) for one in answers if one.answered_at is not None]
+    yield _gauge("mahfuz_store_answered_timestamp_seconds", "When a store last answered.", ("store",), heard)
+    free = [((one.store,), one.free_bytes) for one in answers if one.free_bytes is not None]
+    yield _gauge("mahfuz_store_free_bytes", "Room left in a store that can tell.", ("store",), free)
+    wrong = [((), len(recount.miscounts(session, limit=1000)))]
+    yield _gauge("mahfuz_tallies_wrong", "Tallies that their rows did not bear out, at most 1000.", (), wrong)
 
 
 _CANARY_WORDS = ("caught", "missed", "unreadable")

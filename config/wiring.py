@@ -417,6 +417,7 @@ def rooms(archive: Archive) -> Rooms:
         deaccession=archive.deaccession(),
         salvaging=archive.salvaging(),
         evidence=archive.evidence(),
+        threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
         open_blueprints=(blueprint(window),),

@@ -47,6 +47,7 @@ class Answers:
         self.decisions = 0
         self.seen: Counter[tuple[str, AuditOutcome]] = Counter()
         self._day: dict[str, Counter[str]] = {}
+        self._publishers: dict[int, Counter[str]] = {}
 
     def told(self, readings: Sequence[tuple[CopyRef, Reading]]) -> None:
         """These readings stand in the catalogue; they change nothing in a store."""
@@ -98,10 +99,12 @@ class Answers:
             rounds.testify(session, self._watch.agent, events)
         self._count(ref, reading, mending)
 
-    def since_asked(self) -> dict[str, Counter[str]]:
-        """What was answered in each store since this was asked last, for the day's figures (catalogue.days)."""
+    def since_asked(self) -> tuple[dict[str, Counter[str]], dict[int, Counter[str]]]:
+        """What was answered since this was asked last, by store and by publisher, for the day's figures
+        (catalogue.days)."""
         day, self._day = self._day, {}
-        return day
+        publishers, self._publishers = self._publishers, {}
+        return day, publishers
 
     def troubles(self, silent: Iterable[str]) -> tuple[Trouble, ...]:
         """The copies not found intact, the first :data:`DETAILS` of them."""
@@ -144,12 +147,12 @@ class Answers:
             bytes=counts.bytes + (reading.found_bytes or 0),
         )
         self.decisions += decision
-        day = self._day.setdefault(ref.store, Counter())
-        day[str(outcome)] += 1
-        day["mended"] += mended
+        told = Counter({str(outcome): 1, "mended": int(mended)})
         if reading.found_bytes is not None:
-            day["bytes"] += reading.found_bytes
-            day["milliseconds"] += round(reading.seconds * 1000)
+            told.update(bytes=reading.found_bytes, milliseconds=round(reading.seconds * 1000))
+        self._day.setdefault(ref.store, Counter()).update(told)
+        if ref.publisher is not None:
+            self._publishers.setdefault(ref.publisher, Counter()).update(told)
         if outcome is AuditOutcome.INTACT:
             return
         detail = "; ".join(part for part in (reading.detail, mending.detail if mending else "") if part)

@@ -27,6 +27,7 @@ from repository.catalogue import (
     inventories,
     ledgers,
     proofs,
+    recount,
     rehearsals,
     rounds,
     tallies,
@@ -87,6 +88,7 @@ def questions(
         Question(("testimony-late",), lambda session, at: testimony_late(session, at, stores, stamped=stamped)),
         Question(("rehearsal-failed",), lambda session, at: rehearsal_failed(session, at, rehearsal_days)),
         Question(("ledger-missing",), ledgers_missing),
+        Question(("tallies-differ",), tallies_wrong),
     ]
 
 
@@ -271,6 +273,16 @@ def testimony_late(session: Session, at: datetime, stores: Sequence[str], *, sta
         number, oldest = heads.unstamped_since(session, since=at - STAMPED_WITHIN)
         if oldest is not None and oldest < at - UNSTAMPED_FOR:
             yield Cause("testimony-late", "time stamps", number, since=oldest, detail={"variant": "unstamped"})
+
+
+def tallies_wrong(session: Session, at: datetime) -> Iterator[Cause]:  # noqa: ARG001 (as every question is asked)
+    """Tallies that the last count of their rows did not bear out, as one cause: what wrote past them is one too."""
+    found = recount.miscounts(session, limit=COUNT_NO_FURTHER + 1)
+    if found:
+        what = ", ".join(sorted({one.what for one in found}))
+        number, more = min(len(found), COUNT_NO_FURTHER), len(found) > COUNT_NO_FURTHER
+        since = min(one.first_seen for one in found)
+        yield Cause("tallies-differ", "", number, more, since=since, detail={"what": what})
 
 
 def _missed(session: Session) -> dict[str, list[Canary]]:

@@ -14,7 +14,7 @@ from fixity.audit import Reading
 from fixity.mending import Evidence, Mending, mend
 from fixity.readers import Readers
 from fixity.report import RoundReport
-from fixity.share import late_now, share_left
+from fixity.share import late_now, late_of_publishers, share_left
 from fixity.watch import Scope, Watch
 from repository.catalogue import copies, days, rounds
 from repository.catalogue.copies import CopyRef
@@ -277,9 +277,13 @@ class _Round:
                 else:
                     rounds.end(session, self._number, self._answers.counts, finished_at, self._watch.agent)
                 at = self._watch.clock()
-                days.add(session, at, self._answers.since_asked())
+                of_stores, of_publishers = self._answers.since_asked()
+                days.add(session, at, of_stores)
+                days.add_of_publishers(session, at, of_publishers)
                 if finished_at is not None:
-                    days.note_late(session, at, late_now(session, at))
+                    late = late_now(session, at)
+                    days.note_late(session, at, late)
+                    days.note_late_of_publishers(session, at, late_of_publishers(session, at, late))
 
     def _hold(self, refs: Sequence[CopyRef]) -> None:
         with self._watch.catalogue.writing() as session:

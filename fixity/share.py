@@ -23,7 +23,8 @@ def share_left(session: Session, promises: Promises, at: datetime) -> int:
 
     What is left of the day's share (all copies of a store divided by the days of its
     promise, over all stores, less what due rounds took up in the last 24 hours), or as many
-    as have outlived their promise already, whichever is more: lateness is never spared.
+    as have outlived their promise already, whichever is more: lateness is never spared. And, whatever the
+    share, those that a person asked to be read.
     """
     held: Counter[str] = Counter()
     for (store, _state), count in copies.kept(session).items():
@@ -32,7 +33,7 @@ def share_left(session: Session, promises: Promises, at: datetime) -> int:
     share = sum(math.ceil(number / max(days[store], 1.0)) for store, number in held.items())
     taken = rounds.read_since(session, at - timedelta(days=1), "due")
     late = sum(late_now(session, at).values())
-    return max(late, max(share, SMALLEST_SHARE) - taken, 0)
+    return max(late, max(share, SMALLEST_SHARE) - taken, copies.asked_for(session, up_to=SMALLEST_SHARE))
 
 
 def late_now(session: Session, at: datetime) -> dict[str, int]:
@@ -40,3 +41,12 @@ def late_now(session: Session, at: datetime) -> dict[str, int]:
     return {
         store: copies.late(session, store, at=at, up_to=LATE_AT_ONCE) for store in copies.stores_with_copies(session)
     }
+
+
+def late_of_publishers(session: Session, at: datetime, late: dict[str, int]) -> dict[int, int]:
+    """Of the copies that :func:`late_now` counted, how many are whose."""
+    found: Counter[int] = Counter()
+    for store, number in late.items():
+        if number:
+            found.update(copies.late_by_publisher(session, store, at=at, up_to=LATE_AT_ONCE))
+    return dict(found)

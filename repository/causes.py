@@ -251,6 +251,18 @@ KINDS: Mapping[str, Kind] = {
         "A ledger is missing",
         "/staff/fixity#rehearsals",
     ),
+    "tallies-differ": Kind(
+        _W,
+        {
+            "": counted(
+                "{number} figure that the pages show is not what the rows say ({what}).",
+                "{number} figures that the pages show are not what the rows say ({what}).",
+            )
+        },
+        marked("See which, and since when; find out what wrote past the program, then let them be corrected."),
+        "A tally is wrong",
+        "/staff/fixity/tallies",
+    ),
     "no-round": Kind(
         _C,
         {

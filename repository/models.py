@@ -332,6 +332,7 @@ class Article(Table):
         Index(None, "title_id", "datestamp", "change_number"),
         Index(None, "publisher_id", "datestamp", "change_number"),
         Index(None, "issue_id", "shelf", "id"),
+        Index("ix_article_not_active", "id", **_only("state <> 'active'")),
     )
 
 
@@ -543,12 +544,46 @@ class Tally(Table):
     __tablename__ = "tally"
 
     what: Mapped[str] = mapped_column(String(32), primary_key=True)
-    """``copies``, ``articles``, ``aips``, ``deliveries``."""
+    """``copies``, ``articles``, ``aips``, ``deliveries``; ``added``: copies entered, by day."""
+    part: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False, default=0)
+    """The range of keys that is counted here (catalogue.tallies): so each range can be counted again by itself."""
     place: Mapped[str] = mapped_column(String(64), primary_key=True)
     """The store of a copy; empty for the others."""
     state: Mapped[str] = mapped_column(String(16), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Recount(Table):
+    """One comparison of all tallies with the rows that they count, range by range."""
+
+    __tablename__ = "recount"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    reached: Mapped[int] = mapped_column(Integer, default=0)
+    """So many ranges are done: there it goes on after a kill."""
+    ranges: Mapped[int] = mapped_column(Integer, default=0)
+    rows: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Rows counted."""
+
+
+class Miscount(Table):
+    """A tally that says something else than the rows say, as it was last seen."""
+
+    __tablename__ = "miscount"
+
+    what: Mapped[str] = mapped_column(String(32), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    tallied: Mapped[int] = mapped_column(BigInteger)
+    tallied_bytes: Mapped[int] = mapped_column(BigInteger)
+    counted: Mapped[int] = mapped_column(BigInteger)
+    counted_bytes: Mapped[int] = mapped_column(BigInteger)
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
 
 
 class Event(Table):
@@ -795,6 +830,55 @@ class WatchDay(Table):
     """Copies that had outlived their promise when the day's last round ended, counted no further than a bound."""
 
     __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class PublisherDay(Table):
+    """What the watch read of one publisher's bags on one day (UTC), in all stores together."""
+
+    __tablename__ = "publisher_day"
+
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    intact: Mapped[int] = mapped_column(BigInteger, default=0)
+    damaged: Mapped[int] = mapped_column(BigInteger, default=0)
+    missing: Mapped[int] = mapped_column(BigInteger, default=0)
+    unreadable: Mapped[int] = mapped_column(BigInteger, default=0)
+    mended: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    late: Mapped[int | None] = mapped_column(BigInteger)
+    """As in :class:`WatchDay`."""
+
+    __table_args__ = (Index(None, "day"), {"sqlite_with_rowid": False})
+
+
+class StoreAnswer(Table):
+    """What a store said when it was last asked how it is: whether it answers, and how much room it has left."""
+
+    __tablename__ = "store_answer"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    silent_since: Mapped[datetime | None]
+    """Since when it has not answered; None: it does."""
+    problem: Mapped[str | None] = mapped_column(Text)
+    free_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    total_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """None where the store cannot tell."""
+
+
+class StoreTrial(Table):
+    """One thing that a store does or does not do, as it was tried last (repository.storage.capabilities)."""
+
+    __tablename__ = "store_trial"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    verdict: Mapped[str] = mapped_column(String(16))
+    needed: Mapped[bool] = mapped_column(Boolean)
+    detail: Mapped[str] = mapped_column(Text)
+    tried_at: Mapped[datetime]
 
 
 class Canary(Table):

@@ -30,14 +30,14 @@ from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
-from fixity import inventory, ledgers, notary, proving
+from fixity import inventory, ledgers, notary, proving, standing
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from ingest import completeness, digests, disposal, inbox, pipeline
 from ingest.burning import rehearse_when_due
 from ingest.ledger import lay_down
 from repository.access import staff as accounts
-from repository.catalogue import chain
+from repository.catalogue import chain, recount
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
 
@@ -66,6 +66,14 @@ LEDGER_TICK_SECONDS = 600
 REHEARSAL_TICK_SECONDS = 3600
 """How often the clock looks whether writing the catalogue again is to be rehearsed."""
 
+RECOUNT_TICK_SECONDS = 600
+"""How often the clock looks whether the tallies are to be counted again."""
+
+STANDING_TICK_SECONDS = 300
+"""How often each store is asked how it is."""
+
+_REST_SECONDS = 0.1
+"""Between two ranges of a count: writers of an SQLite catalogue have their turn."""
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -122,7 +130,8 @@ def serve(asked: Asked, host: str, port: int) -> None:
 @click.pass_obj
 def clock(asked: Asked) -> None:
     """Have copies read when they are due, publishers told by mail, what is missing counted, events linked, signed and
-    verified, disposals carried out, ledgers laid down, and writing the catalogue again rehearsed.
+    verified, tallies counted again, stores asked how they are, disposals carried out, ledgers laid down, and writing
+    the catalogue again rehearsed.
 
     One clock runs; a second one waits.
     """
@@ -145,6 +154,15 @@ def clock(asked: Asked) -> None:
 
         notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
 
+        def recounted() -> None:
+            with archive.catalogue.reading() as session:
+                due = recount.is_due(session, utc_now())
+            if due:
+                report = recount.run(
+                    archive.catalogue, utc_now, stopping=stop.is_set, rest=lambda: stop.wait(_REST_SECONDS)
+                )
+                log.info("tallies counted again", rows=report.rows, wrong=len(report.differences))
+
         jobs = [
             Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
@@ -152,6 +170,8 @@ def clock(asked: Asked) -> None:
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
+            Job("recount", RECOUNT_TICK_SECONDS, recounted),
+            Job("standing", STANDING_TICK_SECONDS, lambda: standing.look(archive.catalogue, archive.stores, utc_now)),
         ]
         policy = archive.settings.policy
         rehearsing = archive.rehearsing(None, policy.rehearsal_articles)

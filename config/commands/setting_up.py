@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -13,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from config import exposure, wiring
 from config.commands.answers import Asked, answer, as_json
+from fixity import standing
 from ingest.feeds import standings
 from repository import mail
 from repository.catalogue import Catalogue, alerts, digests, heartbeats, schema
@@ -143,6 +146,8 @@ def _stores(archive: wiring.Archive, tried: dict[str, Capabilities]) -> Iterator
                 f"store {store.name}", Verdict.DOUBT, str(error), "start the store, mount its disk, or mend its url"
             )
             continue
+        with suppress(Doubt, DBAPIError):  # no catalogue, or one that was not migrated yet: told already
+            standing.keep(archive.catalogue, found, utc_now())
         for item in found.tried:
             verdict = Verdict.GOOD if item.verdict == "yes" else Verdict.BAD if item.alarming else Verdict.NOTE
             if item.verdict == "unknown" and item.needed:

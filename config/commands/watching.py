@@ -9,11 +9,13 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json, progress
+from config.wiring import AGENT
 from fixity.forecast import forecasts
 from fixity.inventory import take_inventory
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from repository.catalogue import chain, holdings
+from repository.catalogue import recount as recounting
 from repository.errors import UsageError
 from repository.vocabulary import DifferenceKind, utc_now
 
@@ -97,6 +99,46 @@ def inventory(asked: Asked, store: str | None, json_wanted: bool) -> None:
 
     statuses = [report.exit_status for report in reports] + [3 for _ in busy]
     answer(json_wanted, data, say, max((status for status in statuses if status != 3), default=0) or max(statuses))
+
+
+@click.command()
+@click.option(
+    "--correct", is_flag=True, help="Afterwards make the tallies say what the rows say; an event tells of it."
+)
+@click.option("--by", "who", help="Who decides that.")
+@click.option("--reason", help="Why.")
+@as_json
+@click.pass_obj
+def recount(asked: Asked, correct: bool, who: str | None, reason: str | None, json_wanted: bool) -> None:
+    """Count again what the pages show, and compare it with the tallies that are kept; the clock does it once a day.
+
+    Others may write meanwhile. A difference is told; it is corrected only where a person says so.
+    """
+    if correct and not (who and reason):
+        raise UsageError("a correction is a person's: say --by WHO and --reason WHY")
+    with asked.archive(with_stores=False) as archive, progress("ranges") as bar:
+        report = recounting.run(archive.catalogue, utc_now, anew=True, progress=bar)
+        put_right: tuple[recounting.Difference, ...] = ()
+        if correct and report.differences:
+            told = {"by": who or "", "reason": reason or "", "agent": AGENT}
+            put_right = recounting.correct(archive.catalogue, utc_now, **told)
+            chain.link_all(archive.catalogue)
+    columns = ("what", "part", "place", "state", "tallied", "tallied_bytes", "counted", "counted_bytes")
+    wrong = [{name: getattr(one, name) for name in columns} for one in report.differences]
+    data = {"ranges": report.ranges, "rows": report.rows, "wrong": wrong, "corrected": len(put_right)}
+
+    def say(console: Console) -> None:
+        console.print(f"{report.rows} rows counted in {report.ranges} ranges: {len(wrong)} tallies are wrong")
+        for one in wrong:
+            console.print(
+                f"  {one['what']} {one['place']} {one['state']} (part {one['part']}): {one['tallied']} tallied, "
+                f"{one['counted']} counted; {one['tallied_bytes']} and {one['counted_bytes']} bytes",
+                markup=False,
+            )
+        if correct:
+            console.print(f"{len(put_right)} corrected", markup=False)
+
+    answer(json_wanted, data, say, 1 if wrong and not correct else 0)
 
 
 @click.command()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
 from fixity.forecast import forecasts
-from fixity.web import bars, inventories
+from fixity.today import today
+from fixity.web import bars, inventories, stores, witnesses
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
+from fixity.web.stores import STATES
 from repository.access.web.guard import Route, Who, lay
 from repository.catalogue import (
     alerts,
@@ -24,19 +27,20 @@ from repository.catalogue import (
     holdings,
     ledgers,
     proofs,
+    recount,
     rehearsals,
     rounds,
     watch,
 )
+from repository.catalogue.tallies import Count
 from repository.catalogue.watch import CopyLine, Wanted
-from repository.models import Article, Round, SignedHead
-from repository.vocabulary import ArticleRecord, CopyState, utc_now
+from repository.models import Article, Event, Round, SignedHead
+from repository.vocabulary import ArticleRecord, CopyState, EventType, bag_key, utc_now
 from repository.web import paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 100
 _NOT_WHOLE = (CopyState.DAMAGED, CopyState.MISSING)
-STATES = (*(state.value for state in CopyState), copies.UNREADABLE)
 ROUND_COLUMNS = (
     "number", "started_at", "finished_at", "scope", "expected", "intact", "damaged", "missing", "unreadable", "mended",
     "bytes", "interrupted",
@@ -45,6 +49,9 @@ COPY_COLUMNS = (
     "article", "version", "store", "state", "verified_at", "unreadable_since", "next_due", "bytes", "seal", "title",
     "verified_in_round",
 )  # fmt: skip
+STATE_COLUMNS = ("store", "place", "state", "copies", "bytes", "promised_days")
+EVENT_COLUMNS = ("event", "at", "type", "outcome", "store", "version", "agent", "detail")
+MOST_EVENTS = 200
 
 
 class Testimony(NamedTuple):
@@ -56,10 +63,18 @@ class Testimony(NamedTuple):
 
 
 def dashboard(room: Dashboard) -> ResponseReturnValue:
-    """Needs attention; verified in time by copies and bytes; never verified; the oldest; by store and state; rounds."""
+    """Needs attention; verified in time by copies and bytes; never verified; the oldest; by store and state; rounds.
+
+    As CSV: the copies by store and state.
+    """
     now = utc_now()
     with room.catalogue.reading() as rows:
         watched = watch.figures(rows, now)
+        shown = sorted({*watched.stores, *room.places}, key=lambda store: (store not in room.places, store))
+        if request.args.get("format") == "csv":
+            return csv_answer("copies-by-store", STATE_COLUMNS, _states(room, watched, shown))
+        of_today = today(rows, now)
+        counted, miscounts = recount.last(rows, complete=True), recount.miscounts(rows, limit=1000)
         latest = rounds.latest(rows, limit=8)
         flock = canaries.latest(rows)
         foreseen = forecasts(rows, room.policies, now)
@@ -83,7 +98,11 @@ def dashboard(room: Dashboard) -> ResponseReturnValue:
         chart=drawn,
         height=bars.HEIGHT,
         room=room,
-        stores=sorted({*watched.stores, *room.places}, key=lambda store: (store not in room.places, store)),
+        today=of_today,
+        recounted=counted,
+        miscounts=miscounts,
+        stores=shown,
+        as_csv=paging.here(format="csv"),
         interrupted=rounds.was_interrupted,
         label=rounds.label,
         now=now,
@@ -112,7 +131,10 @@ def copies_listed(room: Dashboard) -> ResponseReturnValue:
 
 
 def copy(room: Dashboard, identifier: str, version: int, store: str) -> ResponseReturnValue:
-    """One copy: what it must be, what is known of it, the other copies of the same bag, and what was done."""
+    """One copy: what it must be and what was found, the other copies of the same bag, and what was done.
+
+    As CSV: what was done.
+    """
     with room.catalogue.reading() as rows:
         line = watch.copy_of(rows, identifier, version, store)
         if line is None:
@@ -120,11 +142,10 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
         record = ArticleRecord.from_json(rows.get_one(Article, identifier).record)
         salvaged_in = holdings.salvaged_from(rows, identifier, version)
         others = [(other, copies.shown_state(other)) for other in copies.of(rows, line.aip_id) if other.store != store]
-        events = [
-            event
-            for event in browse.latest_events(rows, identifier, limit=200)
-            if event.store in (None, store) and event.version in (None, version)
-        ]
+        events = browse.events_of_copy(rows, identifier, version, store, limit=MOST_EVENTS)
+    if request.args.get("format") == "csv":
+        return csv_answer("events", EVENT_COLUMNS, (_event_row(event) for event in events))
+    of_here = [event for event in events if event.store == store]
     return render_template(
         "fixity/copy.html",
         line=line,
@@ -133,9 +154,23 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
         all_damaged=all(state in _NOT_WHOLE for state in (line.state, *(state for _, state in others))),
         salvaged_in=salvaged_in,
         events=events,
+        checked=next((event for event in of_here if event.type == EventType.FIXITY_CHECK), None),
+        mending=next((event for event in of_here if event.type == EventType.RECOVERY), None),
+        kept=next((event for event in of_here if event.type == EventType.QUARANTINE), None),
+        key=bag_key(identifier, version),
         room=room,
         verified_in=paging.key_text((line.verified_in + 1,)) if line.verified_in else None,
+        as_csv=paging.here(format="csv"),
     )
+
+
+def read_again(room: Dashboard, identifier: str, version: int, store: str) -> ResponseReturnValue:
+    """A person asks for this copy to be read: the clock does it before all others, and mends it where it must."""
+    with room.catalogue.writing() as rows:
+        line = watch.copy_of(rows, identifier, version, store)
+        if line is None or not watch.read_now(rows, line.aip_id, store):
+            raise NotFound
+    return redirect(url_for("fixity.copy", identifier=identifier, version=version, store=store))
 
 
 def rounds_listed(room: Dashboard) -> ResponseReturnValue:
@@ -165,12 +200,24 @@ def blueprint(room: Dashboard) -> Blueprint:
         (
             Route("/staff/fixity", dashboard, Who.STAFF),
             Route("/staff/fixity/days", bars.days_listed, Who.STAFF),
+            Route("/staff/fixity/publishers", bars.publishers_listed, Who.STAFF),
             Route("/staff/fixity/forecast", forecast, Who.STAFF),
+            Route("/staff/fixity/canaries", witnesses.canaries_listed, Who.STAFF),
+            Route("/staff/fixity/tallies", witnesses.tallies_listed, Who.STAFF),
+            Route("/staff/storage", stores.storage, Who.STAFF),
+            Route("/staff/storage/growth", stores.growth, Who.STAFF),
+            Route("/staff/storage/trials", stores.trials, Who.STAFF),
             Route("/staff/rounds", rounds_listed, Who.STAFF),
             Route("/staff/inventory", inventories.overview, Who.STAFF, endpoint="inventory"),
             Route("/staff/inventory/differences", inventories.listed, Who.STAFF, endpoint="differences"),
             Route("/staff/copies", copies_listed, Who.STAFF),
             Route("/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", copy, Who.STAFF),
+            Route(
+                "/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>/again",
+                read_again,
+                Who.STAFF,
+                ("POST",),
+            ),
         ),
     )
 
@@ -206,9 +253,22 @@ def _every_round(room: Dashboard) -> Iterator[Round]:
         before = page[-1].id
 
 
+def _states(room: Dashboard, watched: watch.Watched, shown: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    for store in shown:
+        for state in STATES:
+            count = watched.states.get((store, state), Count(0, 0))
+            yield (store, room.places.get(store), state, count.number, count.bytes, room.days(store))
+
+
+def _event_row(event: Event) -> tuple[object, ...]:
+    told = json.dumps(event.detail, ensure_ascii=False, sort_keys=True)
+    return (event.id, event.at, event.type, event.outcome, event.store, event.version, event.agent, told)
+
+
 def _copy_row(line: CopyLine) -> tuple[object, ...]:
     return (
-        line.article_id, line.version, line.store, line.state, line.verified_at, line.unreadable_since, line.next_due,
+        line.article_id, line.version, line.store, line.state, line.verified_at, line.unreadable_since,
+        None if line.asked_for else line.next_due,
         line.bytes, line.seal, line.title, line.verified_in,
     )  # fmt: skip
 

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
 from fixity.web.room import Dashboard
-from repository.catalogue import days
+from repository.catalogue import days, titles
+from repository.models import Publisher, PublisherDay, WatchDay
 from repository.vocabulary import utc_now
 from repository.web import paging
 from repository.web.tables import csv_answer
@@ -51,26 +52,36 @@ class Chart:
         return STEP * len(self.days)
 
 
-def chart(session: Session, today: date, store: str | None = None) -> Chart:
-    """The last :data:`DAYS` days in ``store``, or in all together. ``damaged`` in a strip counts the missing too."""
+def chart(session: Session, today: date, store: str | None = None, publisher: Publisher | None = None) -> Chart:
+    """The last :data:`DAYS` days in ``store``, or of one publisher, or of all together.
+
+    ``damaged`` in a strip counts the missing too.
+    """
     span = tuple(today - timedelta(days=back) for back in reversed(range(DAYS)))
     counts: dict[date, Counter[str]] = {}
-    for row in days.since(session, span[0]):
-        if store in (None, row.store):
+    if publisher is None:
+        rows: Sequence[WatchDay | PublisherDay] = days.since(session, span[0])
+    else:
+        rows = days.of_publisher(session, publisher.id, span[0])
+    for row in rows:
+        if store is None or store == getattr(row, "store", None):
             day = counts.setdefault(date.fromisoformat(row.day), Counter())
-            day.update({name: getattr(row, name) for name in days.COUNTED})
+            day.update({name: getattr(row, name) for name in days.OF_PUBLISHERS})
             day["late"] += row.late or 0
-    strips = tuple(_strip(name, span, counts) for name in STRIPS)
+    strips = tuple(strip(name, _numbers(name, span, counts)) for name in STRIPS)
     return Chart(span, counts, strips)
 
 
 def days_listed(room: Dashboard) -> ResponseReturnValue:
-    """The drawing and its table, of one store or of all; as a page or as CSV."""
-    store = request.args.get("store") or None
-    if store is not None and store not in room.places:
+    """The drawing and its table, of one store, of one publisher or of all; as a page or as CSV."""
+    store, slug = request.args.get("store") or None, request.args.get("publisher") or None
+    if (store is not None and store not in room.places) or (store and slug) or (slug and not paging.storable(slug)):
         raise BadRequest
     with room.catalogue.reading() as rows:
-        drawn = chart(rows, utc_now().date(), store)
+        publisher = titles.publisher_with_slug(rows, slug) if slug else None
+        if slug and publisher is None:
+            raise NotFound
+        drawn = chart(rows, utc_now().date(), store, publisher)
     if request.args.get("format") == "csv":
         return csv_answer("days", COLUMNS, _rows(drawn))
     return render_template(
@@ -78,14 +89,24 @@ def days_listed(room: Dashboard) -> ResponseReturnValue:
         chart=drawn,
         height=HEIGHT,
         store=store,
+        publisher=publisher,
         stores=sorted(room.places),
         as_csv=paging.here(format="csv"),
     )
 
 
-def _strip(name: str, span: Sequence[date], counts: Mapping[date, Mapping[str, int]]) -> Strip:
-    wanted = ("damaged", "missing") if name == "damaged" else (name,)
-    numbers = [sum(counts[day].get(each, 0) for each in wanted) if day in counts else 0 for day in span]
+def publishers_listed(room: Dashboard) -> ResponseReturnValue:
+    """Every publisher with the sums of its last :data:`DAYS` days, as a page or as CSV."""
+    with room.catalogue.reading() as rows:
+        found = days.publishers(rows, utc_now().date() - timedelta(days=DAYS - 1))
+    if request.args.get("format") == "csv":
+        told = ((one.name, one.slug, *(sums[name] for name in COLUMNS[1:])) for one, sums in found)
+        return csv_answer("publishers", ("publisher", "slug", *COLUMNS[1:]), told)
+    return render_template("fixity/publishers.html", publishers=found, as_csv=paging.here(format="csv"))
+
+
+def strip(name: str, numbers: Sequence[int]) -> Strip:
+    """Bars of these numbers, one a day."""
     largest = max(numbers, default=0)
     bars = []
     for place, number in enumerate(numbers):
@@ -93,6 +114,11 @@ def _strip(name: str, span: Sequence[date], counts: Mapping[date, Mapping[str, i
             tall = max(2.0, HEIGHT * number / largest)
             bars.append((place * STEP, HEIGHT - tall, tall, number))
     return Strip(name, largest, sum(numbers), tuple(bars))
+
+
+def _numbers(name: str, span: Sequence[date], counts: Mapping[date, Mapping[str, int]]) -> list[int]:
+    wanted = ("damaged", "missing") if name == "damaged" else (name,)
+    return [sum(counts[day].get(each, 0) for each in wanted) if day in counts else 0 for day in span]
 
 
 def _rows(drawn: Chart) -> list[tuple[object, ...]]:

@@ -10,13 +10,17 @@ from werkzeug.exceptions import BadRequest
 
 from fixity.web.room import Dashboard
 from repository.catalogue import inventories
-from repository.models import Difference
+from repository.models import Difference, Inventory
 from repository.vocabulary import DifferenceKind, bag_key, parse_bag_key
 from repository.web import paging
 from repository.web.tables import csv_answer
 
 A_PAGE = 100
 COLUMNS = ("store", "kind", "key", "expected_bytes", "found_bytes", "holds", "first_seen", "last_seen")
+OVERVIEW_COLUMNS = (
+    "store", "complete_at", "copies", "objects", "bytes", "arriving", *(kind.value for kind in DifferenceKind),
+    "last_at", "held_up",
+)  # fmt: skip
 
 
 def overview(room: Dashboard) -> ResponseReturnValue:
@@ -24,7 +28,16 @@ def overview(room: Dashboard) -> ResponseReturnValue:
     stores = sorted(room.places)
     with room.catalogue.reading() as rows:
         last = inventories.last_of(rows, stores)
-    return render_template("fixity/inventories.html", stores=stores, last=last, kinds=list(DifferenceKind), room=room)
+    if request.args.get("format") == "csv":
+        return csv_answer("inventory", OVERVIEW_COLUMNS, (_overview_row(store, *last[store]) for store in stores))
+    return render_template(
+        "fixity/inventories.html",
+        stores=stores,
+        last=last,
+        kinds=list(DifferenceKind),
+        room=room,
+        as_csv=paging.here(format="csv"),
+    )
 
 
 def listed(room: Dashboard) -> ResponseReturnValue:
@@ -47,6 +60,14 @@ def listed(room: Dashboard) -> ResponseReturnValue:
         kind=kind,
         as_csv=paging.here(format="csv", after=None),
     )
+
+
+def _overview_row(store: str, latest: Inventory | None, complete: Inventory | None) -> tuple[object, ...]:
+    told: tuple[object, ...] = (None,) * (5 + len(DifferenceKind))
+    if complete is not None:
+        found = (complete.found.get(kind.value, 0) for kind in DifferenceKind)
+        told = (complete.started_at, complete.copies, complete.objects, complete.bytes, complete.arriving, *found)
+    return (store, *told, latest.started_at if latest else None, latest.held_up if latest else None)
 
 
 def _has_row(one: Difference) -> bool:

@@ -15,11 +15,19 @@ from fixity.web.room import Dashboard
 from repository.catalogue import contents
 from repository.promise import Promises
 from repository.vocabulary import utc_now
+from repository.web import paging
+from repository.web.tables import csv_answer
 
 ASKED = ("days", "megabytes_per_second", "requests_per_second")
 """What the form may ask of a policy, by the names of its fields."""
 
 _LARGEST = 1e9
+
+COLUMNS = (
+    "store", "fixity_days", "megabytes_per_second", "requests_per_second", "copies", "bytes", "measured_copies",
+    "pass_days", "bound_by", "ends_at", "kept", "missed_by_days", "shortest_days", "megabytes_per_second_needed",
+    "requests_per_second_needed",
+)  # fmt: skip
 
 
 def forecast(room: Dashboard) -> ResponseReturnValue:
@@ -35,8 +43,12 @@ def forecast(room: Dashboard) -> ResponseReturnValue:
         told = forecasts(rows, policies, utc_now())
         classes = next((policy.classes for policy in room.policies.values()), ())
         held = contents.articles_in(rows, Promises(classes=classes)) if classes else {}
+    if request.args.get("format") == "csv":
+        lines = [one.as_json() for one in told]
+        return csv_answer("forecast", COLUMNS, ([line[name] for name in COLUMNS] for line in lines))
     return render_template(
         "fixity/forecast.html",
+        as_csv=paging.here(format="csv"),
         forecasts=told,
         asked=asked,
         only=only,

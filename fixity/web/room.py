@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fixity.forecast import Policy
 from repository.catalogue import Catalogue
@@ -17,3 +17,10 @@ class Dashboard:
     places: Mapping[str, str]
     """Store name to where it stands."""
     policies: Mapping[str, Policy]
+    threats: Mapping[str, str] = field(default_factory=dict)
+    """Store name to the disaster that it would share with what stands beside it."""
+
+    def days(self, store: str) -> float | None:
+        """Within how many days a copy in this store is read; None for a store that the settings do not name."""
+        policy = self.policies.get(store)
+        return policy.days if policy else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, titles
@@ -230,6 +230,16 @@ def latest_events(session: Session, article_id: str, *, before: int | None = Non
     where = [Event.article_id == article_id]
     if before is not None:
         where.append(Event.id < before)
+    return session.execute(select(Event).where(*where).order_by(Event.id.desc()).limit(limit)).scalars().all()
+
+
+def events_of_copy(session: Session, article_id: str, version: int, store: str, *, limit: int) -> Sequence[Event]:
+    """The events of a copy, and those of its bag and article that are of no store, the newest first."""
+    where = (
+        Event.article_id == article_id,
+        or_(Event.store.is_(None), Event.store == store),
+        or_(Event.version.is_(None), Event.version == version),
+    )
     return session.execute(select(Event).where(*where).order_by(Event.id.desc()).limit(limit)).scalars().all()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, tallies
@@ -20,10 +20,16 @@ from repository.vocabulary import AuditOutcome, CopyState, bag_key
 
 UNREADABLE = "unreadable"
 
+ADDED = "added"
+"""The tally of the copies entered in each store, whose states are days (UTC)."""
+
 _INSERT = insert(Copy)
 
 NEVER_DUE = datetime(9999, 1, 1, tzinfo=UTC)
 """When a copy that was given up is to be read again."""
+
+ASKED_FOR = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a copy is due that a person asked to be read: before all others, and beyond the day's share."""
 
 _KEPT = Copy.state != CopyState.DISPOSED
 
@@ -51,6 +57,8 @@ class CopyRef:
     """Since when every reading has ended in doubt; None where the last one told what the bytes are."""
     content: Content = UNKNOWN
     """What it is a copy of, as a promise asks."""
+    publisher: int | None = None
+    """Whose article it is; None for one that is no holding."""
 
     @property
     def key(self) -> str:
@@ -125,9 +133,11 @@ def enter(
                 rows.append({**row, "next_due": due, "promised_until": verified_at + timedelta(days=days)})
             else:
                 rows.append({**row, "next_due": at, "promised_until": None})
-            steps.append(tallies.Step("copies", state, 1, aip.bytes, store))
+            part = tallies.part_of_bag(aip.id)
+            steps.append(tallies.Step("copies", state, 1, aip.bytes, store, part))
+            steps.append(tallies.Step(ADDED, aip.registered_at.date().isoformat(), 1, aip.bytes, store))
             if verified_at is None:
-                steps.append(tallies.Step("never verified", "", 1, aip.bytes, store))
+                steps.append(tallies.Step("never verified", "", 1, aip.bytes, store, part))
     if rows:
         session.connection().execute(_INSERT, rows)
     return steps
@@ -155,10 +165,11 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
         return False
     steps = []
     for copy in (copy for copy in rows if copy.state != CopyState.DISPOSED):
-        steps.append(tallies.Step("copies", shown_state(copy), -1, -octets[copy.aip_id], store))
-        steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store))
+        part = tallies.part_of_bag(copy.aip_id)
+        steps.append(tallies.Step("copies", shown_state(copy), -1, -octets[copy.aip_id], store, part))
+        steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store, part))
         if copy.verified_at is None:
-            steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store))
+            steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store, part))
         copy.state, copy.next_due = CopyState.DISPOSED, NEVER_DUE
         copy.verified_at = copy.promised_until = copy.unreadable_since = copy.lease = copy.lease_until = None
     session.flush()
@@ -173,9 +184,10 @@ def take_back(session: Session, refs: Iterable[tuple[int, int]], store: str, sta
     for copy in _locked_in(session, list(octets), store):
         if copy.state == CopyState.DISPOSED:
             copy.state, copy.next_due = state, at
-            steps.append(tallies.Step("copies", CopyState.DISPOSED, -1, -octets[copy.aip_id], store))
-            steps.append(tallies.Step("copies", state, 1, octets[copy.aip_id], store))
-            steps.append(tallies.Step("never verified", "", 1, octets[copy.aip_id], store))
+            part = tallies.part_of_bag(copy.aip_id)
+            steps.append(tallies.Step("copies", CopyState.DISPOSED, -1, -octets[copy.aip_id], store, part))
+            steps.append(tallies.Step("copies", state, 1, octets[copy.aip_id], store, part))
+            steps.append(tallies.Step("never verified", "", 1, octets[copy.aip_id], store, part))
     session.flush()
     tallies.step(session, steps)
 
@@ -282,8 +294,7 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
         select(Copy).where(_among(list(by_place))).order_by(Copy.aip_id, Copy.store).with_for_update()
     ).scalars()
     written: dict[CopyRef, str] = {}
-    moved: Counter[tuple[str, str, str]] = Counter()
-    octets: Counter[tuple[str, str, str]] = Counter()
+    steps: list[tallies.Step] = []
     for copy in rows:
         verdict = by_place[copy.aip_id, copy.store]
         ref = verdict.ref
@@ -295,13 +306,11 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
         changes = [("copies", before, -1), ("copies", after, 1)] if before != after else []
         if never and copy.verified_at is not None:
             changes.append(("never verified", "", -1))
-        for what, state, sign in changes:
-            moved[copy.store, what, state] += sign
-            octets[copy.store, what, state] += sign * ref.bytes
+        part = tallies.part_of_bag(copy.aip_id)
+        steps += [tallies.Step(what, state, sign, sign * ref.bytes, copy.store, part) for what, state, sign in changes]
         written[ref] = before
     session.flush()
-    for place, what, state in sorted(moved):
-        tallies.add(session, what, state, moved[place, what, state], octets[place, what, state], place=place)
+    tallies.step(session, steps)
     return written
 
 
@@ -340,15 +349,46 @@ def due(session: Session, at: datetime, *, up_to: int) -> int:
     return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
 
 
+def asked_for(session: Session, *, up_to: int) -> int:
+    """How many copies a person asked to be read and nobody has read yet, counted no further than ``up_to``."""
+    waiting = select(Copy.aip_id).where(Copy.next_due <= ASKED_FOR).limit(up_to)
+    return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
+
+
 def late(session: Session, store: str, *, at: datetime, up_to: int) -> int:
     """How many copies in ``store`` had outlived their promise by ``at``, each kind counted no further than ``up_to``.
 
     Those of which the promise has run out, and those never verified whose day had come.
     """
-    old = and_(Copy.store == store, Copy.promised_until < at)
-    never = and_(Copy.store == store, Copy.promised_until.is_(None), Copy.next_due <= at)
-    counted = (select(Copy.aip_id).where(which).limit(up_to).subquery() for which in (old, never))
+    counted = (some.limit(up_to).subquery() for some in _late(store, at))
     return sum(session.execute(select(func.count()).select_from(some)).scalar_one() for some in counted)
+
+
+def late_by_publisher(session: Session, store: str, *, at: datetime, up_to: int) -> dict[int, int]:
+    """As :func:`late`, by publisher: costs a look-up for each late copy, and nothing where none is late."""
+    found: Counter[int] = Counter()
+    for some in _late(store, at):
+        late_ones = some.limit(up_to).subquery()
+        rows = session.execute(
+            select(Article.publisher_id, func.count())
+            .select_from(late_ones)
+            .join(Aip, Aip.id == late_ones.c.aip_id)
+            .join(Article, Article.id == Aip.article_id)
+            .group_by(Article.publisher_id)
+        )
+        for publisher, number in rows:
+            found[publisher] += number
+    return dict(found)
+
+
+def _late(store: str, at: datetime) -> tuple[Select[int], Select[int]]:
+    here = select(Copy.aip_id).where(Copy.store == store)
+    # One that was asked for by hand is due before all others: that says nothing of how long it has waited.
+    asked_for = Copy.next_due > ASKED_FOR
+    return (
+        here.where(Copy.promised_until < at),
+        here.where(Copy.promised_until.is_(None), Copy.next_due <= at, asked_for),
+    )
 
 
 def _among(places: Sequence[tuple[int, str]]) -> ColumnElement[bool]:
@@ -388,6 +428,7 @@ def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[Cop
             row.bytes,
             unreadable_since=row.unreadable_since,
             content=held[row.title_id, row.publisher_id],
+            publisher=row.publisher_id,
         )
         for row in rows
     ]

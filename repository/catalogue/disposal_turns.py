@@ -121,8 +121,9 @@ def count_gone(session: Session, bags: Sequence[disposals.Bag]) -> None:
     """Those of these bags that no store has any more count as disposed of, and no longer as kept."""
     for bag in bags:
         if disposals.is_gone(session, bag.aip_id):
-            steps = (tallies.Step("aips", "kept", -1, -bag.bytes), tallies.Step("aips", "disposed", 1, bag.bytes))
-            tallies.step(session, steps)
+            part = tallies.part_of_bag(bag.aip_id)
+            given_up = tallies.Step("aips", "disposed", 1, bag.bytes, part=part)
+            tallies.step(session, [tallies.Step("aips", "kept", -1, -bag.bytes, part=part), given_up])
 
 
 def later(session: Session, what: Due, trouble: str, again: datetime) -> None:

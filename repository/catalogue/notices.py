@@ -136,7 +136,9 @@ def _entered(session: Session, notice: Notice, agent: str) -> bool:
 def _move(session: Session, article: Article, state: ArticleState) -> None:
     if article.state == state:
         return
-    tallies.step(session, [tallies.Step("articles", article.state, -1), tallies.Step("articles", state, 1)])
+    part = tallies.part_of_article(article.id)
+    steps = [tallies.Step("articles", name, number, part=part) for name, number in ((article.state, -1), (state, 1))]
+    tallies.step(session, steps)
     shown = 1 if state is ArticleState.ACTIVE else -1
     shelves.count(session, {(article.title_id, article.issue_id): shown})
     shortfalls.changed(session, [article.title_id])

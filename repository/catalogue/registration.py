@@ -135,7 +135,7 @@ def register_all(
             [(aip, one.sealed.verified, promise) for aip, one, promise in zip(aips, new, made, strict=True)],
             at,
         )
-        tallies.step(session, [*steps, *(tallies.Step("aips", "kept", 1, aip.bytes) for aip in aips)])
+        tallies.step(session, [*steps, *(_kept(aip) for aip in aips)])
         testimony.witness_all(
             session,
             kind,
@@ -187,7 +187,8 @@ def _describe(
                 change_number=-int(sealed.article_id[:15], 16) - 1,
                 datestamp=changes.now(session),
             )
-            steps.append(tallies.Step("articles", ArticleState.ACTIVE, 1))
+            part = tallies.part_of_article(article.id)
+            steps.append(tallies.Step("articles", ArticleState.ACTIVE, 1, part=part))
         elif article.version > sealed.version:
             continue
         elif article.state == ArticleState.ACTIVE:
@@ -254,6 +255,10 @@ def _aip(sealed: Sealed, delivery_id: str | None, at: datetime) -> Aip:
         registered_at=at,
         salvage=sealed.salvage.as_json() if sealed.salvage else None,
     )
+
+
+def _kept(aip: Aip) -> tallies.Step:
+    return tallies.Step("aips", "kept", 1, aip.bytes, part=tallies.part_of_bag(aip.id))
 
 
 def _told_of(sealed: Sealed) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
+from repository.catalogue.copies import ASKED_FOR
 from repository.models import Aip, Copy, Event
 from repository.vocabulary import CopyState, EventType
 
@@ -57,8 +58,8 @@ def due_unasked(session: Session, store: str, at: datetime, *, up_to: int) -> in
 
 
 def first_due(session: Session) -> datetime | None:
-    """The day that has come first for any copy, or comes next."""
-    return session.execute(select(func.min(Copy.next_due))).scalar()
+    """The day that has come first for any copy, or comes next; of those that a person asked for it tells nothing."""
+    return session.execute(select(func.min(Copy.next_due)).where(Copy.next_due > ASKED_FOR)).scalar()
 
 
 def not_whole(session: Session, store: str, at: datetime, *, limit: int) -> list[NotWhole]:

@@ -1,4 +1,4 @@
-"""One at a time who enters articles, begins an inventory or settles alerts, on PostgreSQL too."""
+"""One at a time who enters articles, begins an inventory, settles alerts or corrects tallies, on PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ _MAHFUZ = 0x6D616866757A  # "mahfuz" as a number; the schema's advisory lock is 
 _ENTERING = _MAHFUZ + 2
 _COMPARING = _MAHFUZ + 3
 _LOOKING = _MAHFUZ + 4
+_CORRECTING = _MAHFUZ + 5
 
 
 def take(session: Session) -> None:
@@ -31,6 +32,11 @@ def take_alerts(session: Session) -> None:
     What is looked up after it is newer than what any other has written down: no alert is opened from an older look.
     """
     _wait_for(session, _LOOKING)
+
+
+def take_recounts(session: Session) -> None:
+    """Wait until no other transaction corrects tallies; ours may until it ends."""
+    _wait_for(session, _CORRECTING)
 
 
 def _wait_for(session: Session, lock: int) -> None:

@@ -41,6 +41,11 @@ class CopyLine:
     verified_in: int | None
     """The round that verified it last; None where that was at its storing."""
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether a person asked for it to be read, and it was not yet."""
+        return self.next_due <= copies.ASKED_FOR
+
 
 OLDEST, NEVER = "oldest", "never"
 BY_PROMISE = ("overdue", "within")
@@ -171,6 +176,16 @@ def read_soon(session: Session, aip_id: int, store: str, at: datetime) -> None:
         .where(Copy.aip_id == aip_id, Copy.store == store, Copy.next_due > at, Copy.state != CopyState.DISPOSED)
         .values(next_due=at)
     )
+
+
+def read_now(session: Session, aip_id: int, store: str) -> bool:
+    """A person asks for this copy to be read: it comes before all others. False where there is none to read."""
+    found = session.execute(
+        update(Copy)
+        .where(Copy.aip_id == aip_id, Copy.store == store, Copy.state != CopyState.DISPOSED)
+        .values(next_due=copies.ASKED_FOR)
+    )
+    return bool(found.rowcount)  # type: ignore[attr-defined]
 
 
 _KEY = (Copy.aip_id, Copy.store)

@@ -140,6 +140,23 @@ class Mendable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many bytes can still be put, of how many in all."""
+
+    free: int
+    total: int
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A store that may know how much room it has left."""
+
+    def room(self) -> Room | None:
+        """What is left at this moment; None where the store does not say. Raises StoreUnavailable."""
+        ...
+
+
 @runtime_checkable
 class Unfinished(Protocol):
     """A store that can say what was begun in it and never became an object."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from repository.errors import ObjectMissing, StoreUnavailable
-from repository.storage import ByteStream, Disposable, Mendable, Put, Store, StoredObject, Unfinished
+from repository.storage import ByteStream, Disposable, Mendable, Put, Room, Roomy, Store, StoredObject, Unfinished
 from repository.storage.capabilities import Capability, Probed
 
 _T = TypeVar("_T")
@@ -99,6 +99,11 @@ class RetryingStore:
         if not isinstance(store, Mendable):
             raise TypeError(f"the store {self.name!r} cannot be mended")
         self._again(lambda: store.replace(key, source, sha256, damaged_sha256))
+
+    def room(self) -> Room | None:
+        """As the store behind; None where that cannot say."""
+        store = self.store
+        return self._again(store.room) if isinstance(store, Roomy) else None
 
     def unfinished(self) -> Iterator[StoredObject]:
         """As the store behind; empty where that cannot say."""

@@ -180,12 +180,14 @@ def _statements(words: dict[str, str], publisher: int) -> Iterator[str]:
 
 
 _COUNTED = """
-    INSERT INTO tally (what, place, state, number, bytes)
-    SELECT 'copies', store, CASE WHEN unreadable_since IS NULL THEN state ELSE 'unreadable' END, count(*), 45 * count(*)
-      FROM copy GROUP BY 2, 3"""
+    INSERT INTO tally (what, part, place, state, number, bytes)
+    SELECT 'copies', aip_id / 65536, store, CASE WHEN unreadable_since IS NULL THEN state ELSE 'unreadable' END,
+           count(*), 45 * count(*)
+      FROM copy GROUP BY 2, 3, 4"""
 _NEVER_COUNTED = """
-    INSERT INTO tally (what, place, state, number, bytes)
-    SELECT 'never verified', store, '', count(*), 45 * count(*) FROM copy WHERE verified_at IS NULL GROUP BY 2"""
+    INSERT INTO tally (what, part, place, state, number, bytes)
+    SELECT 'never verified', aip_id / 65536, store, '', count(*), 45 * count(*)
+      FROM copy WHERE verified_at IS NULL GROUP BY 2, 3"""
 
 
 @contextmanager

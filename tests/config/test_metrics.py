@@ -9,7 +9,7 @@ import pages
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from repository.catalogue import canaries, copies, days
+from repository.catalogue import canaries, copies, days, standing
 from repository.catalogue.canaries import Look
 from repository.vocabulary import AuditOutcome, utc_now
 
@@ -31,6 +31,7 @@ def archive(database_url: str) -> Iterator[pages.Site]:
             Look("main", "cut", AuditOutcome.DAMAGED, AuditOutcome.INTACT),
         ]
         canaries.write_down(rows, looks, utc_now())
+        standing.note_answer(rows, "second", utc_now(), problem=None, free=7, total=9)
     yield site
     site.catalogue.close()
 
@@ -55,7 +56,9 @@ def test_the_figures_equal_the_rows(archive: pages.Site) -> None:
     assert found["mahfuz_canaries", (("outcome", "missed"), *main)] == 1
     assert found["mahfuz_canaries", (("outcome", "caught"), *main)] == 1
     assert found["mahfuz_canaries", (("outcome", "missed"), ("store", "second"))] == 0
-    assert found["mahfuz_alerts_open", ()] == 0
+    assert found["mahfuz_alerts_open", ()] == found["mahfuz_tallies_wrong", ()] == 0
+    assert found["mahfuz_store_free_bytes", (("store", "second"),)] == 7
+    assert found["mahfuz_store_answered_timestamp_seconds", (("store", "second"),)] > 0
     assert sum(value for (name, _), value in found.items() if name == "mahfuz_copies") == 6
     assert all(name.startswith("mahfuz_") for name, _ in found)
 

@@ -610,6 +610,7 @@ def test_every_kind_says_its_sentence_in_both_languages_and_has_its_chapter(plai
     at = datetime(2026, 11, 23, 9, tzinfo=UTC)
     values = {"cause": "neden", "publisher": "Örnek", "days": 7, "state": "damaged", "canaries": "cut", "late": "3"}
     values["codes"] = "EVENT_CHANGED"
+    values |= {"what": "copies"}
     for name, kind in KINDS.items():
         assert re.search(rf"^## {re.escape(kind.section)}$", recovery, re.MULTILINE), kind.section
         assert f"`{name}`" in recovery, name

@@ -10,10 +10,12 @@ from datetime import timedelta
 import pages
 import pytest
 from lxml import html
+from sqlalchemy import select
 
 from fixity.forecast import Policy
 from fixity.web import bars
 from repository.catalogue import days, tallies
+from repository.models import Publisher
 from repository.promise import ContentClass, Promise
 from repository.vocabulary import utc_now
 
@@ -99,3 +101,26 @@ def test_classes_of_content_stand_with_their_promise_and_their_articles(database
     assert [cell.text_content().strip() for cell in row] == ["heritage", "2", "every 30 days", "every 60 days"]
     assert "as if every 30 days" in page.text_content()
     site.catalogue.close()
+
+
+def test_days_are_told_by_publisher(archive: pages.Site) -> None:
+    browser, now = archive.staff_client(), utc_now()
+    pages.enter(archive, pages.record(1))
+    pages.enter(archive, pages.record(2), publisher="İkinci Yayınevi")
+    with archive.catalogue.writing() as session:
+        one, two = session.execute(select(Publisher).order_by(Publisher.id)).scalars().all()
+        days.add_of_publishers(session, now, {one.id: {"intact": 3, "bytes": 50}, two.id: {"damaged": 1}})
+        days.add_of_publishers(session, now, {one.id: {"intact": 4, "mended": 1}})
+        days.note_late_of_publishers(session, now, {one.id: 5})
+        days.note_late_of_publishers(session, now, {two.id: 2})
+    told = list(csv.DictReader(io.StringIO(browser.get("/staff/fixity/publishers?format=csv").text.lstrip("\ufeff"))))
+    assert [(line["slug"], line["intact"], line["damaged"], line["late"]) for line in told] == [
+        (two.slug, "0", "1", "2"),
+        (one.slug, "7", "0", "0"),
+    ]
+    page = html.fromstring(browser.get(f"/staff/fixity/days?publisher={one.slug}&lang=en").text)
+    assert one.name in page.xpath("//h1")[0].text_content()
+    (row,) = page.xpath("//table/tbody/tr")
+    assert [cell.text_content() for cell in row.xpath("./td")][:6] == ["7", "0", "0", "0", "1", "0"]
+    assert browser.get("/staff/fixity/days?publisher=nobody").status_code == 404
+    assert browser.get(f"/staff/fixity/days?publisher={one.slug}&store=main").status_code == 400

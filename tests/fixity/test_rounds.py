@@ -26,7 +26,7 @@ from fixity import share
 from fixity.rounds import Scope, run_round
 from fixity.silence import DOUBTS_IN_A_ROW, REST_SECONDS, Silence
 from repository.bags import Bag
-from repository.catalogue import copies, rounds
+from repository.catalogue import copies, days, rounds, troubles, watch
 from repository.errors import UsageError
 from repository.models import Copy, Event, Round
 from repository.vocabulary import AuditOutcome, bag_key
@@ -405,6 +405,43 @@ def test_a_wave_is_spread_over_days_unless_a_promise_would_be_broken(
     report = small.audit(due=True)
     assert report.expected == 16, "now the promise of five days would be broken: lateness is never spared"
     assert report.still_due == 0
+
+
+def test_a_copy_that_a_person_asked_for_is_read_though_the_share_of_the_day_is_used_up(
+    small: Miniature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "SMALLEST_SHARE", 1)
+    small.clock.forward(days=1)
+    with small.catalogue.writing() as session:
+        refs = copies.walk(session, limit=3)
+        session.execute(update(Copy).values(next_due=small.clock.now))
+    run_round(small.watch, Scope(due=True))
+    assert run_round(small.watch, Scope(due=True)).expected == 0, "the share is used up"
+    with small.catalogue.writing() as session:
+        assert watch.read_now(session, refs[2].aip_id, refs[2].store)
+        assert copies.asked_for(session, up_to=9) == 1
+        assert troubles.first_due(session) == small.clock.now, "that is no sign of a watch that falls behind"
+    assert run_round(small.watch, Scope(due=True)).expected == 1
+    with small.catalogue.reading() as session:
+        assert copies.asked_for(session, up_to=9) == 0
+
+
+def test_the_figures_of_a_day_are_told_by_publisher_too(small: Miniature) -> None:
+    report = run_round(small.watch, Scope(due=False))
+    day = small.clock.now.date()
+    with small.catalogue.reading() as session:
+        ((publisher, sums),) = days.publishers(session, day)
+        of_stores = days.totals(session, day).values()
+        assert sums["intact"] == report.intact == sum(one["intact"] for one in of_stores)
+        assert sums["bytes"] == report.bytes
+        assert sums["late"] == 0
+        assert days.of_publisher(session, publisher.id, day)[0].intact == report.intact
+    small.clock.forward(days=200)
+    with small.catalogue.reading() as session:
+        late = share.late_now(session, small.clock.now)
+        whose = share.late_of_publishers(session, small.clock.now, late)
+        assert sum(late.values()) == report.expected
+        assert whose == {publisher.id: report.expected}
 
 
 def test_copies_loaded_together_come_back_evenly_over_the_cycle() -> None:

@@ -1,7 +1,7 @@
 """How far the clock has verified the testimony; time stamps of signed heads; versions salvaged from damaged copies.
 
 Revision ID: 0015
-Revises: 0013
+Revises: 0014
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from repository.models import Moment
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from repository.errors import ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
-from repository.storage import BUFFER, MARK, UNREADABLE, ByteStream, Put, StoredObject, check_key
+from repository.storage import BUFFER, MARK, UNREADABLE, ByteStream, Put, Room, StoredObject, check_key
 from repository.storage.capabilities import Capability
 from repository.storage.directory.listing import walk
 from repository.storage.directory.staging import staged, sweep
@@ -248,6 +248,13 @@ class DirectoryStore:
         except FileNotFoundError:
             return False
         return True
+
+    def room(self) -> Room:
+        """What the file system has left for who runs this program; a quota may end before."""
+        self._confirm()
+        with self._translated("room"):
+            found = os.statvfs(self.root)
+        return Room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
     def _confirm(self) -> None:
         """Raises StoreUnavailable for an unmounted disk, a moved folder or the folder of another store."""

@@ -1,0 +1,75 @@
+"""How each store stands, asked now and then and never while a page waits: whether it answers, its room, what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from repository.catalogue import Catalogue, standing
+from repository.catalogue.standing import Growth, Tried
+from repository.errors import MahfuzError
+from repository.models import StoreAnswer
+from repository.storage import Roomy, Store
+from repository.storage.capabilities import Capabilities, Verdict, probe
+
+TRIED_EVERY = timedelta(days=30)
+"""A server is brought up to date now and then; but where nothing can be deleted each trial leaves small objects."""
+_NOBODY = "canaries/nobody"
+"""A key under which nothing lies: whoever says so has answered."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """When the room of a store ends at the rate at which it is filled; ``days`` from now."""
+
+    at: datetime
+    days: float
+
+
+def look(catalogue: Catalogue, stores: Iterable[Store], clock: Callable[[], datetime]) -> None:
+    """Every store is asked how it is, and tried where that was never done or long ago. Raises DatabaseUnavailable."""
+    for store in stores:
+        _ask(catalogue, store, clock)
+        with catalogue.reading() as session:
+            known = standing.trials(session).get(store.name)
+        if not known or known[0].tried_at <= clock() - TRIED_EVERY:
+            keep(catalogue, probe(store), clock())
+
+
+def keep(catalogue: Catalogue, found: Capabilities, at: datetime) -> None:
+    """What trying a store showed is kept; of one that fell silent in the middle what was known before stays."""
+    if found.verdict("answers") is not Verdict.YES:
+        log.warning("a store could not be tried", store=found.store, problem=found.tried[-1].detail)
+        return
+    tried = [Tried(one.name, str(one.verdict), one.needed, one.detail) for one in found.tried if one.name != "answers"]
+    with catalogue.writing() as session:
+        standing.note_trials(session, found.store, tried, at)
+
+
+def full_on(answer: StoreAnswer | None, growth: Growth | None, at: datetime) -> Full | None:
+    """When the room of a store ends; None where it does not say how much there is, or nothing is added."""
+    if answer is None or answer.free_bytes is None or growth is None or growth.mean is None or not growth.mean.bytes:
+        return None
+    days = answer.free_bytes / growth.mean.bytes
+    try:
+        return Full(at + timedelta(days=days), days)
+    except OverflowError:
+        return None
+
+
+def _ask(catalogue: Catalogue, store: Store, clock: Callable[[], datetime]) -> None:
+    told: Mapping[str, int | None] = {}
+    problem = None
+    try:
+        store.head(_NOBODY)
+        room = store.room() if isinstance(store, Roomy) else None
+        told = {"free": room.free, "total": room.total} if room else {}
+    except MahfuzError as error:
+        problem = str(error)
+    with catalogue.writing() as session:
+        standing.note_answer(session, store.name, clock(), problem=problem, **told)
