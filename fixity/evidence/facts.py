@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from fixity.evidence import looks
 from fixity.evidence.looks import Looks
 from fixity.evidence.room import Evidence, Place
 from repository.access import staff
-from repository.catalogue import canaries, chain, days, heads, inventories, rounds, spot_checks, tallies, watch
+from repository.catalogue import (
+    canaries,
+    chain,
+    days,
+    heads,
+    inventories,
+    proofs,
+    rehearsals,
+    rounds,
+    spot_checks,
+    tallies,
+    watch,
+)
+from repository.catalogue.proofs import Standing
 from repository.catalogue.spot_checks import SpotCheck
 from repository.catalogue.tallies import Count
 from repository.catalogue.watch import Watched
-from repository.models import Canary, Inventory, Round, SignedHead
+from repository.models import Canary, Inventory, Rehearsal, Round, SignedHead
 from repository.promise import Promises
 from repository.vocabulary import CopyState
 
@@ -47,7 +59,10 @@ class Facts:
     seen: SpotCheck
     accounts: int
     looks: Looks
-    rehearsal: Mapping[str, Any] | None
+    rehearsal: Rehearsal | None
+    """The last one that was carried to its end."""
+    proof: Standing
+    """How far the clock has verified the testimony."""
 
     def complete(self) -> list[Place]:
         """The stores in which a whole copy lies of every bag."""
@@ -62,7 +77,6 @@ class Facts:
 def gather(evidence: Evidence, at: datetime) -> Facts:
     """The facts now. No page counts a large table for it, and no store is asked. Raises DatabaseUnavailable."""
     seen = looks.last(evidence)
-    rehearsal = evidence.rehearsed()
     names = [place.name for place in evidence.places]
     with evidence.catalogue.reading() as session:
         head = heads.latest(session)
@@ -84,5 +98,6 @@ def gather(evidence: Evidence, at: datetime) -> Facts:
             seen=spot_checks.newest_and_oldest(session),
             accounts=staff.active(session),
             looks=seen,
-            rehearsal=rehearsal,
+            rehearsal=rehearsals.last_ended(session),
+            proof=proofs.standing(session),
         )

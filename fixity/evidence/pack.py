@@ -21,7 +21,7 @@ from repository import spreadsheet
 from repository.canonical import canonical
 from repository.catalogue import periods
 from repository.catalogue.periods import Period
-from repository.models import Alert, Disposal, Notice
+from repository.models import Alert, Disposal, Notice, Rehearsal
 from repository.texts import marked
 from repository.vocabulary import as_utc_text
 
@@ -130,7 +130,8 @@ def _members(evidence: Evidence, period: Period, at: datetime, printed: Printed)
         verified = {"at": as_utc_text(facts.looks.at or at), **facts.looks.testimony}
         members.append(Member("testimony/verified.json", lambda: _json(verified)))
     if facts.rehearsal is not None:
-        members.append(Member("rehearsal.json", lambda: _json(facts.rehearsal)))
+        rehearsed = _rehearsal(facts.rehearsal)
+        members.append(Member("rehearsal.json", lambda: _json(rehearsed)))
     members += _documents(evidence, matrices)
     members += [Member(f"certificates/{one.name}.json", _bytes(one.text)) for one in issued]
     names = {member.name for member in members} | {f"{name}.json" for name in FRAMEWORKS}
@@ -191,6 +192,23 @@ def _stores(evidence: Evidence) -> list[dict[str, Any]]:
 
 def _touch(one: Period, other: Period) -> bool:
     return one.first <= other.last and other.first <= one.last
+
+
+def _rehearsal(row: Rehearsal) -> dict[str, object]:
+    return {
+        "started_at": as_utc_text(row.started_at),
+        "finished_at": as_utc_text(row.finished_at) if row.finished_at else None,
+        "of": "all articles" if row.whole else "a sample of articles",
+        "from": row.store or "all stores",
+        "first": row.first,
+        "last": row.last,
+        "articles": row.articles,
+        "aips": row.aips,
+        "events": row.events,
+        "ledgers": row.ledgers,
+        "differences": row.differences,
+        "details": row.details,
+    }
 
 
 def _json(data: object) -> list[bytes]:

@@ -27,10 +27,6 @@ class Place:
     """Which disaster it would share; empty where the settings do not say."""
 
 
-def _nothing() -> Mapping[str, Any] | None:
-    return None
-
-
 def _none() -> list[dict[str, Any]]:
     return []
 
@@ -59,8 +55,6 @@ class Evidence:
     """Walk the whole chain of events and hold it against the signed heads, as ``mahfuz events verify``."""
     scanner: Callable[[], str | None] = lambda: None
     """The virus scanner with its version, None where there is none. Raises Doubt."""
-    rehearsed: Callable[[], Mapping[str, Any] | None] = _nothing
-    """The last rehearsal of a rebuild: ``at``, ``same`` and whatever else it tells; None where there was none."""
     settings: Callable[[], list[dict[str, Any]]] = _none
     """Every setting with where it came from, secrets masked and people left out."""
     software: Callable[[], list[dict[str, Any]]] = _none

@@ -28,6 +28,7 @@ from fixity.evidence.room import Evidence, Place
 from fixity.evidence.statements import Answer, Statement
 from fixity.web.evidence import printer
 from repository import signing
+from repository.catalogue import proofs, rehearsals
 from repository.catalogue.periods import Period
 from repository.errors import UsageError
 from repository.promise import Promises
@@ -151,9 +152,34 @@ def test_a_look_is_kept_and_runs_out(site: pages.Site, tmp_path: Path) -> None:
     assert looks.last(evidence).at is None
 
 
+def _rehearse_and_walk(site: pages.Site) -> None:
+    with site.catalogue.writing() as session:
+        rehearsals.begin(session, pages.NOW - timedelta(days=200), whole=False, store=None, first="")
+        (row,) = rehearsals.latest(session, limit=1)
+        row.finished_at, row.articles, row.differences = pages.NOW - timedelta(days=200), 12, 3
+        before = proofs.standing(session)
+        assert proofs.note(session, before, replace(before, ended_at=pages.NOW), pages.NOW)
+
+
+def test_what_the_clock_walked_and_what_was_rehearsed_count(site: pages.Site, tmp_path: Path) -> None:
+    evidence = room(site, tmp_path)
+    assert standing(matrix(evidence), "ndsa.metadata-1-backup") is Standing.NOT_MET
+    _rehearse_and_walk(site)
+    with site.catalogue.reading() as session:
+        assert proofs.standing(session).ended_at == pages.NOW
+    assert MEASURES["testimony_verified"](gather(evidence, pages.NOW)).met
+    assert not MEASURES["testimony_verified"](gather(evidence, pages.NOW + timedelta(days=101))).met
+    with site.catalogue.writing() as session:
+        (row,) = rehearsals.latest(session, limit=1)
+        row.started_at, row.differences = pages.NOW - timedelta(days=2), 0
+    assert standing(matrix(evidence), "ndsa.metadata-1-backup") is Standing.MET
+
+
 def test_every_sentence_of_a_measure_can_be_filled(site: pages.Site, tmp_path: Path) -> None:
-    last = {"at": pages.NOW - timedelta(days=200), "same": False}
-    for evidence in (room(site, tmp_path), room(site, tmp_path, rehearsed=lambda: last)):
+    evidence = room(site, tmp_path)
+    for known in (False, True):
+        if known:
+            _rehearse_and_walk(site)
         for name in FRAMEWORKS:
             for one in matrix(evidence, name=name).as_json()["requirements"]:
                 for measure in one["measures"]:
