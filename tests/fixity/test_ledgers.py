@@ -47,7 +47,11 @@ def states(small: Miniature) -> dict[str, str]:
 def found(small: Miniature, kind: str) -> list[tuple[str, int, str]]:
     """The causes of this kind: subject, number, variant."""
     with small.catalogue.reading() as session:
-        asked = next(one for one in causes.questions(lambda _: 90, timedelta(days=1), {}, 30) if one.kinds == (kind,))
+        asked = next(
+            one
+            for one in causes.questions(lambda _: 90, timedelta(days=1), {}, rehearsal_days=30)
+            if one.kinds == (kind,)
+        )
         some = list(asked.ask(session, small.clock()))
     return [(one.subject, one.objects, one.detail["variant"]) for one in some]  # type: ignore[union-attr]
 
