@@ -104,7 +104,7 @@ def test_every_due_item_is_read_once_whoever_falls_and_however_the_clock_jumps(
     stores = {name: str(store.root) for name, store in small.stores.items()}
     shift = Shift(database_url, stores, tmp_path, WORKERS, BATCH, PROMISE, dice)
     orphans: set[tuple[int, str]] = set()
-    left_by_the_dead, jumped, ticks, known = 0, [], {}, 0
+    left_by_the_dead, jumped, ticks, before = 0, [], {}, Counter[Seen]()
     try:
         for at, jump in days_and_jumps(START, DAYS, STEP):
             was_due = due(small.catalogue, at)
@@ -115,8 +115,9 @@ def test_every_due_item_is_read_once_whoever_falls_and_however_the_clock_jumps(
             still_due = due(small.catalogue, at)
             assert still_due <= orphans, "what is due and not read is held by one who fell in this tick"
             left_by_the_dead += len(orphans)
-            now = seen(small.catalogue)
-            fresh, known = Counter((one.aip_id, one.store) for one in now[known:]), len(now)
+            now = Counter(seen(small.catalogue))
+            fresh = Counter((one.aip_id, one.store) for one in (now - before).elements())
+            before = now
             assert set(fresh) <= was_due, "nothing was read that was not due"
             assert was_due - set(fresh) == still_due
             assert set(fresh.values()) <= {1}
