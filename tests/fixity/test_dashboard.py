@@ -57,7 +57,7 @@ def test_every_figure_opens_a_list_of_just_so_many(archive: pages.Site, monkeypa
     checked = 0
     for figure in page.xpath("//li[contains(@class, 'figure')]/a"):
         address, value = str(figure.get("href")), str(figure.xpath(".//*[@class='value']")[0].text_content()).strip()
-        if "oldest" in address:
+        if "oldest" in address or not address.startswith("/staff/copies"):  # of today: days and rounds
             continue
         expected = int(value) if "%" not in value else 15
         met = listed(browser, address)
