@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, copies
@@ -92,28 +92,32 @@ def _date(
 
     Such copies, and those never verified, are spread over the cycle that begins now, so that no wave comes of it.
     """
-    walk: Select[Copy, str, int, int, int] = (
-        select(Copy, Aip.article_id, Aip.version, Article.title_id, Article.publisher_id)
+    walk = (
+        select(Copy.aip_id, Copy.store, Copy.verified_at, Copy.next_due, Copy.promised_until)
+        .add_columns(Aip.article_id, Aip.version, Article.title_id, Article.publisher_id)
         .join(Aip, Aip.id == Copy.aip_id)
         .join(Article, Article.id == Aip.article_id)
         .where(*where)
         .order_by(*((Copy.next_due, Copy.aip_id) if limit else (Copy.aip_id, Copy.store)))
         .limit(limit)
         .with_for_update(of=Copy, skip_locked=limit is not None)
-        .execution_options(populate_existing=True)
     )
     rows = session.execute(walk).all()
     held = contents.contents(session, [(row.title_id, row.publisher_id) for row in rows])
+    changed = []
     for row in rows:
-        copy: Copy = row.Copy
-        days = promises.of(held[row.title_id, row.publisher_id]).of(copy.store)
-        name = (row.article_id, row.version, copy.store)
-        if copy.verified_at is None or copy.verified_at > at:
+        days = promises.of(held[row.title_id, row.publisher_id]).of(row.store)
+        name = (row.article_id, row.version, row.store)
+        if row.verified_at is None or row.verified_at > at:
             due = copies.first_due(*name, at, days)
         else:
-            due = copies.next_due(*name, copy.verified_at, days)
-        copy.next_due = min(copy.next_due, due)
-        if copy.verified_at is not None:
-            copy.promised_until = min(copy.verified_at, at) + timedelta(days=days)
-    session.flush()
+            due = copies.next_due(*name, row.verified_at, days)
+        due, until = min(row.next_due, due), row.promised_until
+        if row.verified_at is not None:
+            until = min(row.verified_at, at) + timedelta(days=days)
+        if (due, until) != (row.next_due, row.promised_until):
+            dated = {"next_due": due, "promised_until": until}
+            changed.append({"aip_id": row.aip_id, "store": row.store, **dated})
+    if changed:
+        session.execute(update(Copy), changed)
     return len(rows)

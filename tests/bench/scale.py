@@ -34,7 +34,7 @@ from fixity.share import late_now, share_left
 from fixity.watch import Watch
 from repository.access import staff
 from repository.catalogue import Catalogue, copies, schema, tallies, titles, watch
-from repository.models import Aip, Article, Copy, Issue, Title
+from repository.models import Aip, Article, Copy, Issue, PolicyInForce, Title
 from repository.promise import Promises
 from repository.storage import ByteStream
 from repository.storage.directory import DirectoryStore
@@ -128,7 +128,9 @@ def fill(catalogue: Catalogue, count: int) -> int:
             for statement in _statements(words, publisher.id):
                 session.execute(text(statement), values)
         tallies.add(session, "articles", "active", bags)
-        tallies.add(session, "aips", "", bags)
+        tallies.add(session, "aips", "kept", bags)
+        applied = {"digest": Promises().digest, "aip_id": bags, "started_at": now, "finished_at": now}
+        session.add(PolicyInForce(id=1, **applied))
         session.execute(text(_COUNTED))
         session.execute(text(_NEVER_COUNTED))
     with catalogue.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as bare:
