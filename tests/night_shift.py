@@ -29,8 +29,9 @@ from repository.promise import Promise, Promises
 from repository.storage import ByteStream
 from repository.storage.directory import DirectoryStore
 
-_HEAD = struct.Struct("<qd")
+_TICK, _TIME = struct.Struct("<q"), struct.Struct("<d")
 _SLOT = struct.Struct("<qq")
+_LINES = _TICK.size + 2 * _TIME.size
 _NAP_SECONDS = 0.002
 
 
@@ -41,7 +42,7 @@ class Board:
     """
 
     def __init__(self, file: Path, workers: int) -> None:
-        size = _HEAD.size + workers * _SLOT.size
+        size = _LINES + workers * _SLOT.size
         if not file.exists():
             file.write_bytes(bytes(size))
         with file.open("r+b") as opened:
@@ -49,25 +50,36 @@ class Board:
 
     def __call__(self) -> datetime:
         """The time."""
-        return datetime.fromtimestamp(_HEAD.unpack_from(self._seen, 0)[1], UTC)
+        return datetime.fromtimestamp(_TIME.unpack_from(self._seen, _place_of_time(self.tick))[0], UTC)
 
     @property
     def tick(self) -> int:
         """The tick that goes on, 0 before the first."""
-        return int(_HEAD.unpack_from(self._seen, 0)[0])
+        return int(_TICK.unpack_from(self._seen, 0)[0])
 
     def strike(self, tick: int, at: datetime) -> None:
-        """The next tick, and the time at which it stands still."""
-        _HEAD.pack_into(self._seen, 0, tick, at.timestamp())
+        """The next tick, and the time at which it stands still.
+
+        The time lies there before the tick does, in the other of two places: nobody may see half of a moment, nor
+        1970 (``pack_into`` clears before it writes).
+        """
+        place = _place_of_time(tick)
+        self._seen[place : place + _TIME.size] = _TIME.pack(at.timestamp())
+        self._seen[: _TICK.size] = _TICK.pack(tick)
 
     def line(self, worker: int) -> tuple[int, int]:
         """(the last tick that it has finished, at which object it falls)."""
-        done, falls = _SLOT.unpack_from(self._seen, _HEAD.size + worker * _SLOT.size)
+        done, falls = _SLOT.unpack_from(self._seen, _LINES + worker * _SLOT.size)
         return int(done), int(falls)
 
     def write(self, worker: int, done: int, falls: int) -> None:
         """See :meth:`line`."""
-        _SLOT.pack_into(self._seen, _HEAD.size + worker * _SLOT.size, done, falls)
+        place = _LINES + worker * _SLOT.size
+        self._seen[place : place + _SLOT.size] = _SLOT.pack(done, falls)
+
+
+def _place_of_time(tick: int) -> int:
+    return _TICK.size + tick % 2 * _TIME.size
 
 
 class _Noted(DirectoryStore):
