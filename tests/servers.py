@@ -120,7 +120,8 @@ class PostgreSQLServer:
     def fresh_database(self, *, migrated: bool = False) -> Iterator[str]:
         """The address of a database with nothing in it but, if asked for, the schema; it is dropped afterwards."""
         name = f"test_{uuid4().hex}"
-        self._say(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED if migrated else _EMPTY}")
+        # Copied as files: writing every page into the log first takes six times as long.
+        self._say(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED if migrated else _EMPTY} STRATEGY FILE_COPY")
         try:
             yield self.url(name)
         finally:

@@ -24,6 +24,7 @@ from repository.catalogue import browse, changes, holding, tallies
 from repository.errors import Doubt, NotNow, StoreUnavailable, WouldOverwrite
 from repository.models import Article, Event, Issue, Title
 from repository.notice import Notice, NoticeKind, notice_key, parse_notice_key
+from repository.promise import Promises
 from repository.storage import Store
 from repository.vocabulary import as_utc_text, bag_key, utc_now
 
@@ -138,7 +139,7 @@ def test_what_is_withdrawn_is_still_read_and_mended(archive: WholeArchive, tmp_p
     path.chmod(0o644)
     path.write_bytes(b"rotten" + path.read_bytes()[6:])
     by_name = {store.name: store for store in archive.door.stores}
-    watch = Watch(archive.door.catalogue, by_name, {}, tmp_path / "quarantine", "mahfuz test", utc_now)
+    watch = Watch(archive.door.catalogue, by_name, Promises(), tmp_path / "quarantine", "mahfuz test", utc_now)
     report = run_round(watch, Scope(due=False, article_id=identifier))
     assert (report.expected, report.damaged, report.mended) == (2, 1, 1)
 

@@ -188,10 +188,10 @@ def test_a_linker_that_is_killed_leaves_a_whole_chain(database_url: str) -> None
     catalogue = Catalogue(database_url)
     schema.migrate(catalogue)
     for attempt in range(4):
-        tell(catalogue, 3000, f"round {attempt}")
+        tell(catalogue, 1500, f"round {attempt}")
         linker = started(LINK, database_url)
         until = time.monotonic() + 60
-        while (done := position(catalogue)) <= attempt * 3000:
+        while (done := position(catalogue)) <= attempt * 1500:
             assert linker.poll() is None
             assert time.monotonic() < until
             time.sleep(0.002)
@@ -200,7 +200,7 @@ def test_a_linker_that_is_killed_leaves_a_whole_chain(database_url: str) -> None
         linker.wait()
         assert sum(checked_so_far(catalogue)) >= done
         chain.link_all(catalogue)
-    assert sum(checked(catalogue).values()) == 12_000
+    assert sum(checked(catalogue).values()) == 6_000
     catalogue.close()
 
 
