@@ -392,7 +392,8 @@ def _late(store: str, at: datetime) -> tuple[Select[int], Select[int]]:
 
 
 def _among(places: Sequence[tuple[int, str]]) -> ColumnElement[bool]:
-    return tuple_(Copy.aip_id, Copy.store).in_(places)
+    # The numbers alone lead SQLite to the rows: by pairs it finds them in a SELECT, and in an UPDATE reads the table.
+    return and_(Copy.aip_id.in_({aip_id for aip_id, _ in places}), tuple_(Copy.aip_id, Copy.store).in_(places))
 
 
 def _locked(session: Session, refs: Sequence[CopyRef]) -> ColumnElement[bool]:

@@ -310,7 +310,7 @@ def _pass(catalogue: Catalogue, home: Path) -> Cost:
     began = time.perf_counter()
     report = run_round(asked, Scope(due=True))
     seconds = time.perf_counter() - began
-    if not report.counts.intact == report.expected >= DUE - len(STORES):
+    if not report.counts.intact == report.expected >= DUE - 10:
         raise SystemExit(f"the pass was over {report.counts}: nothing was measured")
     return Cost(f"a pass over {report.expected} copies", [seconds])
 
