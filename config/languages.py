@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -79,6 +80,12 @@ def _translations(code: str, folder: Path) -> NullTranslations:
     file = folder / code / "LC_MESSAGES" / "messages.po"
     if not file.is_file():
         raise UsageError(f"archive.languages: there are no texts in {code!r}; for example languages = ['tr', 'en']")
+    return _compiled(code, file, file.stat().st_mtime_ns)
+
+
+@cache
+def _compiled(code: str, file: Path, changed: int) -> Translations:  # noqa: ARG001 (a file that changed is read again)
+    """Read once in a process: more than a thousand texts take a quarter of a second."""
     compiled = io.BytesIO()
     write_mo(compiled, _read(file, code))
     compiled.seek(0)

@@ -18,6 +18,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
@@ -36,6 +37,23 @@ BASE_URL = "http://localhost"
 
 # The same hash with the smallest cost: a test signs in a hundred times, a person once a day.
 staff._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once in a process, for every site that it makes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if (kept := self._kept.get(f"{bucket.key} {bucket.checksum}")) is not None:
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[f"{bucket.key} {bucket.checksum}"] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 
 
 @dataclass

@@ -16,7 +16,7 @@ from servers import S3Server
 
 from repository.vocabulary import bag_key
 
-ARTICLES = 40
+ARTICLES = 24
 KILLS = int(os.environ.get("MAHFUZ_TEST_KILLS", "15"))
 SEED = 20261123
 
