@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from ingest import notices
-from repository.catalogue import Catalogue, changes, disposals, holdings
+from ingest.announcing import in_time
+from repository.catalogue import Catalogue, disposals, holdings
 from repository.catalogue import notices as rows
 from repository.catalogue.notices import Standing
 from repository.errors import NotNow, UsageError
@@ -43,6 +44,14 @@ class Deaccession:
     """From one store's turn to the next."""
 
 
+def who_decides(by: str) -> str:
+    """A person's name, its blanks folded. Raises NotNow for what is none."""
+    by = " ".join(by.split())
+    if not by or len(by) > _LONGEST_NAME or not by.isprintable():
+        raise NotNow(marked("Say who decides: a name of 1 to 120 characters."))
+    return by
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """Who decides, and why; ``language`` is that of the reason, where it is known."""
@@ -53,9 +62,7 @@ class Word:
 
     def checked(self) -> Word:
         """The word without outer blanks. Raises UsageError when it says nothing, or more than a page can show."""
-        by, reason = " ".join(self.by.split()), self.reason.strip()
-        if not by or len(by) > _LONGEST_NAME or not by.isprintable():
-            raise NotNow(marked("Say who decides: a name of 1 to 120 characters."))
+        by, reason = who_decides(self.by), self.reason.strip()
         if not reason:
             raise NotNow(NO_REASON)
         if len(reason) > LONGEST_REASON or not all(c.isprintable() or c in "\n\r\t" for c in reason):
@@ -103,16 +110,9 @@ def placed(
 def _take_effect(work: Deaccession, notice: Notice) -> None:
     with work.catalogue.writing() as session:
         told = rows.enter(session, notice, agent=work.agent)
-    while told is not None and notice.kind in rows.SHOWN_OR_NOT and _overtaken(work.catalogue, told):
-        with work.catalogue.writing() as session:
-            told = rows.announce_again(session, notice.article_id, told)
+    if told is not None and notice.kind in rows.SHOWN_OR_NOT:
+        in_time(work.catalogue, told, lambda session, seen: rows.announce_again(session, notice.article_id, seen))
     log.info(str(notice.kind), article=notice.article_id, number=notice.number, by=notice.by)
-
-
-def _overtaken(catalogue: Catalogue, datestamp: datetime) -> bool:
-    """Whether the clock had reached ``datestamp`` before its commit was done: a harvester may have gone past it."""
-    with catalogue.reading() as session:
-        return changes.now(session) >= datestamp
 
 
 def _decided(work: Deaccession, id_or_doi: str, kind: NoticeKind, word: Word) -> Notice:

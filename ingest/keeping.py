@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
+from sqlalchemy.orm import Session
 
+from ingest.announcing import in_time, is_overtaken
 from ingest.door import Door
 from ingest.findings import finding
 from ingest.inbox import Arrived
@@ -206,31 +209,16 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
         )
         told = [article.datestamp for article in articles]
         deliveries.kept(session, arrived.delivery_id, len(articles))
-    late = _overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
+    late = is_overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
     for one, first in zip(kept, told, strict=True):
-        datestamp = _announced_in_time(door.catalogue, one, first) if late else first
+        datestamp = in_time(door.catalogue, first, partial(_again, one)) if late else first
         lines.append(kept_line(one.checked, one.version, ours=True, datestamp=datestamp))
         log.info("preserved", article=one.identity, version=one.version, seal=one.replication.seal)
     return lines
 
 
-def _announced_in_time(catalogue: Catalogue, one: _Preserved, datestamp: datetime) -> datetime:
-    """The article's datestamp, announced again while the clock had reached it before its commit was done.
-
-    An article of which it is a notice was announced with it, and is again.
-    """
+def _again(one: _Preserved, session: Session, seen: datetime) -> datetime | None:
+    """An article of which it is a notice was announced with it, and is again."""
     assert one.checked.sip.record is not None
-    while _overtaken(catalogue, datestamp):
-        with catalogue.writing() as session:
-            about = links.told_of(session, {one.identity: one.checked.sip.record})
-            again = changes.restamp(session, one.identity, datestamp, about)
-        if again is None:
-            break  # a later change of the same article has been announced since
-        datestamp = again
-    return datestamp
-
-
-def _overtaken(catalogue: Catalogue, datestamp: datetime) -> bool:
-    """Whether the clock had reached ``datestamp`` before its commit was done: a harvester may have gone past it."""
-    with catalogue.reading() as session:
-        return changes.now(session) >= datestamp
+    about = links.told_of(session, {one.identity: one.checked.sip.record})
+    return changes.restamp(session, one.identity, seen, about)

@@ -16,13 +16,15 @@ from pathlib import Path
 import structlog
 
 from ingest import premis
+from ingest.announcing import in_time
+from ingest.deaccession import who_decides
 from ingest.identification import identify_many
 from ingest.sealing import DESCRIPTION, LETTERS, PREMIS, article_json, bag_info, files_of_adopted
 from ingest.survivors import Plan, Salvaging, fetched, plan
 from ingest.works import alone_with
 from repository import salvage as marking
 from repository.bags import Bag, verify_stream, write_bag
-from repository.catalogue import Catalogue, changes, holdings, links, registration, testimony, titles
+from repository.catalogue import holdings, notices, registration, testimony, titles
 from repository.catalogue.registration import Sealed
 from repository.errors import NotNow
 from repository.preservation import preserve
@@ -36,7 +38,6 @@ BEFORE = "metadata/salvaged/"
 """Where the damaged bag's own PREMIS lies in the new one, where it survives."""
 
 LONGEST_REASON = 4000
-_LONGEST_NAME = 120
 
 
 def carry_out(work: Salvaging, id_or_doi: str, version: int | None, by: str, reason: str) -> int:
@@ -44,9 +45,7 @@ def carry_out(work: Salvaging, id_or_doi: str, version: int | None, by: str, rea
 
     Raises as :func:`plan`, WouldOverwrite, and NotNow where nothing survives.
     """
-    by, reason = " ".join(by.split()), reason.strip()
-    if not by or len(by) > _LONGEST_NAME or not by.isprintable():
-        raise NotNow(marked("Say who decides: a name of 1 to 120 characters."))
+    by, reason = who_decides(by), reason.strip()
     if not reason or len(reason) > LONGEST_REASON:
         raise NotNow(marked("A reason is needed, of at most 4000 characters: it is kept in the bag."))
     seen = plan(work, id_or_doi, version)
@@ -118,11 +117,8 @@ def _kept(work: Salvaging, seen: Plan, mark: Salvage, staging: Path, now: dateti
             article_id=seen.article_id,
             version=version,
         )
-        datestamp: datetime | None = article.datestamp
-    while datestamp is not None and _overtaken(work.catalogue, datestamp):
-        with work.catalogue.writing() as session:
-            about = links.told_of(session, {seen.article_id: seen.record})
-            datestamp = changes.restamp(session, seen.article_id, datestamp, about)
+        datestamp = article.datestamp
+    in_time(work.catalogue, datestamp, lambda session, told: notices.announce_again(session, seen.article_id, told))
     log.info("salvaged", article=seen.article_id, version=version, source=seen.version, lost=len(mark.lost))
     return version
 
@@ -154,9 +150,3 @@ def _sealed(work: Salvaging, seen: Plan, mark: Salvage, path: Path, version: int
 def _metadata_of(path: Path, article_id: str, version: int) -> Mapping[str, bytes]:
     with path.open("rb") as stream:
         return verify_stream(stream, own=(article_id, version)).tag_files
-
-
-def _overtaken(catalogue: Catalogue, datestamp: datetime) -> bool:
-    """Whether the clock had reached ``datestamp`` before its commit was done: a harvester may have gone past it."""
-    with catalogue.reading() as session:
-        return changes.now(session) >= datestamp
