@@ -104,7 +104,7 @@ def _compared(work: Rehearsing, done: Rehearsed, again: Catalogue, home: Path, f
     """Rebuild into ``again`` and note every difference; the id of the last article of a sample, empty for the end."""
     books, ours = work.books, work.books.catalogue
     with ours.reading() as session:
-        begun = books.clock()
+        begun = books.clock().replace(microsecond=0)  # some moments are told to the second
         number = session.get_one(ChangeHead, 1).number
         ledger = ledgers.gone_on_from(session)
     before = {kept.name: list(kept.tell(ours, None)) for kept in books.tables if not kept.grows}
