@@ -507,17 +507,10 @@ class Copy(Table):
         Index(None, "store", "next_due", "aip_id"),
         Index(None, "next_due", "aip_id"),
         Index(None, "store", "state", "aip_id"),
-        Index(None, "verified_at", "aip_id"),
+        Index(None, "store", "verified_at", "aip_id"),
         Index(None, "store", "promised_until", "aip_id"),
         Index("ix_copy_unpromised", "store", "next_due", **_only("promised_until IS NULL")),
-        Index(None, "unreadable_since", "aip_id"),
-        Index(
-            "ix_copy_silent",
-            "store",
-            "unreadable_since",
-            sqlite_where=text("unreadable_since IS NOT NULL"),
-            postgresql_where=text("unreadable_since IS NOT NULL"),
-        ),
+        Index("ix_copy_silent", "store", "unreadable_since", "aip_id", **_only("unreadable_since IS NOT NULL")),
         {"sqlite_with_rowid": False},
     )
 

@@ -147,7 +147,7 @@ def _document(
 def _of_store(session: Session, store: str, period: Period, mine: Sequence[WatchDay]) -> dict[str, Any]:
     sums = periods.summed(mine)
     kept = {state: count for (place, state), count in copies.kept(session).items() if place == store}
-    oldest = periods.oldest_verification(session, store)
+    oldest = copies.oldest_verification(session, store)
     return {
         "held": {
             "copies": sum(count.number for count in kept.values()),

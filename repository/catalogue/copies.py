@@ -335,9 +335,13 @@ def stores_with_copies(session: Session) -> set[str]:
     return {place for place, _state in kept(session)}
 
 
-def oldest_verification(session: Session) -> datetime | None:
-    """The moment of the verification that lies longest ago, among copies verified at all."""
-    return session.execute(select(func.min(Copy.verified_at)).where(Copy.verified_at.is_not(None))).scalar_one_or_none()
+def oldest_verification(session: Session, store: str | None = None) -> datetime | None:
+    """The moment of the verification that lies longest ago, in ``store`` or in any, among copies verified at all."""
+    found = []
+    for place in [store] if store else stores_with_copies(session):
+        first = select(func.min(Copy.verified_at)).where(Copy.store == place, Copy.verified_at.is_not(None))
+        found.append(session.execute(first).scalar())
+    return min(filter(None, found), default=None)
 
 
 def due(session: Session, at: datetime, *, up_to: int) -> int:

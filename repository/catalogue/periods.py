@@ -127,12 +127,6 @@ def read_since(session: Session, store: str, period: Period) -> Bounded:
     return _bounded(session, select(Copy.aip_id).where(Copy.store == store, Copy.verified_at >= period.until))
 
 
-def oldest_verification(session: Session, store: str) -> datetime | None:
-    """The verification in ``store`` that is the longest ago."""
-    walk = select(Copy.verified_at).where(Copy.store == store, Copy.verified_at.is_not(None))
-    return session.execute(walk.order_by(Copy.verified_at).limit(1)).scalar_one_or_none()
-
-
 def rounds(session: Session, period: Period) -> RoundSums:
     """Rounds that began in the period, and how many of them came to their end."""
     here = (Round.started_at >= period.since, Round.started_at < period.until)

@@ -12,9 +12,6 @@ from repository.catalogue.copies import ASKED_FOR
 from repository.models import Aip, Copy, Event
 from repository.vocabulary import CopyState, EventType
 
-_LAST_VERIFIED = 2000
-"""Among so many of the copies verified last, in all stores, one of a store that answers is found."""
-
 
 @dataclass(frozen=True, slots=True)
 class NotWhole:
@@ -40,10 +37,9 @@ def silence(session: Session, store: str) -> tuple[datetime | None, datetime | N
 
 
 def answered_since(session: Session, store: str, moment: datetime) -> bool:
-    """Whether a copy in ``store`` was read to its end after ``moment``, as far as the last ones verified tell."""
-    newest = select(Copy.store).where(Copy.verified_at > moment).order_by(Copy.verified_at.desc()).limit(_LAST_VERIFIED)
-    last = newest.subquery()
-    return session.execute(select(last.c.store).where(last.c.store == store).limit(1)).first() is not None
+    """Whether a copy in ``store`` was read to its end after ``moment``."""
+    read = select(Copy.aip_id).where(Copy.store == store, Copy.verified_at > moment).limit(1)
+    return session.execute(read).first() is not None
 
 
 def due_unasked(session: Session, store: str, at: datetime, *, up_to: int) -> int:

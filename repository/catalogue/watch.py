@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, literal, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.catalogue import copies, tallies
@@ -123,39 +123,26 @@ def listed(
 ) -> list[CopyLine]:
     """The next copies that are ``wanted``, after the cursor of the last one seen (:func:`cursor`).
 
-    Every list is one walk along one index from where the last page ended. A condition that must not
-    lure the database away from that index is written so that no index can serve it (:func:`_in_stores`).
+    Every list is walks along an index, in each store from where the last page ended, merged.
     """
     stores = [wanted.store] if wanted.store else sorted({store for store, _state in tallies.of(session, "copies")})
-    if wanted.question in BY_PROMISE:
-        return _by_promise(session, wanted, stores, at, after, limit)
-    if wanted.question == OLDEST or wanted.state == copies.UNREADABLE:
-        return _by_moment(session, wanted, stores, after, limit)
-    beyond = (after[1], after[2]) if after else (0, "")
-    if wanted.question == NEVER:
-        where = [
-            Copy.verified_at.is_(None),
-            Copy.state != CopyState.DISPOSED,
-            *_in_state(wanted),
-            _in_stores(stores),
-            _beyond(_KEY, beyond),
-        ]
-        return _lines(session, select(Copy).where(*where).order_by(*_KEY).limit(limit))
+    column = _ordered_by(wanted)
+    where = [*_asked(wanted, at, begins=after is None), *_in_state(wanted)]
+    by_state = column is None and wanted.state is None
+    walks = [[*where, Copy.state == state] for state in CopyState] if by_state else [where]
+    order = [Copy.aip_id] if column is None else [column, Copy.aip_id]
     found: list[Copy] = []
     for store in stores:
-        for state in [wanted.state] if wanted.state else CopyState:
-            where = [Copy.store == store, Copy.state == state, *_in_state(wanted)]
-            where.append(Copy.aip_id > beyond[0] if store <= beyond[1] else Copy.aip_id >= beyond[0])
-            found += session.execute(select(Copy).where(*where).order_by(Copy.aip_id).limit(limit)).scalars()
-    return _described(session, sorted(found, key=lambda copy: (copy.aip_id, copy.store))[:limit])
+        here = [Copy.store == store, *_beyond(column, store, after)]
+        for one in walks:
+            found += session.execute(select(Copy).where(*here, *one).order_by(*order).limit(limit)).scalars()
+    found.sort(key=lambda copy: (_moment(copy, column) or at, copy.aip_id, copy.store))
+    return _described(session, found[:limit])
 
 
 def cursor(line: CopyLine, wanted: Wanted) -> tuple[str, int, str]:
     """Where a list of ``wanted`` goes on after ``line``."""
-    if wanted.question in BY_PROMISE:
-        moment = line.promised_until
-    else:
-        moment = line.unreadable_since if _is_of_silence(wanted) else line.verified_at
+    moment = _moment(line, _ordered_by(wanted))
     return (moment.isoformat() if moment else "", line.aip_id, line.store)
 
 
@@ -188,71 +175,51 @@ def read_now(session: Session, aip_id: int, store: str) -> bool:
     return bool(found.rowcount)  # type: ignore[attr-defined]
 
 
-_KEY = (Copy.aip_id, Copy.store)
-_NOT_SILENT = case((Copy.unreadable_since.is_(None), 1), else_=0) == 1
+def _ordered_by(wanted: Wanted) -> InstrumentedAttribute[Any] | None:
+    """The moment by which a list stands; None: by the AIP alone."""
+    if wanted.question in BY_PROMISE:
+        return Copy.promised_until
+    if wanted.question in (OLDEST, NEVER):
+        return Copy.verified_at
+    return Copy.unreadable_since if wanted.state == copies.UNREADABLE else None
 
 
-def _is_of_silence(wanted: Wanted) -> bool:
-    return wanted.state == copies.UNREADABLE and wanted.question not in (OLDEST, *BY_PROMISE)
+def _moment(one: Copy | CopyLine, column: InstrumentedAttribute[Any] | None) -> datetime | None:
+    return None if column is None else getattr(one, column.key)
+
+
+def _asked(wanted: Wanted, at: datetime, *, begins: bool) -> list[ColumnElement[bool]]:
+    """What a question says of a copy. ``begins``: nothing of the list has been shown yet."""
+    if wanted.question == OLDEST:
+        return [Copy.verified_at.is_not(None)]
+    if wanted.question == NEVER:
+        return [Copy.verified_at.is_(None), Copy.state != CopyState.DISPOSED]
+    if wanted.question == "overdue":
+        return [Copy.promised_until < at]
+    if wanted.question == "within":
+        intact = [Copy.state == CopyState.INTACT, Copy.unreadable_since.is_(None)]
+        return [*intact, Copy.promised_until >= at if begins else Copy.promised_until.is_not(None)]
+    return []
 
 
 def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.state == copies.UNREADABLE:
         return [Copy.unreadable_since.is_not(None), Copy.state.in_((CopyState.INTACT, CopyState.UNVERIFIED))]
     if wanted.state in (CopyState.INTACT, CopyState.UNVERIFIED):
-        return [Copy.state == wanted.state, _NOT_SILENT]
+        return [Copy.state == wanted.state, Copy.unreadable_since.is_(None)]
     return [Copy.state == wanted.state] if wanted.state else []
 
 
-def _by_moment(
-    session: Session,
-    wanted: Wanted,
-    stores: Sequence[str],
-    after: tuple[str, int, str] | None,
-    limit: int,
-) -> list[CopyLine]:
-    """Copies in the order of their last verification (or of their store's silence), the longest ago first."""
-    column = Copy.unreadable_since if _is_of_silence(wanted) else Copy.verified_at
-    where: list[ColumnElement[bool]] = [column.is_not(None), _in_stores(stores), *_in_state(wanted)]
-    if after is not None and after[0]:
-        moment = datetime.fromisoformat(after[0])
-        place = tuple_(literal(moment, Moment()), literal(after[1]), literal(after[2]))
-        where.append(tuple_(column, *_KEY) > place)
-    return _lines(session, select(Copy).where(*where).order_by(column, *_KEY).limit(limit))
-
-
-def _by_promise(
-    session: Session,
-    wanted: Wanted,
-    stores: Sequence[str],
-    at: datetime,
-    after: tuple[str, int, str] | None,
-    limit: int,
-) -> list[CopyLine]:
-    """Copies of which the promise has run out, or has not yet, by when it does: one walk in each store, merged."""
-    column = Copy.promised_until
-    where = [column < at] if wanted.question == "overdue" else [Copy.state == CopyState.INTACT, _NOT_SILENT]
-    where += [*_in_state(wanted), column.is_not(None)]
-    found: list[Copy] = []
-    for store in stores:
-        beyond = [column >= at] if wanted.question == "within" else []
-        if after is not None and after[0]:
-            moment = literal(datetime.fromisoformat(after[0]), Moment())
-            # Of equal moments and numbers the stores stand in the order of their names.
-            number = literal(after[1] - (store > after[2]))
-            beyond = [tuple_(column, Copy.aip_id) > tuple_(moment, number)]
-        walk = select(Copy).where(Copy.store == store, *where, *beyond).order_by(column, Copy.aip_id).limit(limit)
-        found += session.execute(walk).scalars()
-    found.sort(key=lambda copy: (copy.promised_until or at, copy.aip_id, copy.store))
-    return _described(session, found[:limit])
-
-
-def _in_stores(stores: Sequence[str]) -> ColumnElement[bool]:
-    return Copy.store.concat("").in_(stores)
-
-
-def _beyond(key: tuple[InstrumentedAttribute[int], InstrumentedAttribute[str]], after: tuple[int, str]) -> Any:
-    return tuple_(*key) > tuple_(literal(after[0]), literal(after[1]))
+def _beyond(
+    column: InstrumentedAttribute[Any] | None, store: str, after: tuple[str, int, str] | None
+) -> list[ColumnElement[bool]]:
+    """What comes in ``store`` after the place of a cursor: of one moment and one AIP the stores stand by name."""
+    if after is None:
+        return []
+    moment, number = after[0], after[1] - (store > after[2])
+    if column is None or not moment:
+        return [Copy.aip_id > number]
+    return [tuple_(column, Copy.aip_id) > tuple_(literal(datetime.fromisoformat(moment), Moment()), literal(number))]
 
 
 def _lines(session: Session, walk: Select[Copy]) -> list[CopyLine]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pages
 import pytest
 from lxml import html
 from sqlalchemy import func, select, update
+from sqlalchemy.event import listen
 
 from repository.catalogue import copies, rounds, timetable, watch
 from repository.models import Copy
@@ -22,8 +26,7 @@ from repository.vocabulary import AuditOutcome, Author, CopyState
 LONG_AGO = pages.NOW - timedelta(days=120)
 
 
-@pytest.fixture
-def archive(database_url: str) -> Iterator[pages.Site]:
+def filled(database_url: str) -> pages.Site:
     """Twelve articles: copies damaged, missing, silent, never verified and verified too long ago."""
     site = pages.site(database_url)
     for number in range(1, 9):
@@ -36,6 +39,22 @@ def archive(database_url: str) -> Iterator[pages.Site]:
     with site.catalogue.writing() as rows:
         for ref, outcome in zip(copies.walk(rows, limit=5), outcomes, strict=True):
             copies.record(rows, ref, AuditOutcome(outcome), at=pages.NOW, next_due=pages.NOW + timedelta(days=1))
+    return site
+
+
+@pytest.fixture
+def archive(database_url: str) -> Iterator[pages.Site]:
+    site = filled(database_url)
+    yield site
+    site.catalogue.close()
+
+
+@pytest.fixture(scope="module")
+def watched_copies(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[pages.Site]:
+    """The same twelve articles on SQLite, which tells how it looks rows up whatever their number; only to be read."""
+    file = tmp_path_factory.mktemp("lists") / "catalogue.sqlite"
+    shutil.copyfile(migrated_sqlite, file)
+    site = filled(f"sqlite:///{file}")
     yield site
     site.catalogue.close()
 
@@ -106,6 +125,40 @@ def test_each_store_has_a_promise_of_its_own(archive: pages.Site) -> None:
         assert timetable.apply(rows, Promises(Promise(365, {"second": 30})), pages.NOW)
         overdue = watch.listed(rows, watch.Wanted(question="overdue"), pages.NOW, limit=99)
     assert [line.store for line in overdue] == ["second"]
+
+
+QUESTIONS = [None, *watch.QUESTIONS]
+STATES = [None, *CopyState, copies.UNREADABLE]
+
+
+@pytest.mark.parametrize("store", [None, "main"])
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("state", STATES)
+def test_no_page_of_a_list_is_made_by_reading_all_copies(
+    watched_copies: pages.Site, state: str | None, question: str | None, store: str | None
+) -> None:
+    """Nor by sorting them: each page is a walk along an index from where the last one ended."""
+    asked: list[tuple[str, Any]] = []
+    wanted = watch.Wanted(store, state, question)
+    with watched_copies.catalogue.reading() as rows:
+        listen(
+            rows.connection(), "before_cursor_execute", lambda _c, _u, said, values, *_: asked.append((said, values))
+        )
+        every = watch.listed(rows, wanted, pages.NOW, limit=99)
+        met: list[watch.CopyLine] = []
+        while page := watch.listed(
+            rows, wanted, pages.NOW, after=watch.cursor(met[-1], wanted) if met else None, limit=1
+        ):
+            met += page
+        assert met == every
+        steps = {
+            step.detail
+            for said, values in asked.copy()
+            if "FROM copy" in said
+            for step in rows.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values)
+        }
+    assert steps
+    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
 
 
 def test_the_csv_is_the_whole_list_and_no_cell_of_it_is_a_formula(archive: pages.Site) -> None:
