@@ -30,7 +30,8 @@ def set_right(watch: Watch, at: datetime) -> None:
     def may_go_on() -> bool:
         return time.monotonic() < until and not watch.stopping()
 
-    going = True
+    with watch.catalogue.reading() as session:
+        going = not timetable.is_applied(session, watch.promises)
     while going and may_go_on():
         with watch.catalogue.writing() as session:
             going = timetable.apply(session, watch.promises, at)

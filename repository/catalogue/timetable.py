@@ -41,6 +41,12 @@ def in_force(session: Session) -> InForce | None:
     return InForce(row.digest, row.aip_id, row.started_at, row.finished_at) if row else None
 
 
+def is_applied(session: Session, promises: Promises) -> bool:
+    """Whether every copy is dated by ``promises``: one look, so that a tick with nothing to do writes nothing."""
+    held = in_force(session)
+    return held is not None and held.digest == promises.digest and held.finished_at is not None
+
+
 def apply(session: Session, promises: Promises, at: datetime) -> bool:
     """Date the copies of the next :data:`BAGS` AIPs by ``promises``; False when there is nothing to do.
 
