@@ -113,8 +113,8 @@ class Answers:
 
     def _verdict(self, ref: CopyRef, reading: Reading, outcome: AuditOutcome, at: datetime) -> Verdict:
         unread = outcome is AuditOutcome.DAMAGED and reading.found_sha256 is None
-        until = at + timedelta(days=self._watch.days(ref))
-        again = self._again(ref, outcome, at)
+        days = self._watch.days(ref)
+        until, again = at + timedelta(days=days), self._again(ref, outcome, at, days)
         return Verdict(ref, outcome, at, again, promised_until=until, round=self.number, unread=unread)
 
     def _recorded(self, session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, str]:
@@ -124,9 +124,9 @@ class Answers:
         rounds.read_whole(session, self.number, intact)
         return before
 
-    def _again(self, ref: CopyRef, outcome: AuditOutcome, at: datetime) -> datetime:
+    def _again(self, ref: CopyRef, outcome: AuditOutcome, at: datetime, days: float) -> datetime:
         if outcome is AuditOutcome.INTACT:
-            return copies.next_due(ref.article_id, ref.version, ref.store, at, self._watch.days(ref))
+            return copies.next_due(ref.article_id, ref.version, ref.store, at, days)
         if outcome is AuditOutcome.UNREADABLE and ref.store in self._watch.stores:
             return at + UNREADABLE_AGAIN
         return at + UNMENDED_AGAIN

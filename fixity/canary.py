@@ -171,7 +171,9 @@ def _look(watch: Watch, readers: Readers, ref: CopyRef, canary: Canary, reading:
 
 
 def _read(readers: Readers, refs: Sequence[CopyRef]) -> list[tuple[CopyRef, Reading]]:
-    return [(ref, reading) for some in readers.read(refs) for ref, reading in some if reading is not None]
+    return [
+        (ref, reading) for some in readers.readings(readers.begin(refs)) for ref, reading in some if reading is not None
+    ]
 
 
 def _lay(store: Store, canary: Canary, found: Reading | None = None) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +24,16 @@ PULSE_SECONDS = 30.0
 """How long :meth:`Readers.read` may go without a sign of life to the one who waits for it."""
 
 NOT_CONFIGURED = "no store of this name is configured any more"
+
+NOT_ASKED = "not asked: the store has fallen silent in this round"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Copies that are being read, or will be as soon as a reader is free; ``answers`` come in any order."""
+
+    refs: Sequence[CopyRef]
+    answers: SimpleQueue[tuple[CopyRef, Reading | BaseException | None]] = field(default_factory=SimpleQueue)
 
 
 class Readers:
@@ -64,23 +77,43 @@ class Readers:
         """Whether nothing that is read in ``store`` proves anything."""
         return store in self._distrusted
 
-    def read(self, refs: Sequence[CopyRef]) -> Iterator[list[tuple[CopyRef, Reading | None]]]:
-        """The readings of ``refs`` as they come, each once; an empty list now and then while none has come.
+    def begin(self, refs: Sequence[CopyRef]) -> Begun:
+        """Read ``refs`` after those that were begun before, while the caller does something else."""
+        begun = Begun(refs)
+        for ref in refs:
+            self._pool(ref.store).submit(self._answer, ref, begun)
+        return begun
+
+    def readings(self, begun: Begun) -> Iterator[list[tuple[CopyRef, Reading | None]]]:
+        """The readings of what was ``begun``, as they come, each once; an empty list now and then while none has come.
 
         None stands for a copy that was not read because the round was asked to stop. A copy in a
         store that fell silent, or that is not configured any more, is UNREADABLE without being read.
         """
-        waiting: dict[Future[Reading | None], CopyRef] = {
-            self._pool(ref.store).submit(self._look, ref): ref for ref in refs
-        }
-        while waiting:
-            done = wait(waiting, timeout=PULSE_SECONDS, return_when=FIRST_COMPLETED).done
-            yield [(waiting.pop(future), future.result()) for future in done]
+        left = len(begun.refs)
+        while left:
+            some: list[tuple[CopyRef, Reading | None]] = []
+            with suppress(Empty):
+                answer = begun.answers.get(timeout=PULSE_SECONDS)
+                while True:
+                    ref, reading = answer
+                    if isinstance(reading, BaseException):
+                        raise reading
+                    some.append((ref, reading))
+                    answer = begun.answers.get_nowait()
+            left -= len(some)
+            yield some
 
     def _pool(self, store: str) -> ThreadPoolExecutor:
         if store not in self._pools:
             self._pools[store] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"fixity-{store}")
         return self._pools[store]
+
+    def _answer(self, ref: CopyRef, begun: Begun) -> None:
+        try:
+            begun.answers.put((ref, self._look(ref)))
+        except BaseException as error:  # noqa: BLE001  (raised where the answer is waited for)
+            begun.answers.put((ref, error))
 
     def _look(self, ref: CopyRef) -> Reading | None:
         if self._stopping():
@@ -91,7 +124,7 @@ class Readers:
             return Reading(AuditOutcome.UNREADABLE, detail=self._distrusted[ref.store])
         silence = self._silences[ref.store]
         if not silence.may_ask():
-            return Reading(AuditOutcome.UNREADABLE, detail="not asked: the store has fallen silent in this round")
+            return Reading(AuditOutcome.UNREADABLE, detail=NOT_ASKED)
         try:
             budget = self._budgets.get(ref.store)
             reading = audit(self._stores[ref.store], ref, deep=self._deep(ref), budget=budget)

@@ -12,7 +12,7 @@ from fixity import canary, timetable
 from fixity.answers import Answers
 from fixity.audit import Reading
 from fixity.mending import Evidence, Mending, mend
-from fixity.readers import Readers
+from fixity.readers import NOT_ASKED, Begun, Readers
 from fixity.report import RoundReport
 from fixity.share import late_now, late_of_publishers, share_left
 from fixity.watch import Scope, Watch
@@ -26,7 +26,8 @@ __all__ = ["Scope", "Watch", "run_round"]
 log = logging.getLogger(__name__)
 
 BATCH = 128
-"""Copies claimed at a time: a killed round has read at most these in vain."""
+"""Copies claimed at a time; while the answers to one batch are written down the next one is read already. A killed
+round has read at most two of them in vain."""
 
 COUNT_NO_FURTHER = 1_000_000
 """Where the count of what is still due ends: enough to see that a watch falls behind."""
@@ -79,6 +80,8 @@ class _Round:
         self._number: int | None = None
         self._after = (0, "")
         self._taken = 0
+        self._ahead = Begun(())
+        self._held_at = time.monotonic()
         self._answers = Answers(watch)
         self._stopped = False
         self._canaries = canary.Heard()
@@ -90,15 +93,10 @@ class _Round:
 
     def step(self) -> bool:
         """Take up one more batch to its end; False when there is none."""
-        if self._watch.stopping():
-            self._stopped = True
+        batch = self._ahead if self._ahead.refs else self._begun()
+        if not batch.refs:
             return False
-        batch = self._claimed()
-        if not batch:
-            return False
-        if self._number is None:
-            self._begin()
-        self._taken += len(batch)
+        self._ahead = self._begun()
         for ref, reading in self._read(batch):
             self._mend(ref, reading)
         self._note()
@@ -147,6 +145,17 @@ class _Round:
             total = sum(count.number for (place, _state), count in counts if scope.store in {None, place})
             return total, total
 
+    def _begun(self) -> Begun:
+        """The next batch, claimed and on its way; nothing when there is none, or the round is to stop."""
+        if self._watch.stopping():
+            self._stopped = True
+            return Begun(())
+        batch = self._claimed()
+        if batch and self._number is None:
+            self._begin()
+        self._taken += len(batch)
+        return self._readers.begin(batch)
+
     def _claimed(self) -> list[CopyRef]:
         scope, at = self._scope, self._watch.clock()
         with self._watch.catalogue.writing() as session:
@@ -167,16 +176,15 @@ class _Round:
 
     # Bytes: no transaction is open
 
-    def _read(self, batch: Sequence[CopyRef]) -> list[tuple[CopyRef, Reading]]:
-        """Read ``batch`` and write down all but what is to be mended, which is returned."""
-        open_refs = set(batch)
+    def _read(self, batch: Begun) -> list[tuple[CopyRef, Reading]]:
+        """Write down what was read of ``batch``, but not what is to be mended, which is returned."""
+        open_refs = set(batch.refs)
         to_mend: list[tuple[CopyRef, Reading]] = []
         told: list[tuple[CopyRef, Reading]] = []
         doubted: list[tuple[CopyRef, Reading]] = []
-        wrote = time.monotonic()
-        for some in self._readers.read(batch):
+        for some in self._readers.readings(batch):
             for ref, reading in some:
-                if reading is None:
+                if reading is None or (self._scope.due and reading.detail == NOT_ASKED):
                     continue
                 open_refs.remove(ref)
                 if self._is_old_doubt(ref, reading):
@@ -186,10 +194,10 @@ class _Round:
                 (to_mend if self._scope.mend and reading.mendable else told).append((ref, reading))
             answered = self._answers.counts.expected + len(told) + len(to_mend) + len(doubted)
             self._watch.progress(answered, max(self._total, self._taken))
-            if time.monotonic() - wrote > self._watch.lease.total_seconds() / 12:
+            if self._must_hold():
                 self._answers.told(told)
+                told = []
                 self._hold([*open_refs, *(ref for ref, _ in [*to_mend, *doubted])])
-                told, wrote = [], time.monotonic()
         for ref, reading in doubted:
             settled = self._settled(ref, reading)
             self._answers.seen[ref.store, settled.outcome] += 1
@@ -240,6 +248,8 @@ class _Round:
         else:
             mending = self._mended(ref, reading, others, may_replace)
         self._answers.mended(ref, reading, mending, already_told=bool(prepared))
+        if self._must_hold():
+            self._hold([])
 
     def _mended(
         self, ref: CopyRef, reading: Reading, others: Sequence[CopyRef], may_replace: Callable[[Evidence], bool]
@@ -285,12 +295,18 @@ class _Round:
                     days.note_late(session, at, late)
                     days.note_late_of_publishers(session, at, late_of_publishers(session, at, late))
 
+    def _must_hold(self) -> bool:
+        return time.monotonic() - self._held_at > self._watch.lease.total_seconds() / 12
+
     def _hold(self, refs: Sequence[CopyRef]) -> None:
+        """These copies, and those that are read ahead, stay ours."""
+        self._held_at = time.monotonic()
         with self._watch.catalogue.writing() as session:
-            copies.renew(session, refs, until=self._watch.clock() + self._watch.lease)
+            copies.renew(session, [*refs, *self._ahead.refs], until=self._watch.clock() + self._watch.lease)
 
     def _give_back(self, refs: set[CopyRef]) -> None:
+        """What was claimed and not read, since the round is to stop or a store fell silent, is free for others."""
         with self._watch.catalogue.writing() as session:
             copies.give_back(session, list(refs))
         self._taken -= len(refs)
-        self._stopped = True
+        self._stopped = self._stopped or self._watch.stopping()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, false, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, tallies
@@ -110,8 +110,12 @@ def _spread(low: float, high: float, article_id: str, version: int, store: str, 
 
 def shown_state(copy: Copy) -> str:
     """The state as counted and shown: ``unreadable`` while the store is silent about a copy believed whole."""
-    doubted = copy.unreadable_since is not None and copy.state in (CopyState.INTACT, CopyState.UNVERIFIED)
-    return UNREADABLE if doubted else copy.state
+    return _shown(copy.state, copy.unreadable_since)
+
+
+def _shown(state: str, unreadable_since: datetime | None) -> str:
+    doubted = unreadable_since is not None and state in (CopyState.INTACT, CopyState.UNVERIFIED)
+    return UNREADABLE if doubted else state
 
 
 def enter(
@@ -290,44 +294,56 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
     order, so two callers never wait for each other; a caller keeps to one store at a time.
     """
     by_place = {(verdict.ref.aip_id, verdict.ref.store): verdict for verdict in verdicts}
+    # Columns and not objects: what the session would keep in mind of each costs more than its row.
     rows = session.execute(
-        select(Copy).where(_among(list(by_place))).order_by(Copy.aip_id, Copy.store).with_for_update()
-    ).scalars()
+        select(Copy.aip_id, Copy.store, *(getattr(Copy, name) for name in _TOLD))
+        .where(_among(list(by_place)))
+        .order_by(Copy.aip_id, Copy.store)
+        .with_for_update()
+    ).all()
     written: dict[CopyRef, str] = {}
     steps: list[tallies.Step] = []
-    for copy in rows:
-        verdict = by_place[copy.aip_id, copy.store]
+    changed: list[dict[str, Any]] = []
+    for row in rows:
+        verdict = by_place[row.aip_id, row.store]
         ref = verdict.ref
-        if (ref.lease is not None and copy.lease != ref.lease) or copy.state == CopyState.DISPOSED:
+        if (ref.lease is not None and row.lease != ref.lease) or row.state == CopyState.DISPOSED:
             continue
-        before, never = shown_state(copy), copy.verified_at is None
-        _note(copy, verdict)
-        after = shown_state(copy)
+        now = _noted(dict(zip(_TOLD, row[2:], strict=True)), verdict)
+        before, after = _shown(row.state, row.unreadable_since), _shown(now["state"], now["unreadable_since"])
         changes = [("copies", before, -1), ("copies", after, 1)] if before != after else []
-        if never and copy.verified_at is not None:
+        if row.verified_at is None and now["verified_at"] is not None:
             changes.append(("never verified", "", -1))
-        part = tallies.part_of_bag(copy.aip_id)
-        steps += [tallies.Step(what, state, sign, sign * ref.bytes, copy.store, part) for what, state, sign in changes]
+        part = tallies.part_of_bag(row.aip_id)
+        steps += [tallies.Step(what, state, sign, sign * ref.bytes, row.store, part) for what, state, sign in changes]
+        changed.append({"aip_id": row.aip_id, "store": row.store, **now})
         written[ref] = before
-    session.flush()
+    if changed:
+        session.execute(update(Copy), changed)
     tallies.step(session, steps)
     return written
 
 
-def _note(copy: Copy, verdict: Verdict) -> None:
+_TOLD = (
+    "state", "verified_at", "verified_in", "promised_until", "unreadable_since", "next_due", "lease", "lease_until",
+)  # fmt: skip
+"""What a verdict can change of a copy."""
+
+
+def _noted(copy: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
+    """The columns :data:`_TOLD` of a copy, after ``verdict``."""
     if verdict.outcome is AuditOutcome.UNREADABLE:
-        copy.unreadable_since = copy.unreadable_since or verdict.at
+        copy["unreadable_since"] = copy["unreadable_since"] or verdict.at
     else:
-        copy.unreadable_since = copy.unreadable_since if verdict.unread else None
-        copy.state = CopyState(verdict.outcome.value)
+        copy["unreadable_since"] = copy["unreadable_since"] if verdict.unread else None
+        copy["state"] = CopyState(verdict.outcome.value)
         if verdict.outcome is AuditOutcome.INTACT:
-            copy.verified_at, copy.verified_in = verdict.at, verdict.round
-            copy.promised_until = verdict.promised_until or verdict.next_due
-    copy.next_due = verdict.next_due
-    if verdict.held_until is None:
-        copy.lease, copy.lease_until = None, None
-    else:
-        copy.lease_until = verdict.held_until
+            copy["verified_at"], copy["verified_in"] = verdict.at, verdict.round
+            copy["promised_until"] = verdict.promised_until or verdict.next_due
+    copy["next_due"] = verdict.next_due
+    copy["lease"] = None if verdict.held_until is None else copy["lease"]
+    copy["lease_until"] = verdict.held_until
+    return copy
 
 
 def stores_with_copies(session: Session) -> set[str]:
@@ -395,9 +411,13 @@ def _late(store: str, at: datetime) -> tuple[Select[int], Select[int]]:
     )
 
 
-def _among(places: Sequence[tuple[int, str]]) -> ColumnElement[bool]:
+def _among(places: Iterable[tuple[int, str]]) -> ColumnElement[bool]:
     # The numbers alone lead SQLite to the rows: by pairs it finds them in a SELECT, and in an UPDATE reads the table.
-    return and_(Copy.aip_id.in_({aip_id for aip_id, _ in places}), tuple_(Copy.aip_id, Copy.store).in_(places))
+    by_store: dict[str, set[int]] = {}
+    for aip_id, store in places:
+        by_store.setdefault(store, set()).add(aip_id)
+    among = [and_(Copy.store == store, Copy.aip_id.in_(some)) for store, some in by_store.items()]
+    return among[0] if len(among) == 1 else and_(Copy.aip_id.in_(set().union(*by_store.values())), or_(false(), *among))
 
 
 def _locked(session: Session, refs: Sequence[CopyRef]) -> ColumnElement[bool]:
