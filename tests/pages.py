@@ -6,6 +6,7 @@ import atexit
 import hashlib
 import io
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,14 +20,17 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
 from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
 from repository.access import staff
+from repository.access.web.sessions import StaffSessions
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
+from repository.models import Staff
 from repository.promise import Promise, Promises
 from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
 
@@ -111,12 +115,20 @@ class Site:
         return self.app.test_client()
 
     def staff_client(self, login: str = "ayse") -> FlaskClient:
-        """A browser in which a member of staff is signed in, with a password of her own."""
+        """A browser in which a member of staff is signed in, with a password of her own.
+
+        Entered as signing in leaves it: the tests of accounts (tests/repository/test_staff.py) fill in the forms.
+        """
+        sessions = self.app.session_interface
+        assert isinstance(sessions, StaffSessions)
+        browser, secret, now = self.client, secrets.token_urlsafe(32), datetime.now(UTC)
         with self.catalogue.writing() as rows:
-            password = staff.create(rows, login, "staff")
-        browser = self.client
-        sign_in(browser, login, password)
-        post(browser, "/staff/password", old=password, new=PASSWORD, again=PASSWORD)
+            staff.create(rows, login, "staff")
+            account = rows.execute(select(Staff).where(Staff.login == login)).scalar_one()
+            account.password_hash, account.must_change = staff.hashed(PASSWORD), False
+            data = {"_user_id": str(account.id), "_fresh": True, "began": now.isoformat()}
+            staff.begin_session(rows, secret, account.id, data, now)
+        browser.set_cookie(sessions.cookie, secret)
         return browser
 
 
@@ -155,6 +167,7 @@ def site(url: str, **changes: Any) -> Site:
     )
     app = create_app(replace(asked, evidence=asked.evidence or shown))
     app.testing = True
+    app.jinja_env.bytecode_cache = _COMPILED
     return Site(app, catalogue, shelf)
 
 

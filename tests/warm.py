@@ -66,7 +66,7 @@ class Warm:
 
 
 def _serve(server: socket.socket) -> None:
-    sys.path[0] = str(ROOT)
+    sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
     gc.disable()
     from importlib import import_module
 
@@ -74,7 +74,16 @@ def _serve(server: socket.socket) -> None:
 
     for module in sorted(set(config.commands._COMMANDS.values())):
         import_module(f"config.commands.{module}")
-    gc.freeze()
+    import migrated
+
+    # Unlike what is started in earnest, a new archive's catalogue begins as a copy.
+    with tempfile.TemporaryDirectory(prefix="mahfuz-warm-") as folder:
+        migrated.by_copying(migrated.template(Path(folder) / "catalogue.sqlite"))
+        gc.freeze()
+        _answer(server)
+
+
+def _answer(server: socket.socket) -> None:
     while True:
         request, fds, _, _ = socket.recv_fds(server, _LARGEST, 3)
         if not request:
