@@ -62,7 +62,7 @@ def evidence(archive: Archive, agent: str) -> Evidence:
             "unreadable_days": f"{policy.unreadable_days:g}",
         },
         inventory=timedelta(days=policy.inventory_days),
-        probe=(lambda: {store.name: probe(store) for store in archive.stores}) if archive.stores else None,
+        probe=(lambda: map(probe, archive.stores)) if archive.stores else None,
         exposed=lambda tried: [asdict(one) for one in exposure.looked_at(settings, tried)],
         prove=(lambda: prove(archive.notary(), archive.by_name).as_json()) if archive.stores else None,
         scanner=lambda: _scanner(settings),

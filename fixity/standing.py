@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue, standing
 from repository.catalogue.standing import Growth, Tried
 from repository.errors import MahfuzError
 from repository.models import StoreAnswer
 from repository.storage import Roomy, Store
-from repository.storage.capabilities import Capabilities, Verdict, probe
+from repository.storage.capabilities import Capabilities, Capability, Verdict, probe
 
 TRIED_EVERY = timedelta(days=30)
 """A server is brought up to date now and then; but where nothing can be deleted each trial leaves small objects."""
@@ -29,6 +30,27 @@ class Full:
 
     at: datetime
     days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What trying one store showed, and when."""
+
+    at: datetime
+    found: Capabilities
+
+
+def trials(session: Session) -> dict[str, Trial]:
+    """By store, what it can, as it was tried last: by the clock, by ``mahfuz doctor`` or by ``mahfuz evidence``."""
+    return {
+        store: Trial(
+            rows[0].tried_at,
+            Capabilities(
+                store, tuple(Capability(one.name, Verdict(one.verdict), one.detail, one.needed) for one in rows)
+            ),
+        )
+        for store, rows in standing.trials(session).items()
+    }
 
 
 def look(catalogue: Catalogue, stores: Iterable[Store], clock: Callable[[], datetime]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from fixity.evidence import looks
-from fixity.evidence.looks import Looks
+from fixity.evidence.looks import FRESH, Looks
 from fixity.evidence.room import Evidence, Place
+from fixity.standing import Trial, trials
 from repository.access import staff
 from repository.catalogue import (
     canaries,
@@ -59,6 +61,10 @@ class Facts:
     seen: SpotCheck
     accounts: int
     looks: Looks
+    trials: Mapping[str, Trial]
+    """What trying each store showed, where it was tried lately enough to be believed."""
+    exposed: Sequence[Mapping[str, Any]]
+    """What stands between one hand and all copies, by those trials."""
     rehearsal: Rehearsal | None
     """The last one that was carried to its end."""
     proof: Standing
@@ -67,6 +73,12 @@ class Facts:
     def complete(self) -> list[Place]:
         """The stores in which a whole copy lies of every bag."""
         return [place for place in self.places if self.bags.number and self.whole(place.name) >= self.bags.number]
+
+    @property
+    def tried_at(self) -> datetime | None:
+        """When the store was tried of which that is longest ago; None where one was not tried lately."""
+        moments = [self.trials[place.name].at for place in self.places if place.name in self.trials]
+        return min(moments) if moments and len(moments) == len(self.places) else None
 
     def whole(self, store: str) -> int:
         """How many copies in a store are known to be intact."""
@@ -80,6 +92,7 @@ def gather(evidence: Evidence, at: datetime) -> Facts:
     names = [place.name for place in evidence.places]
     with evidence.catalogue.reading() as session:
         head = heads.latest(session)
+        tried = {store: one for store, one in trials(session).items() if at - one.at <= FRESH}
         return Facts(
             at=at,
             places=evidence.places,
@@ -98,6 +111,8 @@ def gather(evidence: Evidence, at: datetime) -> Facts:
             seen=spot_checks.newest_and_oldest(session),
             accounts=staff.active(session),
             looks=seen,
+            trials=tried,
+            exposed=tuple(evidence.exposed({store: one.found for store, one in tried.items()})),
             rehearsal=rehearsals.last_ended(session),
             proof=proofs.standing(session),
         )

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fixity.evidence.room import Evidence
+from fixity.standing import keep
 from repository.errors import Doubt
-from repository.storage.capabilities import Capabilities, Capability, Verdict
 from repository.storage.durable import write_text
 from repository.vocabulary import as_utc_text
 
@@ -23,8 +23,6 @@ class Looks:
     """What was seen at the last look; each part is empty until somebody looked."""
 
     at: datetime | None = None
-    stores: tuple[Capabilities, ...] = ()
-    exposed: tuple[Mapping[str, Any], ...] = ()
     testimony: Mapping[str, Any] | None = None
     """As ``mahfuz events verify --json`` tells it."""
     scanner: str | None = None
@@ -35,26 +33,10 @@ class Looks:
         """Whether the look is recent enough to be believed."""
         return self.at is not None and at - self.at <= FRESH
 
-    def tried(self, store: str) -> Capabilities | None:
-        """What trying a store showed."""
-        return next((one for one in self.stores if one.store == store), None)
-
     def as_json(self) -> dict[str, Any]:
         """As it is kept, and as it lies in the pack."""
         return {
             "at": as_utc_text(self.at) if self.at else None,
-            "stores": [
-                {
-                    "store": one.store,
-                    "fit": one.fit,
-                    "tried": [
-                        {"name": each.name, "verdict": str(each.verdict), "needed": each.needed, "detail": each.detail}
-                        for each in one.tried
-                    ],
-                }
-                for one in self.stores
-            ],
-            "exposed": [dict(one) for one in self.exposed],
             "testimony": dict(self.testimony) if self.testimony is not None else None,
             "scanner": self.scanner,
             "scanner_silent": self.scanner_silent,
@@ -64,9 +46,11 @@ class Looks:
 def look(evidence: Evidence, at: datetime) -> Looks:
     """Try every store, walk the whole chain of events, ask the virus scanner; what was seen is kept.
 
-    This writes objects of its own into the stores and takes them away again. Raises DatabaseUnavailable.
+    This writes objects of its own into the stores and takes them away again; what they can is kept where the clock
+    keeps it. Raises DatabaseUnavailable.
     """
-    tried = dict(evidence.probe()) if evidence.probe else {}
+    for found in evidence.probe() if evidence.probe else ():
+        keep(evidence.catalogue, found, at)
     scanner = silent = None
     try:
         scanner = evidence.scanner()
@@ -74,8 +58,6 @@ def look(evidence: Evidence, at: datetime) -> Looks:
         silent = str(error)
     seen = Looks(
         at=at,
-        stores=tuple(tried.values()),
-        exposed=tuple(evidence.exposed(tried)),
         testimony=evidence.prove() if evidence.prove else None,
         scanner=scanner,
         scanner_silent=silent,
@@ -91,17 +73,6 @@ def last(evidence: Evidence) -> Looks:
         data = json.loads((evidence.folder / "looks.json").read_text(encoding="utf-8"))
         return Looks(
             at=datetime.fromisoformat(data["at"]),
-            stores=tuple(
-                Capabilities(
-                    one["store"],
-                    tuple(
-                        Capability(each["name"], Verdict(each["verdict"]), each["detail"], each["needed"])
-                        for each in one["tried"]
-                    ),
-                )
-                for one in data["stores"]
-            ),
-            exposed=tuple(data["exposed"]),
             testimony=data["testimony"],
             scanner=data["scanner"],
             scanner_silent=data["scanner_silent"],

@@ -38,7 +38,10 @@ class Outcome:
 
 NOTHING_KEPT = marked("Nothing is kept yet: there is nothing that could be measured.")
 TAKE_SOMETHING_IN = marked("Take a delivery in (`mahfuz ingest`).")
-NEVER_LOOKED = marked("Nobody has looked within the last month: stores, scanner and events were not tried.")
+NEVER_TRIED = marked("Not every store was tried within the last month.")
+TRY = marked("Run `mahfuz clock`, which tries each store once a month, or `mahfuz doctor`.")
+STORES = "/staff/storage"
+NEVER_LOOKED = marked("Nobody has looked within the last month: scanner and events were not tried.")
 LOOK = marked("Run `mahfuz evidence --out pack.zip`: it looks, and keeps what it saw.")
 
 
@@ -88,20 +91,20 @@ def stores_described(facts: Facts) -> Outcome:
 
 def stores_fit(facts: Facts) -> Outcome:
     """Trying each store showed all that an archive needs of one."""
-    if not facts.looks.fresh(facts.at) or not facts.looks.stores:
-        return Outcome(False, NEVER_LOOKED, remedy=LOOK)
-    unfit = [place.name for place in facts.places if not ((seen := facts.looks.tried(place.name)) and seen.fit)]
-    values = {"number": len(facts.places), "unfit": ", ".join(unfit) or "–", "day": facts.looks.at}
+    if facts.tried_at is None:
+        return Outcome(False, NEVER_TRIED, remedy=TRY)
+    unfit = [place.name for place in facts.places if not facts.trials[place.name].found.fit]
+    values = {"number": len(facts.places), "unfit": ", ".join(unfit) or "–", "day": facts.tried_at}
     told = marked("{number} stores were tried on {day}; wanting in something that an archive needs: {unfit}.")
-    return Outcome(not unfit, told, values, marked("`mahfuz doctor` says what each store lacks."))
+    return Outcome(not unfit, told, values, marked("`mahfuz doctor` says what each store lacks."), STORES)
 
 
 def no_single_hand(facts: Facts) -> Outcome:
     """No single credential, user or disk could destroy all copies."""
-    if not facts.looks.fresh(facts.at):
-        return Outcome(False, NEVER_LOOKED, remedy=LOOK)
-    open_ones = [one for one in facts.looks.exposed if not one["safe"] and one["what"] in ("one hand", "one disk")]
-    values = {"number": len(open_ones), "day": facts.looks.at}
+    if facts.tried_at is None:
+        return Outcome(False, NEVER_TRIED, remedy=TRY)
+    open_ones = [one for one in facts.exposed if not one["safe"] and one["what"] in ("one hand", "one disk")]
+    values = {"number": len(open_ones), "day": facts.tried_at}
     told = marked("Looked at on {day}: {number} ways in which one hand or one disk could destroy several copies.")
     remedy = marked(
         "`mahfuz doctor` names them under “one hand” and “one disk”, each with what to do (docs/deletion.md)."
@@ -111,11 +114,15 @@ def no_single_hand(facts: Facts) -> Outcome:
 
 def deletion_guarded(facts: Facts) -> Outcome:
     """In at least one store an object lock or versions stand against deleting, as trying it showed."""
-    if not facts.looks.fresh(facts.at):
-        return Outcome(False, NEVER_LOOKED, remedy=LOOK)
+    if facts.tried_at is None:
+        return Outcome(False, NEVER_TRIED, remedy=TRY)
     names = ("object_lock", "versioning", "deletion_refused")
-    guarded = [one.store for one in facts.looks.stores if any(one.verdict(name) is Verdict.YES for name in names)]
-    values = {"stores": ", ".join(guarded) or "–", "number": len(guarded), "day": facts.looks.at}
+    guarded = [
+        store
+        for store, one in sorted(facts.trials.items())
+        if any(one.found.verdict(name) is Verdict.YES for name in names)
+    ]
+    values = {"stores": ", ".join(guarded) or "–", "number": len(guarded), "day": facts.tried_at}
     told = marked("Tried on {day}: {number} stores hold what is deleted or refuse to delete: {stores}.")
     remedy = marked(
         "Use a bucket with an object lock or with versions, or a key that may not delete (docs/deletion.md)."

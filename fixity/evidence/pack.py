@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import repository
-from fixity.evidence import certificates, looks, statements
-from fixity.evidence.facts import gather
+from fixity.evidence import certificates, statements
+from fixity.evidence.facts import Facts, gather
 from fixity.evidence.matrix import Matrix, held_against
 from fixity.evidence.requirements import FRAMEWORKS, LANGUAGES, framework
 from fixity.evidence.room import Evidence
+from fixity.standing import Trial
 from repository import spreadsheet
 from repository.canonical import canonical
 from repository.catalogue import periods
@@ -40,7 +41,7 @@ PERSONAL_DATA = marked(
 ABSENT = {
     "certificates": marked("No certificate of a period that touches this one was issued."),
     "rehearsal.json": marked("No rehearsal of a rebuild is known."),
-    "looks.json": marked("Nobody has tried the stores or walked the chain of events for this."),
+    "looks.json": marked("Nobody has walked the chain of events or asked the virus scanner for this."),
     "testimony/verified.json": marked("The chain of events was not walked for this."),
     "testimony/heads": marked("No head of the events was signed in the period."),
     "docs": marked("The product's documents are not installed here."),
@@ -115,7 +116,8 @@ def _members(evidence: Evidence, period: Period, at: datetime, printed: Printed)
         heads = [(head.key.rpartition("/")[2], head.document) for head in periods.heads(session, period)]
     members = [
         Member("mahfuz.css", lambda: [(Path(repository.__file__).parent / "static" / "mahfuz.css").read_bytes()]),
-        Member("stores.json", lambda: _json(_stores(evidence))),
+        Member("stores.json", lambda: _json(_stores(facts))),
+        Member("exposure.json", lambda: _json([dict(one) for one in facts.exposed])),
         Member("settings.json", lambda: _json(evidence.settings())),
         Member("software.json", lambda: _json(evidence.software())),
         Member("alerts.csv", lambda: _csv(_ALERTS, map(_alert, periods.alerts(rows, period)))),
@@ -176,18 +178,28 @@ def _document(file: Path) -> Member:
     return Member(f"docs/{file.name}", lambda: [file.read_bytes()])
 
 
-def _stores(evidence: Evidence) -> list[dict[str, Any]]:
-    seen = looks.last(evidence).as_json()["stores"]
+def _stores(facts: Facts) -> list[dict[str, Any]]:
     return [
         {
             "store": place.name,
             "kind": place.kind,
             "place": place.place or None,
             "threat": place.threat or None,
-            "tried": next((one for one in seen if one["store"] == place.name), None),
+            "tried": _tried(facts.trials[place.name]) if place.name in facts.trials else None,
         }
-        for place in evidence.places
+        for place in facts.places
     ]
+
+
+def _tried(trial: Trial) -> dict[str, Any]:
+    return {
+        "at": as_utc_text(trial.at),
+        "fit": trial.found.fit,
+        "tried": [
+            {"name": one.name, "verdict": str(one.verdict), "needed": one.needed, "detail": one.detail}
+            for one in trial.found.tried
+        ],
+    }
 
 
 def _touch(one: Period, other: Period) -> bool:

@@ -47,7 +47,7 @@ class Evidence:
     """The policy in force, as a certificate states it."""
     inventory: timedelta
     """Within how long each store is compared with the catalogue again."""
-    probe: Callable[[], Mapping[str, Capabilities]] | None = None
+    probe: Callable[[], Iterable[Capabilities]] | None = None
     """Try every store; None where this process has none."""
     exposed: Callable[[Mapping[str, Capabilities]], Iterable[Mapping[str, Any]]] = lambda _tried: ()
     """What stands between one hand and all copies: ``what``, ``safe``, ``detail``, ``remedy``."""

@@ -153,6 +153,7 @@ def _overview(evidence: Evidence, refused: str | None = None) -> str:
         issued=list(certificates.kept(evidence)),
         seen=facts.looks,
         seen_lately=facts.looks.fresh(now),
+        tried_at=facts.tried_at,
         fault=fault,
         first=date(today.year, 1, 1).isoformat(),
         last=today.isoformat(),

@@ -35,6 +35,7 @@ from repository.promise import Promises
 from repository.storage.capabilities import Capabilities, Capability, Verdict
 
 YEAR = Period(date(2026, 1, 1), date(2026, 12, 31))
+ANSWERS = Capability("answers", Verdict.YES, "", needed=True)
 GOOD = Capability("object_lock", Verdict.YES, "held", needed=False)
 
 
@@ -133,7 +134,7 @@ def test_a_look_is_kept_and_runs_out(site: pages.Site, tmp_path: Path) -> None:
     evidence = room(
         site,
         tmp_path,
-        probe=lambda: {name: Capabilities(name, (GOOD,)) for name in ("main", "second")},
+        probe=lambda: [Capabilities(name, (ANSWERS, GOOD)) for name in ("main", "second")],
         exposed=lambda tried: [{"what": "one hand", "safe": len(tried) < 2, "detail": "root", "remedy": "two keys"}],
         prove=lambda: {"whole": True, "events": 3, "problem_count": 0},
         scanner=lambda: "ClamAV 1.4",
@@ -147,7 +148,9 @@ def test_a_look_is_kept_and_runs_out(site: pages.Site, tmp_path: Path) -> None:
     assert standing(found, "ndsa.storage-4-diversity") is Standing.NOT_MET
     assert standing(found, "ndsa.control-2-applied") is Standing.STATEMENT_NEEDED
     looks.look(evidence, pages.NOW - timedelta(days=32))
-    assert standing(matrix(evidence), "ndsa.integrity-1-virus") is Standing.NOT_MET
+    found = matrix(evidence)
+    assert standing(found, "ndsa.integrity-1-virus") is Standing.NOT_MET
+    assert standing(found, "ndsa.storage-1-stable") is Standing.NOT_MET, "a trial of last month proves nothing of today"
     (tmp_path / "evidence" / "looks.json").write_text('{"at": 1}')
     assert looks.last(evidence).at is None
 

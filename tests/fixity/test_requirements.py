@@ -12,9 +12,9 @@ from fixity.evidence.requirements import FRAMEWORKS, LANGUAGES, framework, keys
 
 ROOT = Path(__file__).parents[2]
 IN_THE_PACK = {
-    "alerts.csv", "certificates", "coretrustseal.json", "disposals.csv", "iso16363.json", "looks.json", "ndsa.json",
-    "notices.csv", "rehearsal.json", "settings.json", "software.json", "stores.json", "testimony", "testimony/heads",
-    "testimony/verified.json",
+    "alerts.csv", "certificates", "coretrustseal.json", "disposals.csv", "exposure.json", "iso16363.json", "looks.json",
+    "ndsa.json", "notices.csv", "rehearsal.json", "settings.json", "software.json", "stores.json", "testimony",
+    "testimony/heads", "testimony/verified.json",
 }  # fmt: skip
 
 
