@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +25,10 @@ log = logging.getLogger(__name__)
 
 PULSE_SECONDS = 30.0
 """How long :meth:`Readers.read` may go without a sign of life to the one who waits for it."""
+
+NICE = 10
+"""How much readers of due copies give way to whoever else wants a processor of this machine (nice(2)): beside one
+busy thread of an ingest such a reader has a tenth of a core, and alone it has all of it."""
 
 NOT_CONFIGURED = "no store of this name is configured any more"
 
@@ -47,10 +54,12 @@ class Readers:
         deep: Callable[[CopyRef], bool],
         stopping: Callable[[], bool],
         budgets: Mapping[str, Budget] | None = None,
+        giving_way: bool = False,
     ) -> None:
         self._stores, self._at_once = stores, at_once
         self._deep, self._stopping = deep, stopping
         self._budgets = budgets or {}
+        self._giving_way = giving_way
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._silences = {store: Silence() for store in stores}
         self._distrusted: dict[str, str] = {}
@@ -106,7 +115,8 @@ class Readers:
 
     def _pool(self, store: str) -> ThreadPoolExecutor:
         if store not in self._pools:
-            self._pools[store] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"fixity-{store}")
+            begin = _give_way if self._giving_way else None
+            self._pools[store] = ThreadPoolExecutor(self._at_once, f"fixity-{store}", begin)
         return self._pools[store]
 
     def _answer(self, ref: CopyRef, begun: Begun) -> None:
@@ -134,3 +144,11 @@ class Readers:
             reading = Reading(AuditOutcome.UNREADABLE, detail=f"our own fault: {type(error).__name__}: {error}")
         silence.heard(reading.outcome)
         return reading
+
+
+def _give_way() -> None:
+    """This thread yields to ingest and to readers; on Linux, where a thread has a niceness of its own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -55,7 +55,12 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
         return canary.is_deep(ref) or base(ref)
 
     with Readers(
-        watch.stores, at_once=watch.readers, deep=deep, stopping=watch.stopping, budgets=watch.budgets
+        watch.stores,
+        at_once=watch.readers,
+        deep=deep,
+        stopping=watch.stopping,
+        budgets=watch.budgets,
+        giving_way=scope.due,
     ) as readers:
         going = _Round(watch, scope, readers)
         while going.step():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 from watched import miniature
 
 from fixity import audit as auditing
+from fixity import readers
 from fixity.budget import Budget
 from fixity.inventory import take_inventory
 
@@ -109,4 +113,24 @@ def test_our_own_wait_is_no_drip_of_the_store(tmp_path: Path, monkeypatch: pytes
     assert time.slept > 60, "it waited longer than the store may"
     assert reading.outcome == "intact"
     assert reading.seconds == 0
+    small.catalogue.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a thread has a niceness of its own")
+@pytest.mark.parametrize("due", [True, False])
+def test_readers_of_due_copies_give_way_and_nobody_else_does(tmp_path: Path, due: bool) -> None:
+    """What a person asked for is read as fast as can be; and the thread that writes rows gives way to nobody."""
+    small = miniature(tmp_path, f"sqlite:///{tmp_path / 'c.sqlite'}", bags=1)
+    before, found = os.getpriority(os.PRIO_PROCESS, 0), set()
+
+    def garbles(_key: str, _times: int, data: bytes) -> bytes:
+        found.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return data
+
+    for store in small.stores.values():
+        store.garbles = garbles
+    small.clock.forward(days=400)
+    assert small.audit(due=due).intact == 2
+    assert found == {max(before, readers.NICE) if due else before}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
     small.catalogue.close()
