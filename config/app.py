@@ -221,7 +221,9 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         *shown,
         repository.web.blueprint(reading),
         repository.access.web.blueprint(door),
-        fixity.web.blueprint(fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.threats)),
+        fixity.web.blueprint(
+            fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
+        ),
         ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),
     )

@@ -60,7 +60,7 @@ class Answers:
             with self._watch.catalogue.writing() as session:
                 before = self._recorded(session, verdicts)
                 events = [
-                    testimony.of_reading(ref, found, at, before.get(ref))
+                    testimony.of_reading(ref, found, at, self.number, before.get(ref))
                     for ref, found in some
                     if found.outcome is not AuditOutcome.INTACT or before.get(ref, CopyState.INTACT) != CopyState.INTACT
                 ]
@@ -75,7 +75,7 @@ class Answers:
         verdict = replace(verdict, next_due=at + UNREADABLE_AGAIN, held_until=at + self._watch.lease)
         with self._watch.catalogue.writing() as session:
             ours = bool(copies.record_all(session, [verdict]))
-            events = [testimony.of_reading(ref, reading, at)]
+            events = [testimony.of_reading(ref, reading, at, self.number)]
             if evidence.quarantined is not None:
                 events.append(testimony.of_quarantine(ref, reading, self._place(evidence.quarantined), at))
             rounds.testify(session, self._watch.agent, events)
@@ -92,10 +92,10 @@ class Answers:
             self._recorded(session, [verdict])
             events = []
             if not already_told:
-                events.append(testimony.of_reading(ref, reading, at))
+                events.append(testimony.of_reading(ref, reading, at, self.number))
                 if mending.quarantined is not None:
                     events.append(testimony.of_quarantine(ref, reading, self._place(mending.quarantined), at))
-            events.append(testimony.of_mending(ref, reading, mending, at))
+            events.append(testimony.of_mending(ref, reading, mending, at, self.number))
             rounds.testify(session, self._watch.agent, events)
         self._count(ref, reading, mending)
 

@@ -21,9 +21,10 @@ _DECISION = "a person decides; nothing was overwritten"
 _NOT_WHOLE = {AuditOutcome.DAMAGED, AuditOutcome.MISSING, AuditOutcome.UNREADABLE, CopyState.UNVERIFIED}
 
 
-def of_reading(ref: CopyRef, reading: Reading, at: datetime, before: str | None = None) -> Testimony:
-    """A fixity check: what was found, beside the seal when they differ; ``before`` is the state believed until then."""
-    detail: dict[str, object] = {"outcome": str(reading.outcome), "sha256": reading.found_sha256}
+def of_reading(ref: CopyRef, reading: Reading, at: datetime, number: int, before: str | None = None) -> Testimony:
+    """A fixity check of round ``number``: what was found, beside the seal when they differ; ``before`` is the state
+    believed until then."""
+    detail: dict[str, object] = {"outcome": str(reading.outcome), "sha256": reading.found_sha256, "round": number}
     if reading.outcome is not AuditOutcome.INTACT:
         detail |= {"seal": ref.seal, "bytes": ref.bytes, "found_bytes": reading.found_bytes}
     if reading.detail:
@@ -40,8 +41,8 @@ def of_quarantine(ref: CopyRef, reading: Reading, place: str, at: datetime) -> T
     return _event(EventType.QUARANTINE, "success", ref, at, {"sha256": reading.found_sha256, "kept": place})
 
 
-def of_mending(ref: CopyRef, reading: Reading, mending: Mending, at: datetime) -> Testimony:
-    """A recovery: the digests before and after, the store that it was mended from, and how it ended."""
+def of_mending(ref: CopyRef, reading: Reading, mending: Mending, at: datetime, number: int) -> Testimony:
+    """A recovery in round ``number``: the digests before and after, the store that it was mended from, how it ended."""
     failed = "unknown" if mending.doubt else "failure"
     detail: dict[str, object] = {
         "seal": ref.seal,
@@ -49,6 +50,7 @@ def of_mending(ref: CopyRef, reading: Reading, mending: Mending, at: datetime) -
         "after": mending.after.found_sha256 if mending.after else None,
         "source": mending.source,
         "detail": mending.detail,
+        "round": number,
     }
     if mending.decision:
         detail["decision"] = _DECISION

@@ -579,6 +579,10 @@ class Miscount(Table):
     last_seen: Mapped[datetime]
 
 
+WATCHED = "store IS NOT NULL AND (outcome <> 'success' OR type = 'recovery')"
+"""The events of one copy that are no routine: what was not found whole, and what was mended."""
+
+
 class Event(Table):
     """PREMIS event: append-only testimony of an act and its outcome, linked to all that were told before it."""
 
@@ -605,6 +609,7 @@ class Event(Table):
         Index(None, "at", "id"),
         Index(None, "position", unique=True),
         Index("ix_event_unlinked", "id", **_only("position IS NULL")),
+        Index("ix_event_watched", "type", "outcome", "at", "id", **_only(WATCHED)),
         Index("ix_event_rebuilt", "id", **_only("type = 'metadata modification'")),
     )
 

@@ -12,11 +12,11 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from fixity.forecast import forecasts
 from fixity.today import today
-from fixity.web import bars, inventories, stores, witnesses
+from fixity.web import answered, bars, inventories, stores, witnesses
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from fixity.web.stores import STATES
-from repository.access.web.guard import Route, Who, lay
+from repository.access.web.guard import Route, Who, lay, member
 from repository.catalogue import (
     alerts,
     browse,
@@ -30,6 +30,7 @@ from repository.catalogue import (
     recount,
     rehearsals,
     rounds,
+    testimony,
     watch,
 )
 from repository.catalogue.tallies import Count
@@ -166,10 +167,23 @@ def copy(room: Dashboard, identifier: str, version: int, store: str) -> Response
 
 def read_again(room: Dashboard, identifier: str, version: int, store: str) -> ResponseReturnValue:
     """A person asks for this copy to be read: the clock does it before all others, and mends it where it must."""
+    person = member()
+    assert person is not None
     with room.catalogue.writing() as rows:
         line = watch.copy_of(rows, identifier, version, store)
         if line is None or not watch.read_now(rows, line.aip_id, store):
             raise NotFound
+        testimony.witness(
+            rows,
+            EventType.POLICY_ASSIGNMENT,
+            at=utc_now(),
+            outcome="success",
+            agent=room.agent,
+            detail={"decision": "read again at once", "by": person.login},
+            article_id=identifier,
+            version=version,
+            store=store,
+        )
     return redirect(url_for("fixity.copy", identifier=identifier, version=version, store=store))
 
 
@@ -208,6 +222,7 @@ def blueprint(room: Dashboard) -> Blueprint:
             Route("/staff/storage/growth", stores.growth, Who.STAFF),
             Route("/staff/storage/trials", stores.trials, Who.STAFF),
             Route("/staff/rounds", rounds_listed, Who.STAFF),
+            Route("/staff/fixity/found", answered.found_listed, Who.STAFF),
             Route("/staff/inventory", inventories.overview, Who.STAFF, endpoint="inventory"),
             Route("/staff/inventory/differences", inventories.listed, Who.STAFF, endpoint="differences"),
             Route("/staff/copies", copies_listed, Who.STAFF),

@@ -97,12 +97,15 @@ def days_listed(room: Dashboard) -> ResponseReturnValue:
 
 def publishers_listed(room: Dashboard) -> ResponseReturnValue:
     """Every publisher with the sums of its last :data:`DAYS` days, as a page or as CSV."""
+    first = utc_now().date() - timedelta(days=DAYS - 1)
     with room.catalogue.reading() as rows:
-        found = days.publishers(rows, utc_now().date() - timedelta(days=DAYS - 1))
+        found = days.publishers(rows, first)
     if request.args.get("format") == "csv":
         told = ((one.name, one.slug, *(sums[name] for name in COLUMNS[1:])) for one, sums in found)
         return csv_answer("publishers", ("publisher", "slug", *COLUMNS[1:]), told)
-    return render_template("fixity/publishers.html", publishers=found, as_csv=paging.here(format="csv"))
+    return render_template(
+        "fixity/publishers.html", publishers=found, first=first.isoformat(), as_csv=paging.here(format="csv")
+    )
 
 
 def strip(name: str, numbers: Sequence[int]) -> Strip:

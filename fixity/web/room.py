@@ -17,6 +17,8 @@ class Dashboard:
     places: Mapping[str, str]
     """Store name to where it stands."""
     policies: Mapping[str, Policy]
+    agent: str
+    """The program and its version, as it bears witness."""
     threats: Mapping[str, str] = field(default_factory=dict)
     """Store name to the disaster that it would share with what stands beside it."""
 

@@ -38,7 +38,8 @@ EVERYONE = {
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
-    "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/copies",
+    "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/fixity/found",
+    "/staff/copies",
     "/staff/inventory", "/staff/inventory/differences", "/staff/fixity/days", "/staff/fixity/forecast",
     "/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", "/staff/ingest",
     "/staff/deliveries", "/staff/deliveries/decide", "/staff/completeness", "/staff/completeness/<issn:issn>",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -203,4 +204,6 @@ def test_a_person_asks_for_a_copy_and_it_is_read_before_all_others(archive: page
         claimed = copies.claim_due(rows, at=pages.NOW, lease_for=timedelta(hours=1), limit=1)
         assert [(one.aip_id, one.store) for one in claimed] == [(ref.aip_id, ref.store)]
         assert copies.asked_for(rows, up_to=10) == 1
-    assert lines(browser, f"{address}?format=csv")[0]["type"] == "ingestion"
+    asked, *before = lines(browser, f"{address}?format=csv")
+    assert (asked["type"], json.loads(asked["detail"])["by"]) == ("policy assignment", "ayse")
+    assert before[0]["type"] == "ingestion"
