@@ -56,6 +56,7 @@ def mahfuz(settings: Path, *words: str) -> list[str]:
 
 def run(command: list[str], **environment: str) -> Run:
     """Run ``command`` in the checkout; raises SystemExit with the end of what it complained about."""
+    os.sync()  # what the program before has left in memory is not written on the time of this one
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT, env=surroundings(**environment))
