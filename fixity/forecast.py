@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from fixity.watch import READERS
 from repository.catalogue import contents, copies, days
 from repository.catalogue.days import Measured
-from repository.catalogue.tallies import Count
+from repository.catalogue.tallies import NOTHING, Count
 from repository.promise import ContentClass, Promise, Promises
 
 MEASURED_DAYS = 30
@@ -113,13 +113,10 @@ def forecasts(session: Session, policies: Mapping[str, Policy], at: datetime, re
     """What becomes of each of ``policies`` (by store) with what is held now, at the rate of the last 30 days."""
     held: dict[str, Count] = {}
     for (store, _state), count in copies.kept(session).items():
-        before = held.get(store, Count(0, 0))
-        held[store] = replace(before, number=before.number + count.number, bytes=before.bytes + count.bytes)
+        held[store] = held.get(store, NOTHING) + count
     rates = days.measured(session, (at - timedelta(days=MEASURED_DAYS)).date())
     return [
-        _forecast(
-            store, policy, _days(session, store, policy), held.get(store, Count(0, 0)), rates.get(store), at, readers
-        )
+        _forecast(store, policy, _days(session, store, policy), held.get(store, NOTHING), rates.get(store), at, readers)
         for store, policy in policies.items()
     ]
 

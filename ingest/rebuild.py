@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -34,6 +33,7 @@ from repository.catalogue import (
 )
 from repository.catalogue.copies import CopyRef
 from repository.catalogue.disposals import Bag
+from repository.catalogue.parts import parts
 from repository.catalogue.registration import Sealed
 from repository.errors import Doubt, ObjectMissing
 from repository.notice import parse_notice_key
@@ -51,7 +51,6 @@ from repository.vocabulary import (
 )
 
 log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
 _BAG, _NOTICE = "bag", "notice"
 
@@ -146,22 +145,17 @@ def rebuild(work: Rebuilding) -> Rebuilt:
 
 def _enter_holdings(work: Rebuilding, done: Rebuilt) -> None:
     """What receipts, kept deliveries and bags say."""
-    for some in _batches(receipts.all_kept(work.home)):
+    for some in parts(receipts.all_kept(work.home), BATCH):
         _enter_receipts(work, some)
         done.receipts += len(some)
     inbox.reenter(work.catalogue, work.home)
-    for lying in _batches(islice(_lying(work, done), work.most)):
+    for lying in parts(islice(_lying(work, done), work.most), BATCH):
         with work.catalogue.reading() as session:
             known = holdings.versions_among(session, [one.article for one in lying])
         done.articles, done.last = done.articles + len(lying), lying[-1].article
         for one in lying:
             _enter_article(work, done, one, known.get(one.article, ()))
             work.progress(done.aips + done.already)
-
-
-def _batches(things: Iterator[_T]) -> Iterator[list[_T]]:
-    while some := list(islice(things, BATCH)):
-        yield some
 
 
 def _enter_article(work: Rebuilding, done: Rebuilt, lying: _Lying, known: Collection[int]) -> None:

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from ingest.ledger_tables import TABLES, Kept
 from repository import ledger as bags
 from repository.catalogue import Catalogue, chain, ledgers
+from repository.catalogue.parts import parts
 from repository.errors import Doubt, MahfuzError
 from repository.ledger import Account, NoLedger, Opened
 from repository.models import Ledger
@@ -27,7 +27,6 @@ from repository.storage import Store
 from repository.vocabulary import LEDGERS, ledger_key, parse_ledger_key
 
 log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 _BATCH = 1_000
 _SCRATCH = ".ledgers-"
 _FORGOTTEN_SECONDS = 7 * 86_400
@@ -103,7 +102,7 @@ class TakingUp:
         """The rest stands as well, and the ledgers are known from now on."""
         self._enter(kept for kept in self._tables if kept.after_bags)
         now = self._clock()
-        for some in _parts(self._entered):
+        for some in parts(self._entered, _BATCH):
             with self._catalogue.writing() as session:
                 for ledger, stores in some:
                     ledgers.enter(session, ledger, stores, now)
@@ -149,7 +148,7 @@ class TakingUp:
         told = ((line["event"], bytes.fromhex(line["hash"])) for line in opened.rows(bags.EVENTS))
         new = 0
         try:
-            for some in _parts(told):
+            for some in parts(told, _BATCH):
                 with self._catalogue.writing() as session:
                     new += chain.take_up(session, some)
         except ValueError as error:
@@ -171,7 +170,7 @@ class TakingUp:
             file = self._folder / kept.file
             if file.is_file():
                 with file.open(encoding="utf-8") as lines:
-                    for some in _parts(json.loads(line) for line in lines):
+                    for some in parts((json.loads(line) for line in lines), _BATCH):
                         with self._catalogue.writing() as session:
                             kept.enter(session, some, self._newer)
 
@@ -211,9 +210,3 @@ def _row(opened: Opened) -> Ledger:
         bytes=opened.bytes,
         marks=marks,
     )
-
-
-def _parts(things: Iterable[_T]) -> Iterator[list[_T]]:
-    rest = iter(things)
-    while some := list(islice(rest, _BATCH)):
-        yield some

@@ -19,6 +19,7 @@ from repository.bags import shown
 from repository.catalogue import browse, decisions, intake, titles
 from repository.catalogue import deliveries as rows
 from repository.catalogue.browse import DeliveryLine
+from repository.catalogue.walks import every
 from repository.errors import UsageError
 from repository.vocabulary import DeliveryState, Finding, as_utc_text, utc_now
 
@@ -205,16 +206,15 @@ def _decide(
 
 def _quarantined(archive: Archive, publisher: str | None) -> list[str]:
     """All of them before the first is decided: a decision moves a delivery out of the list that is walked."""
-    of, before, found = _known(archive, publisher), None, []
-    while True:
-        with archive.catalogue.reading() as session:
-            page = browse.deliveries_listed(
-                session, state=DeliveryState.QUARANTINED, publisher=of, before=before, limit=_A_PAGE
-            )
-        found += [line.id for line in page]
-        if len(page) < _A_PAGE:
-            return found
-        before = (page[-1].accepted_on, page[-1].id)
+    of = _known(archive, publisher)
+    lines = every(
+        archive.catalogue,
+        lambda session, before, limit: browse.deliveries_listed(
+            session, state=DeliveryState.QUARANTINED, publisher=of, before=before, limit=limit
+        ),
+        lambda line: (line.accepted_on, line.id),
+    )
+    return [line.id for line in lines]
 
 
 def _known(archive: Archive, publisher: str | None) -> int | None:

@@ -40,7 +40,7 @@ def status_of(archive: Archive) -> dict[str, Any]:
         for (store, state), count in tallies.of(session, "copies").items():
             held.setdefault(store, {})[state] = count.number
         oldest = copies.oldest_verification(session)
-        aips = tallies.of(session, "aips").get(("", "kept"), tallies.Count(0, 0))
+        aips = tallies.of(session, "aips").get(("", "kept"), tallies.NOTHING)
         return {
             "articles": sum(count.number for count in tallies.of(session, "articles").values()),
             "aips": aips.number,

@@ -27,7 +27,7 @@ from repository.catalogue import (
 )
 from repository.catalogue.proofs import Standing
 from repository.catalogue.spot_checks import SpotCheck
-from repository.catalogue.tallies import Count
+from repository.catalogue.tallies import NOTHING, Count
 from repository.catalogue.watch import Watched
 from repository.models import Canary, Inventory, Rehearsal, Round, SignedHead
 from repository.promise import Promises
@@ -96,7 +96,7 @@ def gather(evidence: Evidence, at: datetime) -> Facts:
         return Facts(
             at=at,
             places=evidence.places,
-            bags=tallies.of(session, "aips").get(("", "kept"), Count(0, 0)),
+            bags=tallies.of(session, "aips").get(("", "kept"), NOTHING),
             watched=watch.figures(session, at),
             promises=evidence.promises,
             year=days.totals(session, (at - timedelta(days=365)).date()),

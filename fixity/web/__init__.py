@@ -33,7 +33,8 @@ from repository.catalogue import (
     testimony,
     watch,
 )
-from repository.catalogue.tallies import Count
+from repository.catalogue.tallies import NOTHING
+from repository.catalogue.walks import every
 from repository.catalogue.watch import CopyLine, Wanted
 from repository.models import Article, Event, Round, SignedHead
 from repository.vocabulary import ArticleRecord, CopyState, EventType, bag_key, utc_now
@@ -246,32 +247,26 @@ def _wanted() -> Wanted:
 
 
 def _every_copy(room: Dashboard, wanted: Wanted) -> Iterator[CopyLine]:
-    """All of them, a page and a short transaction at a time: a download of millions holds up no writer."""
-    now, after = utc_now(), None
-    while True:
-        with room.catalogue.reading() as rows:
-            page = watch.listed(rows, wanted, now, after=after, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        after = watch.cursor(page[-1], wanted)
+    now = utc_now()
+    return every(
+        room.catalogue,
+        lambda rows, after, limit: watch.listed(rows, wanted, now, after=after, limit=limit),
+        lambda line: watch.cursor(line, wanted),
+    )
 
 
 def _every_round(room: Dashboard) -> Iterator[Round]:
-    before = None
-    while True:
-        with room.catalogue.reading() as rows:
-            page = rounds.latest(rows, before=before, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        before = page[-1].id
+    return every(
+        room.catalogue,
+        lambda rows, before, limit: rounds.latest(rows, before=before, limit=limit),
+        lambda row: row.id,
+    )
 
 
 def _states(room: Dashboard, watched: watch.Watched, shown: Sequence[str]) -> Iterator[tuple[object, ...]]:
     for store in shown:
         for state in STATES:
-            count = watched.states.get((store, state), Count(0, 0))
+            count = watched.states.get((store, state), NOTHING)
             yield (store, room.places.get(store), state, count.number, count.bytes, room.days(store))
 
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from fixity.web.room import Dashboard
 from repository.catalogue import answered, titles
 from repository.catalogue.answered import Asked
+from repository.catalogue.walks import every
 from repository.models import Event, Publisher, Round
 from repository.web import paging
 from repository.web.tables import csv_answer
@@ -99,14 +100,11 @@ def _place() -> tuple[datetime, int] | None:
 
 
 def _every(room: Dashboard, asked: Asked) -> Iterator[Event]:
-    before = None
-    while True:
-        with room.catalogue.reading() as rows:
-            page = answered.listed(rows, asked, before=before, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        before = (page[-1].at, page[-1].id)
+    return every(
+        room.catalogue,
+        lambda rows, before, limit: answered.listed(rows, asked, before=before, limit=limit),
+        lambda event: (event.at, event.id),
+    )
 
 
 def _row(event: Event) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from fixity.web.room import Dashboard
 from repository.catalogue import inventories
+from repository.catalogue.walks import every
 from repository.models import Difference, Inventory
 from repository.vocabulary import DifferenceKind, bag_key, parse_bag_key
 from repository.web import paging
@@ -77,14 +78,11 @@ def _has_row(one: Difference) -> bool:
 
 
 def _every(room: Dashboard, store: str | None, kind: str | None) -> Iterator[Difference]:
-    after = None
-    while True:
-        with room.catalogue.reading() as rows:
-            page = inventories.listed(rows, store=store, kind=kind, after=after, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        after = (page[-1].store, page[-1].kind, page[-1].key)
+    return every(
+        room.catalogue,
+        lambda rows, after, limit: inventories.listed(rows, store=store, kind=kind, after=after, limit=limit),
+        lambda one: (one.store, one.kind, one.key),
+    )
 
 
 def _row(one: Difference) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ from fixity.web.bars import Strip
 from fixity.web.room import Dashboard
 from repository.catalogue import canaries, copies, inventories, standing, tallies
 from repository.catalogue.standing import Growth
-from repository.catalogue.tallies import Count
+from repository.catalogue.tallies import NOTHING, Count
 from repository.models import Canary, Inventory, StoreAnswer, StoreTrial
 from repository.vocabulary import CopyState, utc_now
 from repository.web import paging
@@ -132,14 +132,14 @@ def _standings(session: Session, room: Dashboard, now: datetime) -> list[Standin
         birds.setdefault(one.store, []).append(one)
     found = []
     for store in stores:
-        states = {state: held.get((store, state), Count(0, 0)) for state in STATES}
+        states = {state: held.get((store, state), NOTHING) for state in STATES}
         kept = [count for state, count in states.items() if state != CopyState.DISPOSED]
         growing = grown.get(store, Growth({}, None))
         found.append(
             Standing(
                 store=store,
                 states=states,
-                held=Count(sum(one.number for one in kept), sum(one.bytes for one in kept)),
+                held=sum(kept, NOTHING),
                 answer=answered.get(store),
                 verified_at=standing.last_verification(session, store),
                 trials=tried.get(store, []),
@@ -165,14 +165,12 @@ def _added(some: dict[str, Growth]) -> dict[date, Count]:
     days: dict[date, Count] = {}
     for one in some.values():
         for day, count in one.days.items():
-            before = days.get(day, Count(0, 0))
-            days[day] = Count(before.number + count.number, before.bytes + count.bytes)
+            days[day] = days.get(day, NOTHING) + count
     return days
 
 
 def _strip(name: str, span: list[date], growing: Growth) -> Strip:
-    nothing = Count(0, 0)
-    return bars.strip(name, [getattr(growing.days.get(day, nothing), name) for day in span])
+    return bars.strip(name, [getattr(growing.days.get(day, NOTHING), name) for day in span])
 
 
 def _days(some: dict[str, Growth]) -> Iterator[tuple[object, ...]]:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from fixity.web.room import Dashboard
 from repository.catalogue import canaries, recount
+from repository.catalogue.walks import every
 from repository.models import Miscount
 from repository.web import paging
 from repository.web.tables import csv_answer
@@ -71,14 +72,7 @@ def _key(one: Miscount) -> tuple[str, int, str, str]:
 
 
 def _every(room: Dashboard) -> Iterator[Miscount]:
-    after = None
-    while True:
-        with room.catalogue.reading() as rows:
-            page = recount.miscounts(rows, after=after, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        after = _key(page[-1])
+    return every(room.catalogue, lambda rows, after, limit: recount.miscounts(rows, after=after, limit=limit), _key)
 
 
 def _row(one: Miscount) -> tuple[object, ...]:

@@ -22,6 +22,7 @@ from repository.access.web.guard import Route, Who, lay, member
 from repository.bags import shown
 from repository.catalogue import browse, decisions, deliveries, intake, tallies, titles
 from repository.catalogue.browse import DeliveryLine
+from repository.catalogue.walks import every
 from repository.errors import UsageError
 from repository.models import Delivery, Publisher
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Verdict, utc_now
@@ -265,14 +266,14 @@ def _counts(rows: Session, publisher: Publisher | None, within: tuple[datetime, 
 def _every_delivery(
     desk: Desk, state: str | None, publisher: Publisher | None, within: tuple[datetime, datetime] | None
 ) -> Iterator[DeliveryLine]:
-    before, of = None, publisher.id if publisher else None
-    while True:
-        with desk.catalogue.reading() as rows:
-            page = browse.deliveries_listed(rows, state=state, publisher=of, within=within, before=before, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        before = (page[-1].accepted_on, page[-1].id)
+    of = publisher.id if publisher else None
+    return every(
+        desk.catalogue,
+        lambda rows, before, limit: browse.deliveries_listed(
+            rows, state=state, publisher=of, within=within, before=before, limit=limit
+        ),
+        lambda line: (line.accepted_on, line.id),
+    )
 
 
 def _row(line: DeliveryLine) -> tuple[object, ...]:

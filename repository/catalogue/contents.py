@@ -9,11 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies
+from repository.catalogue.parts import parts
 from repository.models import Publisher, Title, TitleIssn
 from repository.promise import Content, Promises
-
-_AT_ONCE = 500
-"""Names in one question: databases bound how many they take."""
 
 
 def contents(session: Session, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Content]:
@@ -36,14 +34,12 @@ def articles_in(session: Session, promises: Promises) -> dict[str, int]:
     """
     found: dict[int, tuple[int, int, int]] = {}
     for one in promises.classes:
-        for some in _parts(one.publishers):
+        for some in parts(sorted(one.publishers)):
             _enter(session, found, Title.publisher_id.in_(select(Publisher.id).where(Publisher.name.in_(some))))
-        for some in _parts(one.titles):
+        for some in parts(sorted(one.titles)):
             _enter(session, found, Title.id.in_(select(TitleIssn.title_id).where(TitleIssn.issn.in_(some))))
     held: Counter[str] = Counter({one.name: 0 for one in promises.classes})
-    rows = list(found.values())
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
+    for part in parts(found.values()):
         told = contents(session, [(title, publisher) for title, publisher, _ in part])
         for title, publisher, articles in part:
             name = next((one.name for one in promises.classes if told[title, publisher] in one), None)
@@ -73,8 +69,3 @@ def mean_days(session: Session, promises: Promises, stores: Iterable[str]) -> Ma
 def _enter(session: Session, found: dict[int, tuple[int, int, int]], which: object) -> None:
     rows = session.execute(select(Title.id, Title.publisher_id, Title.articles).where(which))  # type: ignore[arg-type]
     found.update((row.id, (row.id, row.publisher_id, row.articles)) for row in rows)
-
-
-def _parts(names: Iterable[str]) -> Iterable[list[str]]:
-    every = sorted(names)
-    return (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))

@@ -33,7 +33,7 @@ ASKED_FOR = datetime(1970, 1, 1, tzinfo=UTC)
 
 _KEPT = Copy.state != CopyState.DISPOSED
 
-_LONGEST_CLAIM = timedelta(days=1)
+LONGEST_CLAIM = timedelta(days=1)
 """No claim is made for longer. One that ends later was made by a clock that has been set back, and binds nobody."""
 
 _SMALLEST_STEP = timedelta(seconds=1)
@@ -165,7 +165,7 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
     """
     octets = dict(refs)
     rows = _locked_in(session, list(octets), store)
-    if any(copy.lease_until is not None and at < copy.lease_until <= at + _LONGEST_CLAIM for copy in rows):
+    if any(copy.lease_until is not None and at < copy.lease_until <= at + LONGEST_CLAIM for copy in rows):
         return False
     steps = []
     for copy in (copy for copy in rows if copy.state != CopyState.DISPOSED):
@@ -223,7 +223,7 @@ def claim_due(
     ``lease_for``. A claim that is not answered by
     :func:`record_all` lapses: nobody has to clean up after a crash.
     """
-    free = or_(Copy.lease_until.is_(None), Copy.lease_until <= at, Copy.lease_until > at + _LONGEST_CLAIM)
+    free = or_(Copy.lease_until.is_(None), Copy.lease_until <= at, Copy.lease_until > at + LONGEST_CLAIM)
     where = [Copy.next_due <= (due_by or at), free]
     if stores is not None:
         where.append(Copy.store.in_(list(stores)))

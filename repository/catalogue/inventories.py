@@ -11,14 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from repository.catalogue import Catalogue, turns
+from repository.catalogue import Catalogue, copies, turns
 from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Copy, Difference, Inventory
 from repository.vocabulary import CopyState, DifferenceKind, bag_key
 
 _PAGE = 2_000
-
-_LONGEST_CLAIM = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def begin(session: Session, store: str, at: datetime, *, lease_for: timedelta, s
     if row is not None and row.finished_at is None:
         if _is_held(row, at):
             return None
-        if not at - stale <= row.started_at <= at + _LONGEST_CLAIM:
+        if not at - stale <= row.started_at <= at + copies.LONGEST_CLAIM:
             row.finished_at, row.held_up = at, row.held_up or "interrupted"
             row = None
     if row is None or row.finished_at is not None:
@@ -154,13 +152,13 @@ def is_due(session: Session, store: str, at: datetime, days: float) -> bool:
         return True
     if row.finished_at is None:
         return not _is_held(row, at)
-    ahead = row.started_at > at + _LONGEST_CLAIM  # by a clock that has been set back since
+    ahead = row.started_at > at + copies.LONGEST_CLAIM  # by a clock that has been set back since
     return ahead or row.started_at <= at - timedelta(days=days)
 
 
 def _is_held(row: Inventory, at: datetime) -> bool:
     """Whether somebody is at it; a claim for longer than any is made was made by a clock that has been set back."""
-    return row.lease_until is not None and at < row.lease_until <= at + _LONGEST_CLAIM
+    return row.lease_until is not None and at < row.lease_until <= at + copies.LONGEST_CLAIM
 
 
 def last_of(session: Session, stores: Sequence[str]) -> dict[str, tuple[Inventory | None, Inventory | None]]:

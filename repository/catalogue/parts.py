@@ -1,15 +1,17 @@
-"""A long list of keys in parts, each of which one statement takes on every database."""
+"""A long list of keys or rows in parts, each of which one statement takes on every database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_AT_ONCE = 500
+AT_ONCE = 500
 
 
-def parts(keys: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """``keys`` in their order, at most five hundred at a time."""
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]
+def parts(things: Iterable[_T], most: int = AT_ONCE) -> Iterator[list[_T]]:
+    """``things`` in their order, at most so many at a time; no more of them are taken than have been asked for."""
+    rest = iter(things)
+    while some := list(islice(rest, most)):
+        yield some

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from repository.catalogue import Catalogue, copies
 from repository.catalogue.days import COUNTED
 from repository.catalogue.rounds import INTERRUPTED
+from repository.catalogue.walks import every
 from repository.catalogue.watch import COUNT_NO_FURTHER
 from repository.models import (
     Aip,
@@ -166,42 +167,37 @@ def heads(session: Session, period: Period) -> Sequence[SignedHead]:
 
 def alerts(catalogue: Catalogue, period: Period) -> Iterator[Alert]:
     """The alerts that were opened in the period, a page and a short transaction at a time."""
-    after = 0
-    while True:
-        walk = select(Alert).where(Alert.id > after, Alert.opened_at >= period.since, Alert.opened_at < period.until)
-        with catalogue.reading() as session:
-            page = session.execute(walk.order_by(Alert.id).limit(_PAGE)).scalars().all()
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = page[-1].id
+    walk = select(Alert).where(Alert.opened_at >= period.since, Alert.opened_at < period.until).order_by(Alert.id)
+    return every(
+        catalogue,
+        lambda session, after, limit: session.execute(walk.where(Alert.id > (after or 0)).limit(limit)).scalars().all(),
+        lambda alert: alert.id,
+    )
 
 
 def notices(catalogue: Catalogue, period: Period) -> Iterator[Notice]:
     """What was decided about articles in the period: withdrawals, restorations, disposals."""
-    after = ("", 0)
-    while True:
-        place = (Notice.article_id > after[0]) | ((Notice.article_id == after[0]) & (Notice.number > after[1]))
-        walk = select(Notice).where(place, Notice.at >= period.since, Notice.at < period.until)
-        with catalogue.reading() as session:
-            page = session.execute(walk.order_by(Notice.article_id, Notice.number).limit(_PAGE)).scalars().all()
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = (page[-1].article_id, page[-1].number)
+    walk = select(Notice).where(Notice.at >= period.since, Notice.at < period.until)
+
+    def page(session: Session, after: tuple[str, int] | None, limit: int) -> Sequence[Notice]:
+        article, number = after or ("", 0)
+        place = (Notice.article_id > article) | ((Notice.article_id == article) & (Notice.number > number))
+        beyond = walk.where(place).order_by(Notice.article_id, Notice.number)
+        return session.execute(beyond.limit(limit)).scalars().all()
+
+    return every(catalogue, page, lambda notice: (notice.article_id, notice.number))
 
 
 def disposals(catalogue: Catalogue, period: Period) -> Iterator[Disposal]:
     """The disposals that were asked for by the end of the period, whatever became of them."""
-    after = 0
-    while True:
-        walk = select(Disposal).where(Disposal.id > after, Disposal.asked_at < period.until)
-        with catalogue.reading() as session:
-            page = session.execute(walk.order_by(Disposal.id).limit(_PAGE)).scalars().all()
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = page[-1].id
+    walk = select(Disposal).where(Disposal.asked_at < period.until).order_by(Disposal.id)
+    return every(
+        catalogue,
+        lambda session, after, limit: (
+            session.execute(walk.where(Disposal.id > (after or 0)).limit(limit)).scalars().all()
+        ),
+        lambda disposal: disposal.id,
+    )
 
 
 def of_publisher(catalogue: Catalogue, publisher_id: int, period: Period) -> dict[str, Held]:

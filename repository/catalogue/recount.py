@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue, copies, tallies, testimony, turns
 from repository.catalogue.deliveries import OF_PUBLISHER, tally_place
-from repository.catalogue.tallies import BAGS_IN_A_PART, PARTS_OF_ARTICLES, Count
+from repository.catalogue.tallies import BAGS_IN_A_PART, NOTHING, PARTS_OF_ARTICLES, Count
 from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Article, Copy, Delivery, Miscount, Publisher, Recount, Tally
 from repository.vocabulary import ArticleState, CopyState, EventType
@@ -32,7 +32,6 @@ STALE = timedelta(days=2)
 _WRITTEN_EVERY = 5.0
 """Seconds after which it is written down how far it has come: a killed one has counted so long in vain."""
 
-_NOTHING = Count(0, 0)
 _BAGS, _ARTICLES, _DELIVERIES = "bags", "articles", "deliveries"
 _OF = {
     _BAGS: ("copies", "never verified", "aips"),
@@ -205,7 +204,7 @@ def _compared(session: Session, here: Range) -> tuple[int, list[Difference]]:
     counted, seen = _COUNTED[here.kind](session, here.part, tallied)
     differing = []
     for key in sorted({*tallied, *counted}):
-        said, is_ = tallied.get(key, _NOTHING), counted.get(key, _NOTHING)
+        said, is_ = tallied.get(key, NOTHING), counted.get(key, NOTHING)
         if said != is_:
             what, place, state = key
             differing.append(Difference(what, here.part, place, state, said, is_))
@@ -237,7 +236,7 @@ def _bags(session: Session, part: int, tallied: _Counts) -> tuple[_Counts, int]:
         select(func.count(), func.coalesce(func.sum(Aip.bytes), 0)).where(Aip.id >= low, Aip.id < high)
     ).one()
     # A disposal is counted when it is over, which no row of an AIP or a copy says: so only the sum can be compared.
-    given_up = tallied.get(("aips", "", "disposed"), _NOTHING)
+    given_up = tallied.get(("aips", "", "disposed"), NOTHING)
     sums["aips", "", "disposed"] = [given_up.number, given_up.bytes]
     sums["aips", "", "kept"] = [number - given_up.number, int(octets) - given_up.bytes]
     return _as_counts(sums), seen + number

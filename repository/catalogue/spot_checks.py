@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from repository.catalogue.parts import parts
 from repository.models import Aip, Article, File
 
 EACH = 500
@@ -30,8 +31,7 @@ def newest_and_oldest(session: Session, each: int = EACH) -> SpotCheck:
     ends = [session.execute(select(Aip.id).order_by(order).limit(each)).scalars() for order in (Aip.id, Aip.id.desc())]
     bags = sorted({identifier for end in ends for identifier in end})
     files = unidentified = undescribed = 0
-    for start in range(0, len(bags), 200):
-        some = bags[start : start + 200]
+    for some in parts(bags):
         told, known = session.execute(select(func.count(), func.count(File.format)).where(File.aip_id.in_(some))).one()
         files += told
         unidentified += told - known

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, tallies
-from repository.catalogue.tallies import Count
+from repository.catalogue.tallies import NOTHING, Count
 from repository.models import Copy, StoreAnswer, StoreTrial
 
 MEASURED_DAYS = 90
@@ -38,16 +38,14 @@ class Growth:
 
     def since(self, first: date) -> Count:
         """All that was added from ``first`` on."""
-        some = [count for day, count in self.days.items() if day >= first]
-        return Count(sum(count.number for count in some), sum(count.bytes for count in some))
+        return sum((count for day, count in self.days.items() if day >= first), NOTHING)
 
     @property
     def months(self) -> dict[str, Count]:
         """By month, as ``2026-11``."""
         found: dict[str, Count] = {}
         for day, count in sorted(self.days.items()):
-            before = found.get(f"{day:%Y-%m}", Count(0, 0))
-            found[f"{day:%Y-%m}"] = Count(before.number + count.number, before.bytes + count.bytes)
+            found[f"{day:%Y-%m}"] = found.get(f"{day:%Y-%m}", NOTHING) + count
         return found
 
 
@@ -119,7 +117,5 @@ def _mean(days: dict[date, Count], today: date) -> Count | None:
     if not some:
         return None
     long = (today - min(some)).days + 1
-    return Count(
-        round(sum(count.number for count in some.values()) / long),
-        round(sum(count.bytes for count in some.values()) / long),
-    )
+    every = sum(some.values(), NOTHING)
+    return Count(round(every.number / long), round(every.bytes / long))

@@ -24,7 +24,11 @@ class Count:
     number: int
     bytes: int
 
+    def __add__(self, other: Count) -> Count:
+        return Count(self.number + other.number, self.bytes + other.bytes)
 
+
+NOTHING = Count(0, 0)
 BAGS_IN_A_PART = 1 << 16
 PARTS_OF_ARTICLES = 256
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, literal, select, tuple_, upda
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.catalogue import copies, tallies
-from repository.catalogue.tallies import Count
+from repository.catalogue.tallies import NOTHING, Count
 from repository.models import Aip, Article, Copy, Moment
 from repository.vocabulary import CopyState
 
@@ -77,18 +77,12 @@ class Watched:
 
     def of_state(self, state: str) -> Count:
         """How many copies are in ``state``, over all stores."""
-        return added(count for (_place, name), count in self.states.items() if name == state)
+        return sum((count for (_place, name), count in self.states.items() if name == state), NOTHING)
 
     @property
     def stores(self) -> list[str]:
         """The stores in which there is a copy."""
         return sorted({place for place, _state in self.states})
-
-
-def added(counts: Iterable[Count]) -> Count:
-    """The sum of these counts."""
-    every = list(counts)
-    return Count(sum(count.number for count in every), sum(count.bytes for count in every))
 
 
 def figures(session: Session, at: datetime) -> Watched:
@@ -100,14 +94,14 @@ def figures(session: Session, at: datetime) -> Watched:
         walk = select(Copy.state, Aip.bytes).join(Aip, Aip.id == Copy.aip_id)
         walk = walk.where(Copy.store == store, Copy.promised_until < at).order_by(Copy.promised_until, Copy.aip_id)
         late += session.execute(walk.limit(COUNT_NO_FURTHER + 1 - len(late))).all()
-    intact = added(count for (_store, state), count in states.items() if state == CopyState.INTACT)
-    late_intact = added(Count(1, line.bytes) for line in late if line.state == CopyState.INTACT)
+    intact = sum((count for (_store, state), count in states.items() if state == CopyState.INTACT), NOTHING)
+    late_intact = sum((Count(1, line.bytes) for line in late if line.state == CopyState.INTACT), NOTHING)
     return Watched(
         states=states,
-        total=added(copies.kept(session).values()),
+        total=sum(copies.kept(session).values(), NOTHING),
         within=Count(max(intact.number - late_intact.number, 0), max(intact.bytes - late_intact.bytes, 0)),
-        never=added(tallies.of(session, "never verified").values()),
-        overdue=added(Count(1, line.bytes) for line in late[:COUNT_NO_FURTHER]),
+        never=sum(tallies.of(session, "never verified").values(), NOTHING),
+        overdue=sum((Count(1, line.bytes) for line in late[:COUNT_NO_FURTHER]), NOTHING),
         overdue_is_more=len(late) > COUNT_NO_FURTHER,
         oldest=copies.oldest_verification(session),
     )

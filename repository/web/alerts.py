@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from repository.access.web.guard import member
 from repository.catalogue import alerts, heartbeats
+from repository.catalogue.walks import every
 from repository.cause_words import RECOVERY, Words, proof, section
 from repository.errors import UsageError
 from repository.models import Alert
@@ -79,14 +80,11 @@ def _every(room: ReadingRoom) -> Iterator[Alert]:
     with room.catalogue.reading() as rows:
         page = alerts.still_open(rows, limit=None)
     yield from page
-    before = None
-    while True:
-        with room.catalogue.reading() as rows:
-            page = alerts.over(rows, before=before, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        before = (page[-1].closed_at or page[-1].opened_at, page[-1].id)
+    yield from every(
+        room.catalogue,
+        lambda rows, before, limit: alerts.over(rows, before=before, limit=limit),
+        lambda alert: (alert.closed_at or alert.opened_at, alert.id),
+    )
 
 
 def _row(alert: Alert, words: Words) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from repository import search
 from repository.access import entitlement
 from repository.access.entitlement import Decision
 from repository.access.web.guard import member
-from repository.catalogue import browse, copies, holdings, links, notices, tallies, watch
+from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.notice import NoticeKind
@@ -51,12 +51,12 @@ def home(room: ReadingRoom) -> ResponseReturnValue:
     """What this is, a search box, the figures of the archive, and where its journals begin."""
     with room.catalogue.reading() as rows:
         articles = tallies.of(rows, "articles")
-        kept = tallies.of(rows, "aips").get(("", "kept"), tallies.Count(0, 0))
+        kept = tallies.of(rows, "aips").get(("", "kept"), tallies.NOTHING)
         copied = copies.kept(rows)
-        never = watch.added(tallies.of(rows, "never verified").values())
+        never = sum(tallies.of(rows, "never verified").values(), tallies.NOTHING)
         journals = browse.titles_listed(rows, limit=8)
         how_many = browse.how_many_titles(rows)
-    every_copy = watch.added(copied.values())
+    every_copy = sum(copied.values(), tallies.NOTHING)
     return render_template(
         "reading/home.html",
         articles=sum(count.number for (_, state), count in articles.items() if state == ArticleState.ACTIVE),
