@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from repository.bags import Bag, BagReport, PayloadSource, verify_stream, write_bag
-from repository.errors import StoreUnavailable
+from repository.preservation import read_back
 from repository.storage import BUFFER, Store
 from repository.vocabulary import as_utc_text, bag_name, ledger_key, ledger_name
 
@@ -160,14 +160,8 @@ def _opened(name: str, report: BagReport, path: Path) -> Opened:
 
 def put(store: Store, name: str, file: Path, seal: str, octets: int) -> None:
     """The ledger lies in the store and was read back. Raises WouldOverwrite, RefusedByStore, StoreUnavailable."""
-    key, digest, length = ledger_key(name), hashlib.sha256(), 0
-    store.put(key, file, seal)
-    with store.open(key) as stream:
-        while block := stream.read(BUFFER):
-            digest.update(block)
-            length += len(block)
-    if (digest.hexdigest(), length) != (seal, octets):
-        raise StoreUnavailable(store.name, f"{key} was put and reads otherwise")
+    store.put(ledger_key(name), file, seal)
+    read_back(store, ledger_key(name), seal, octets)
 
 
 def _source(name: str, path: Path) -> PayloadSource:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from config.app import create_app
 from config.commands.answers import Asked, answer, as_json
-from config.commands.receipts import keys_of
+from config.commands.genuine import verifies
 from config.wiring import Archive, rooms
 from fixity.evidence import certificates, looks, statements
 from fixity.evidence.certificate import KIND, Wanted
@@ -23,7 +23,6 @@ from fixity.evidence.pack import pack
 from fixity.evidence.requirements import FRAMEWORKS, framework
 from fixity.evidence.room import Evidence
 from fixity.web.evidence import printer
-from repository import canonical, signing
 from repository.catalogue.periods import Period
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -76,28 +75,13 @@ def certificate(
     answer(json_wanted, made.signed, say)
 
 
-@certificate.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--key",
-    "key_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The archive's public key (PEM), or its mahfuz-keys.json; without it, this archive's own keys.",
+def _kind(envelope: object) -> str:
+    return "manifest" if isinstance(envelope, dict) and "manifest" in envelope else KIND
+
+
+certificate.add_command(
+    verifies(_kind, "Say whether a certificate, or the manifest of a pack, is genuine and unchanged.")
 )
-@as_json
-@click.pass_obj
-def verify(asked: Asked, file: Path, key_file: Path | None, json_wanted: bool) -> None:
-    """Say whether a certificate, or the manifest of a pack, is genuine and unchanged. Exit status 0 yes, 1 no."""
-    try:
-        envelope = canonical.read(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is not a JSON document: {error}") from error
-    what = "manifest" if isinstance(envelope, dict) and "manifest" in envelope else KIND
-    keys = keys_of(key_file) if key_file else signing.Signer(asked.settings().archive.home).public_keys()
-    reason = signing.verify(envelope, keys, what)
-    data = {"file": str(file), "genuine": reason is None, "reason": reason}
-    said = reason or "genuine and unchanged"
-    answer(json_wanted, data, lambda console: console.print(f"{file}: {said}", markup=False), 1 if reason else 0)
 
 
 @click.command()

@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 
 from config.commands.answers import Asked, answer, as_json
+from config.commands.genuine import verifies
 from config.wiring import secret_key
 from ingest import attestation, receipts
-from repository import canonical, signing
-from repository.errors import UsageError
+from repository import signing
 from repository.vocabulary import utc_now
 
 
@@ -48,36 +48,4 @@ def show(asked: Asked, identifier: str, out: Path | None, json_wanted: bool) -> 
     answer(json_wanted, signed, say)
 
 
-@receipt.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--key",
-    "key_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The archive's public key (PEM), or its mahfuz-keys.json; without it, this archive's own keys.",
-)
-@as_json
-@click.pass_obj
-def verify(asked: Asked, file: Path, key_file: Path | None, json_wanted: bool) -> None:
-    """Say whether a signed receipt is genuine and unchanged. Exit status 0 yes, 1 no."""
-    try:
-        envelope = canonical.read(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is not a JSON document: {error}") from error
-    keys = keys_of(key_file) if key_file else signing.Signer(asked.settings().archive.home).public_keys()
-    reason = signing.verify(envelope, keys, "receipt")
-    data = {"file": str(file), "genuine": reason is None, "reason": reason}
-    answer(
-        json_wanted,
-        data,
-        lambda console: console.print(f"{file}: " + (reason or "genuine and unchanged"), markup=False),
-        0 if reason is None else 1,
-    )
-
-
-def keys_of(file: Path) -> dict[str, str]:
-    """The public keys in a file that somebody named. Raises UsageError."""
-    try:
-        return signing.keys_in(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file} is neither a public key in PEM nor a mahfuz-keys.json") from error
+receipt.add_command(verifies(lambda _: "receipt", "Say whether a signed receipt is genuine and unchanged."))
