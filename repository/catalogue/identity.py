@@ -69,14 +69,15 @@ def _known_by(session: Session, digests: Sequence[str]) -> Sequence[Row[Any]]:
     return session.execute(_CALLED, {"digests": digests}).all()
 
 
-def enter(session: Session, identifier: str, record: ArticleRecord) -> None:
-    """Keep what the article is known by besides its DOI; what an earlier version was known by stays."""
-    _enter(session, identifier, _digests(text for kind in _KINDS for text in kind(record)))
+def enter(session: Session, described: Iterable[tuple[Article, ArticleRecord]]) -> None:
+    """Keep what these articles are known by besides their DOIs; what an earlier version was known by stays."""
+    known = ((article.id, _digests(text for kind in _KINDS for text in kind(record))) for article, record in described)
+    _enter(session, known)
 
 
-def enter_names(session: Session, identifier: str, names: Iterable[str]) -> None:
-    """Keep what others may call the article by (:func:`repository.catalogue.links.keys_of`)."""
-    _enter(session, identifier, [digest_of_name(name) for name in names])
+def enter_names(session: Session, named: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Keep what others may call articles by, each given with its id (:func:`repository.catalogue.links.keys_of`)."""
+    _enter(session, ((identifier, [digest_of_name(name) for name in names]) for identifier, names in named))
 
 
 def digest_of_name(name: str) -> str:
@@ -84,9 +85,10 @@ def digest_of_name(name: str) -> str:
     return _digests(["name:" + name])[0]
 
 
-def _enter(session: Session, identifier: str, digests: Iterable[str]) -> None:
-    rows = [{"digest": digest, "article_id": identifier} for digest in digests]
-    _ENTER(session, rows)
+def _enter(session: Session, known: Iterable[tuple[str, Iterable[str]]]) -> None:
+    rows = [{"digest": digest, "article_id": identifier} for identifier, digests in known for digest in digests]
+    # In one order everywhere, so that two transactions never wait for each other.
+    _ENTER(session, sorted(rows, key=lambda row: (row["digest"], row["article_id"])))
 
 
 def _places(record: ArticleRecord) -> Iterator[str]:

@@ -66,14 +66,22 @@ SCHEMES = frozenset(("doi", "pmid", "pubmed", "pmpid", "pmc", "pmcid", "pii"))
 """Kinds of identifiers by which articles point at each other."""
 
 
-def enter(session: Session, article_id: str, record: ArticleRecord, *, new: bool) -> None:
-    """Keep what this article says of others, in the place of what its earlier version said."""
-    if not new:
-        session.execute(delete(Link).where(Link.article_id == article_id))
-    rows = [{"article_id": article_id, "target": target, "type": kind} for target, kind in sorted(_pointers(record))]
+def enter(session: Session, described: Sequence[tuple[Article, ArticleRecord]]) -> None:
+    """Keep what these articles say of others, in the place of what their earlier versions said; and what others may
+    call them by (:func:`keys_of`)."""
+    if again := [article.id for article, _ in described if article.version > 1]:
+        session.execute(delete(Link).where(Link.article_id.in_(again)))
+    rows = [
+        {"article_id": article.id, "target": target, "type": kind}
+        for article, record in described
+        for target, kind in sorted(_pointers(record))
+    ]
     if rows:
         session.connection().execute(_INSERT, rows)
-    identity.enter_names(session, article_id, [each for each in keys_of(record) if not each.startswith("10.")])
+    named = (
+        (article.id, [each for each in keys_of(record) if not each.startswith("10.")]) for article, record in described
+    )
+    identity.enter_names(session, named)
 
 
 def told_of(session: Session, entering: Mapping[str, ArticleRecord]) -> list[str]:

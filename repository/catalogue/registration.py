@@ -171,10 +171,15 @@ def _describe(
     on_shelf: Counter[tuple[int, int]] = Counter()
     known: dict[tuple[str | None, ...], Title] = {}
     issues: dict[tuple[int, str], int] = {}
+    joined: set[tuple[object, ...]] = set()
     for one in entering:
         stood = articles.get(one.sealed.article_id)
         if stood is None or stood.version <= one.sealed.version:
-            joining.join(session, one.record, stood.title_id if stood else None)
+            before = stood.title_id if stood else None
+            # What was asked of one article of an issue need not be asked of the next.
+            if (asked := (*_journal(one.record), one.record.journal_title, before)) not in joined:
+                joined.add(asked)
+                joining.join(session, one.record, before)
     for one in entering:
         record, sealed = one.record, one.sealed
         article = articles.get(sealed.article_id)
@@ -193,7 +198,7 @@ def _describe(
             continue
         elif article.state == ArticleState.ACTIVE:
             on_shelf[article.title_id, article.issue_id] -= 1
-        said = (*record.issns, "", record.issn_print, record.issn_electronic, record.issn_l)
+        said = _journal(record)
         title = known[said] = known.get(said) or titles.title_of(session, publisher, record, article.title_id)
         shelf = (title.id, shelves.issue_shelf(record))
         issues[shelf] = issues.get(shelf) or shelves.issue_of(session, title, record).id
@@ -211,11 +216,15 @@ def _describe(
     session.flush()
     shelves.count(session, on_shelf)
     shortfalls.changed(session, [title for title, _ in on_shelf])
-    for article, record in described:
-        links.enter(session, article.id, record, new=article.version == 1)
-        identity.enter(session, article.id, record)
+    links.enter(session, described)
+    identity.enter(session, described)
     _enter_words(session, [article for article, _ in described])
     return steps
+
+
+def _journal(record: ArticleRecord) -> tuple[str | None, ...]:
+    """By which ISSNs a record names its journal, and as what."""
+    return (*record.issns, "", record.issn_print, record.issn_electronic, record.issn_l)
 
 
 def _promised(session: Session, promises: Promises, articles: Sequence[Article]) -> list[Promise]:
