@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import structlog
 
 from fixity.audit import Reading, audit
-from fixity.budget import Budget
 from fixity.mending import Mending, mend
 from fixity.watch import Watch
 from repository.catalogue import ledgers, testimony
@@ -34,7 +33,7 @@ def read_due(watch: Watch) -> Counter[str]:
     for ref in due:
         if watch.stopping():
             break
-        reading = audit(watch.stores[ref.store], ref, deep=True, budget=watch.budgets.get(ref.store, Budget()))
+        reading = audit(watch.stores[ref.store], ref, deep=True, budget=watch.budgets.get(ref.store))
         mending = None
         if reading.outcome is not AuditOutcome.INTACT:
             with watch.catalogue.reading() as session:

@@ -168,7 +168,7 @@ def _shown(name: str, value: Any) -> str:
         return language.isoday(value.astimezone(zone).date().isoformat())
     if isinstance(value, int):
         return language.size(value) if name == "bytes" else language.number(value)
-    return "–" if value is None else language.gettext(str(value)) if name == "same" else str(value)
+    return "–" if value is None else str(value)
 
 
 def _words() -> dict[str, Any]:
