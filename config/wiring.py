@@ -27,6 +27,7 @@ from repository.promise import Promises
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
+from repository.texts import marked
 from repository.vocabulary import utc_now
 
 # Whatever one command needs and another does not is imported where it is used: `mahfuz status` does not wait for
@@ -438,7 +439,7 @@ def secret_key(home: Path) -> bytes:
 
 def _places(settings: Settings) -> dict[str, str]:
     if not settings.stores:
-        return {"main": "embedded S3 on this machine", "second": "folder on this machine"}
+        return {"main": marked("embedded S3 on this machine"), "second": marked("folder on this machine")}
     return {store.name: store.place for store in settings.stores}
 
 
