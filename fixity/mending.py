@@ -37,6 +37,8 @@ class Mending:
     doubt: bool = False
     emptied: bool = False
     """Not tried: the whole store was emptied or exchanged."""
+    unsettled: bool = False
+    """A third reading gave other bytes than the two before: what lies there is not known, and it is no damage yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ class Evidence:
 
 
 class _Unmendable(Exception):
-    def __init__(self, detail: str, *, decision: bool = False, doubt: bool = False) -> None:
+    def __init__(self, detail: str, *, decision: bool = False, doubt: bool = False, unsettled: bool = False) -> None:
         super().__init__(detail)
-        self.detail, self.decision, self.doubt = detail, decision, doubt
+        self.detail, self.decision, self.doubt, self.unsettled = detail, decision, doubt or unsettled, unsettled
 
 
 def mend(
@@ -92,7 +94,15 @@ def mend(
                 return Mending(False, "somebody else has claimed this copy since", source, quarantined)
             unheard = _replaced(target, ref, whole, reading)
     except _Unmendable as why:
-        return Mending(False, why.detail, source, quarantined, decision=why.decision, doubt=why.doubt)
+        return Mending(
+            False,
+            why.detail,
+            source,
+            quarantined,
+            decision=why.decision,
+            doubt=why.doubt,
+            unsettled=why.unsettled,
+        )
     except WouldOverwrite as error:
         after = audit(stores[ref.store], ref)
         return Mending(False, f"the store changed since it was read: {error}", source, quarantined, after)
@@ -208,7 +218,7 @@ def _kept(ref: CopyRef, reading: Reading, store: Store, whole: BagReport, folder
         return evidence.keep_report(ref, folder, at=at, detail=reading.detail)
     with evidence.fetched(store, ref, folder) as (path, sha256, _octets):
         if sha256 != reading.found_sha256:
-            raise _Unmendable("the store gives other bytes than a moment ago: nothing is replaced", doubt=True)
+            raise _Unmendable("the store gives other bytes than a moment ago: nothing is replaced", unsettled=True)
         found = _report(path, ref)
         kept = evidence.keep(path, sha256, ref, folder, at=at, detail=reading.detail)
     if found.valid and found.payload_digest != whole.payload_digest:

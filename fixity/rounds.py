@@ -252,6 +252,12 @@ class _Round:
             mending = Mending(False, told, decision=True, emptied=True)
         else:
             mending = self._mended(ref, reading, others, may_replace)
+        if mending.unsettled:
+            # Twice the same wrong bytes, then others: a path that garbles is no witness and says nothing of the copy.
+            self._answers.seen[ref.store, reading.outcome] -= 1
+            self._answers.seen[ref.store, AuditOutcome.UNREADABLE] += 1
+            self._answers.told([(ref, Reading(AuditOutcome.UNREADABLE, detail=f"{reading.detail}; {mending.detail}"))])
+            return
         self._answers.mended(ref, reading, mending, already_told=bool(prepared))
         if self._must_hold():
             self._hold([])

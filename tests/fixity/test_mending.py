@@ -270,6 +270,31 @@ def test_a_store_that_changed_since_it_was_read_is_left_as_it_is(small: Miniatur
     assert "changed since" in report.troubles[0].detail
 
 
+def test_wrong_bytes_twice_and_others_at_the_third_reading_are_doubt_and_no_damage(small: Miniature) -> None:
+    """A line that flips the same bit twice by chance: the copy is as it was, and is read again soon."""
+    bag = small.bags[0]
+    key, store = bag_key(bag.article_id, bag.version), small.stores["main"]
+
+    def garbles(read: str, times: int, data: bytes) -> bytes:
+        if read != key or times > 1 or len(data) < 4000:
+            return data
+        store.happened["flipped"] += 1
+        return flipped(data, 3000)
+
+    store.garbles = garbles
+    report = small.audit()
+    assert store.happened["flipped"] == 2, "the fault happened, and the third reading was right"
+    assert (report.intact, report.unreadable, report.damaged, report.mended) == (3, 1, 0, 0)
+    assert report.exit_status == 3
+    assert "a moment ago" in report.troubles[0].detail
+    assert store.happened["replaced"] == 0
+    assert small.copy("main", bag).state == "intact"
+    assert small.copy("main", bag).unreadable_since is not None
+    small.clock.forward(hours=2)
+    assert small.audit().intact == 4
+    assert small.copy("main", bag).unreadable_since is None
+
+
 def test_a_copy_mended_by_another_hand_meanwhile_is_recorded_as_it_is(small: Miniature) -> None:
     bag = small.bags[0]
     whole = small.bytes_of("main", bag)
