@@ -21,9 +21,16 @@ from repository.storage.s3 import S3Store
 _MEMORY = Path("/dev/shm")
 _PLENTY = 6 << 30
 
+
+def _has_room_in_memory() -> bool:
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _PLENTY:
+        return False
+    return not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC  # PostgreSQL's programs may be started from there
+
+
 # Every database, store and bag of the suite is small and flushed to its disk again and again: where the machine has
 # memory to spare they lie there, which takes a quarter of the time away. TMPDIR set by hand is obeyed.
-if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _PLENTY:
+if "TMPDIR" not in os.environ and _has_room_in_memory():
     os.environ["TMPDIR"], tempfile.tempdir = str(_MEMORY), None
 
 pytest.register_assert_rewrite("store_contract", "faults", "whole_archive")
