@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plans import plans
 from post_office import BOSS, SECRET, TO, Office, hook_of, office
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 from watched import START
 
@@ -224,22 +225,14 @@ def test_copies_past_their_promise_and_rounds_that_do_not_end(post: Office) -> N
 
 
 def test_no_cause_is_looked_for_by_reading_all_copies_of_a_store(plain: Office) -> None:
-    asked: list[tuple[str, Any]] = []
-    engine = plain.small.catalogue.engine
-    event.listen(engine, "before_cursor_execute", lambda _c, _u, said, values, *_: asked.append((said, values)))
     store = plain.small.stores["second"]
     plain.small.write("main", plain.small.bags[0], b"x")
     store.silent = True
     plain.small.audit(due=True)
-    asked.clear()
-    plain.look(2)
+    with plans(plain.small.catalogue.engine, " copy") as found:
+        plain.look(2)
     assert {one.kind for one in plain.open} == {"store-silent", "copies-damaged"}
-    seen = set()
-    with engine.connect() as connection:
-        for said, values in asked.copy():
-            if said.startswith("SELECT") and " copy" in said:
-                for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values):
-                    seen.add(step.detail)
+    seen = {step for steps in found for step in steps}
     assert not [step for step in seen if step.startswith("SCAN copy")], seen
     assert any("ix_copy_store_promised_until_aip_id (store=? AND promised_until<?)" in step for step in seen), seen
     assert any("ix_copy_silent (store=?" in step for step in seen), seen

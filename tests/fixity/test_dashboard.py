@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pages
 import pytest
 from lxml import html
+from plans import plans
 from sqlalchemy import func, select, update
-from sqlalchemy.event import listen
 
 from repository.catalogue import copies, rounds, timetable, watch
 from repository.models import Copy
@@ -50,11 +47,9 @@ def archive(database_url: str) -> Iterator[pages.Site]:
 
 
 @pytest.fixture(scope="module")
-def watched_copies(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[pages.Site]:
+def watched_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Site]:
     """The same twelve articles on SQLite, which tells how it looks rows up whatever their number; only to be read."""
-    file = tmp_path_factory.mktemp("lists") / "catalogue.sqlite"
-    shutil.copyfile(migrated_sqlite, file)
-    site = filled(f"sqlite:///{file}")
+    site = filled(f"sqlite:///{tmp_path_factory.mktemp('lists') / 'catalogue.sqlite'}")
     yield site
     site.catalogue.close()
 
@@ -138,12 +133,9 @@ def test_no_page_of_a_list_is_made_by_reading_all_copies(
     watched_copies: pages.Site, state: str | None, question: str | None, store: str | None
 ) -> None:
     """Nor by sorting them: each page is a walk along an index from where the last one ended."""
-    asked: list[tuple[str, Any]] = []
     wanted = watch.Wanted(store, state, question)
-    with watched_copies.catalogue.reading() as rows:
-        listen(
-            rows.connection(), "before_cursor_execute", lambda _c, _u, said, values, *_: asked.append((said, values))
-        )
+    catalogue = watched_copies.catalogue
+    with plans(catalogue.engine, "FROM copy") as found, catalogue.reading() as rows:
         every = watch.listed(rows, wanted, pages.NOW, limit=99)
         met: list[watch.CopyLine] = []
         while page := watch.listed(
@@ -151,12 +143,7 @@ def test_no_page_of_a_list_is_made_by_reading_all_copies(
         ):
             met += page
         assert met == every
-        steps = {
-            step.detail
-            for said, values in asked.copy()
-            if "FROM copy" in said
-            for step in rows.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values)
-        }
+    steps = {step for statement in found for step in statement}
     assert steps
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
 

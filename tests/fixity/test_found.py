@@ -11,8 +11,8 @@ from pathlib import Path
 import pages
 import pytest
 from lxml import html
+from plans import plans
 from sqlalchemy import text
-from sqlalchemy.event import listen
 from watched import Miniature, miniature
 
 from repository.catalogue import answered, rounds
@@ -91,20 +91,15 @@ def test_a_question_that_is_none_is_refused(small: Miniature, database_url: str,
     assert pages.site(database_url).staff_client().get(f"/staff/fixity/found?{query}").status_code == status
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_it_is_found_by_its_index_whatever_else_there_is_testimony_of(small: Miniature) -> None:
     with small.catalogue.reading() as session:
-        if session.get_bind().dialect.name != "sqlite":
-            pytest.skip("SQLite tells how it looks rows up whatever their number")
         (number,) = [row.id for row in rounds.latest(session, limit=1)]
-        seen: list[tuple[str, object]] = []
-        listen(
-            session.connection(), "before_cursor_execute", lambda _c, _u, said, values, *_: seen.append((said, values))
-        )
+    with plans(small.catalogue.engine) as found, small.catalogue.reading() as session:
         for answer in (None, *answered.ANSWERS):
             answered.listed(session, Asked(answer, "main", 1, number, small.clock.now), before=None, limit=5)
-        assert len(seen) == 3 + 4
-        for said, values in seen.copy():
-            steps = [row.detail for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values)]
+        assert len(found) == 3 + 4
+        for steps in found:
             assert "ix_event_watched (type=? AND outcome=? AND at>?)" in steps[0], steps
             assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")]
         assert session.execute(text("SELECT count(*) FROM event")).scalar_one() > 10
