@@ -24,7 +24,7 @@ from repository.vocabulary import AuditOutcome
 log = logging.getLogger(__name__)
 
 PULSE_SECONDS = 30.0
-"""How long :meth:`Readers.read` may go without a sign of life to the one who waits for it."""
+"""How long :meth:`Readers.readings` may go without a sign of life to the one who waits for it."""
 
 NICE = 10
 """How much readers of due copies give way to whoever else wants a processor of this machine (nice(2)): beside one
@@ -32,7 +32,8 @@ busy thread of an ingest such a reader has a tenth of a core, and alone it has a
 
 NOT_CONFIGURED = "no store of this name is configured any more"
 
-NOT_ASKED = "not asked: the store has fallen silent in this round"
+NOT_ASKED = Reading(AuditOutcome.UNREADABLE, detail="not asked: the store has fallen silent in this round")
+"""This very answer: nobody looked at the copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Readers:
             return Reading(AuditOutcome.UNREADABLE, detail=self._distrusted[ref.store])
         silence = self._silences[ref.store]
         if not silence.may_ask():
-            return Reading(AuditOutcome.UNREADABLE, detail=NOT_ASKED)
+            return NOT_ASKED
         try:
             budget = self._budgets.get(ref.store)
             reading = audit(self._stores[ref.store], ref, deep=self._deep(ref), budget=budget)

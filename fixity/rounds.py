@@ -98,10 +98,10 @@ class _Round:
 
     def step(self) -> bool:
         """Take up one more batch to its end; False when there is none."""
-        batch = self._ahead if self._ahead.refs else self._begun()
+        batch = self._ahead if self._ahead.refs else self._next_batch()
         if not batch.refs:
             return False
-        self._ahead = self._begun()
+        self._ahead = self._next_batch()
         for ref, reading in self._read(batch):
             self._mend(ref, reading)
         self._note()
@@ -150,7 +150,7 @@ class _Round:
             total = sum(count.number for (place, _state), count in counts if scope.store in {None, place})
             return total, total
 
-    def _begun(self) -> Begun:
+    def _next_batch(self) -> Begun:
         """The next batch, claimed and on its way; nothing when there is none, or the round is to stop."""
         if self._watch.stopping():
             self._stopped = True
@@ -189,7 +189,7 @@ class _Round:
         doubted: list[tuple[CopyRef, Reading]] = []
         for some in self._readers.readings(batch):
             for ref, reading in some:
-                if reading is None or (self._scope.due and reading.detail == NOT_ASKED):
+                if reading is None or (self._scope.due and reading is NOT_ASKED):
                     continue
                 open_refs.remove(ref)
                 if self._is_old_doubt(ref, reading):

@@ -23,7 +23,6 @@ from repository.catalogue.walks import every
 from repository.errors import UsageError
 from repository.vocabulary import DeliveryState, Finding, as_utc_text, utc_now
 
-_A_PAGE = 500
 _identifiers = click.argument("identifiers", nargs=-1)
 _every = click.option(
     "--all-quarantined", is_flag=True, help="Every delivery in quarantine (of --publisher, if given)."
