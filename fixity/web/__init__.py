@@ -240,10 +240,10 @@ def blueprint(room: Dashboard) -> Blueprint:
 
 def _wanted() -> Wanted:
     question = next((name for name in watch.QUESTIONS if request.args.get(name)), None)
-    state, store = request.args.get("state"), request.args.get("store")
-    if (state and state not in STATES) or (store and not (paging.storable(store) and len(store) <= 64)):
+    state = request.args.get("state") or None
+    if state is not None and state not in STATES:
         raise BadRequest
-    return Wanted(store=store or None, state=state or None, question=question)
+    return Wanted(store=paging.asked_store(), state=state, question=question)
 
 
 def _every_copy(room: Dashboard, wanted: Wanted) -> Iterator[CopyLine]:

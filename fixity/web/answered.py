@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
-from fixity.web.room import Dashboard
-from repository.catalogue import answered, titles
+from fixity.web.room import Dashboard, asked_publisher
+from repository.catalogue import answered
 from repository.catalogue.answered import Asked
 from repository.catalogue.walks import every
 from repository.models import Event, Publisher, Round
@@ -23,7 +23,8 @@ A_PAGE = 100
 COLUMNS = (
     "at", "found", "article", "version", "store", "round", "seal", "found_sha256", "found_bytes", "detail", "event",
 )  # fmt: skip
-_LARGEST_ROUND = 2**31
+_LONGEST_NUMBER = 10
+_INSTANT = timedelta(microseconds=1)
 
 
 def found_listed(room: Dashboard) -> ResponseReturnValue:
@@ -33,11 +34,10 @@ def found_listed(room: Dashboard) -> ResponseReturnValue:
     """
     with room.catalogue.reading() as rows:
         asked, publisher, of_round = _asked(rows)
-        if request.args.get("format") != "csv":
-            before = _place()
-            events = answered.listed(rows, asked, before=before, limit=A_PAGE + 1)
-    if request.args.get("format") == "csv":
-        return csv_answer("found", COLUMNS, map(_row, _every(room, asked)))
+        if request.args.get("format") == "csv":
+            return csv_answer("found", COLUMNS, map(_row, _every(room, asked)))
+        before = _place()
+        events = answered.listed(rows, asked, before=before, limit=A_PAGE + 1)
     shown, following = paging.page_of(events, A_PAGE, lambda event: (event.at.isoformat(), event.id))
     return render_template(
         "fixity/found.html",
@@ -55,43 +55,41 @@ def found_listed(room: Dashboard) -> ResponseReturnValue:
 
 
 def _asked(rows: Session) -> tuple[Asked, Publisher | None, Round | None]:
-    answer, store = request.args.get("found") or None, request.args.get("store") or None
-    slug, number = request.args.get("publisher") or None, request.args.get("round") or None
+    answer, number = request.args.get("found") or None, request.args.get("round") or None
     if answer is not None and answer not in answered.ANSWERS:
         raise BadRequest
-    if any(text is not None and (not paging.storable(text) or len(text) > 400) for text in (store, slug)):
-        raise BadRequest
-    publisher = titles.publisher_with_slug(rows, slug) if slug else None
-    if slug and publisher is None:
-        raise NotFound
-    first, last = _day("from"), _day("to")
-    try:
-        asked = Asked(
-            answer=answer,
-            store=store,
-            publisher_id=publisher.id if publisher else None,
-            since=first,
-            until=last + timedelta(days=1) if last else None,
-        )
-    except OverflowError:
-        raise BadRequest from None
-    if number is None:
-        return asked, publisher, None
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise BadRequest
-    of_round = rows.get(Round, int(number))
-    if of_round is None:
-        raise NotFound
-    since = max(filter(None, (first, of_round.started_at)))
-    return replace(asked, round=of_round.id, since=since), publisher, of_round
+    publisher, first, last = asked_publisher(rows), paging.asked_day("from"), paging.asked_day("to")
+    asked = Asked(
+        answer=answer,
+        store=paging.asked_store(),
+        publisher_id=publisher.id if publisher else None,
+        since=_midnight(first) if first else None,
+        until=_midnight(last + timedelta(days=1)) if last else None,
+    )
+    of_round = _round(rows, number) if number else None
+    return _of_round(asked, of_round) if of_round else asked, publisher, of_round
 
 
-def _day(name: str) -> datetime | None:
-    text = request.args.get(name)
-    try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC) if text else None
-    except ValueError:
-        raise BadRequest from None
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _round(rows: Session, number: str) -> Round:
+    if not (number.isascii() and number.isdigit() and len(number) < _LONGEST_NUMBER):
+        raise BadRequest
+    found = rows.get(Round, int(number))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _of_round(asked: Asked, row: Round) -> Asked:
+    """Of this round, and looked for nowhere but in its time: not among all that was found since."""
+    since = max(filter(None, (asked.since, row.started_at)))
+    # A clock that was set back in a round leaves it an end before its beginning, which bounds nothing.
+    ended = row.finished_at + _INSTANT if row.finished_at and row.finished_at >= row.started_at else None
+    until = min(filter(None, (asked.until, ended)), default=None)
+    return replace(asked, round=row.id, since=since, until=until)
 
 
 def _place() -> tuple[datetime, int] | None:
@@ -109,8 +107,9 @@ def _every(room: Dashboard, asked: Asked) -> Iterator[Event]:
 
 def _row(event: Event) -> tuple[object, ...]:
     told = event.detail
-    found = told.get("after") if event.type == "recovery" else told.get("sha256")
+    answer = answered.answer_of(event)
+    found = told.get("after" if answer == answered.MENDED else "sha256")
     return (
-        event.at, answered.answer_of(event), event.article_id, event.version, event.store, told.get("round"),
+        event.at, answer, event.article_id, event.version, event.store, told.get("round"),
         told.get("seal"), found, told.get("found_bytes"), told.get("detail"), event.id,
     )  # fmt: skip

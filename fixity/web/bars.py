@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest
 
-from fixity.web.room import Dashboard
-from repository.catalogue import days, titles
+from fixity.web.room import Dashboard, asked_publisher
+from repository.catalogue import days
 from repository.models import Publisher, PublisherDay, WatchDay
 from repository.vocabulary import utc_now
 from repository.web import paging
@@ -74,13 +74,11 @@ def chart(session: Session, today: date, store: str | None = None, publisher: Pu
 
 def days_listed(room: Dashboard) -> ResponseReturnValue:
     """The drawing and its table, of one store, of one publisher or of all; as a page or as CSV."""
-    store, slug = request.args.get("store") or None, request.args.get("publisher") or None
-    if (store is not None and store not in room.places) or (store and slug) or (slug and not paging.storable(slug)):
+    store = request.args.get("store") or None
+    if store is not None and (store not in room.places or request.args.get("publisher")):
         raise BadRequest
     with room.catalogue.reading() as rows:
-        publisher = titles.publisher_with_slug(rows, slug) if slug else None
-        if slug and publisher is None:
-            raise NotFound
+        publisher = asked_publisher(rows)
         drawn = chart(rows, utc_now().date(), store, publisher)
     if request.args.get("format") == "csv":
         return csv_answer("days", COLUMNS, _rows(drawn))

@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import BadRequest
 
 from fixity import standing as standings
 from fixity.forecast import Forecast, forecasts
@@ -85,7 +84,7 @@ def storage(room: Dashboard) -> ResponseReturnValue:
 
 def growth(room: Dashboard) -> ResponseReturnValue:
     """What was added, day by day and month by month, to one store or to all; as a page or as CSV."""
-    store, today = _store(), utc_now().date()
+    store, today = paging.asked_store(), utc_now().date()
     with room.catalogue.reading() as rows:
         found = standing.growth(rows, today, days=A_YEAR)
     some = {name: one for name, one in found.items() if store in (None, name)}
@@ -109,7 +108,7 @@ def growth(room: Dashboard) -> ResponseReturnValue:
 
 def trials(room: Dashboard) -> ResponseReturnValue:
     """What was tried on one store or on all, and what was seen; as a page or as CSV."""
-    store = _store()
+    store = paging.asked_store()
     with room.catalogue.reading() as rows:
         found = [one for name, some in standing.trials(rows).items() if store in (None, name) for one in some]
     if request.args.get("format") == "csv":
@@ -152,13 +151,6 @@ def _standings(session: Session, room: Dashboard, now: datetime) -> list[Standin
             )
         )
     return found
-
-
-def _store() -> str | None:
-    store = request.args.get("store") or None
-    if store is not None and not (paging.storable(store) and len(store) <= 64):
-        raise BadRequest  # one that the settings do not name any more still has its list
-    return store
 
 
 def _added(some: dict[str, Growth]) -> dict[date, Count]:

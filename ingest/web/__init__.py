@@ -31,7 +31,6 @@ from repository.web.tables import csv_answer
 
 A_PAGE = 50
 A_QUEUE = 30
-_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 _ARTICLE = "/staff/articles/<hex32:identifier>"
 _SALVAGE = f"{_ARTICLE}/versions/<int(max=999999):version>/salvage"
 COLUMNS = ("delivery", "publisher", "files", "state", "accepted_on", "finished_at", "bytes", "attempts")
@@ -73,7 +72,7 @@ def deliveries_listed(desk: Desk) -> ResponseReturnValue:
     if (state is not None and state not in tuple(DeliveryState)) or not paging.storable(words):
         raise BadRequest
     before = _asked()
-    day = _day()
+    day = paging.asked_day("day")
     within = _hours_of(desk, day) if day else None
     with desk.catalogue.reading() as rows:
         publisher = _publisher(rows)
@@ -233,18 +232,6 @@ def _publisher(rows: Session) -> Publisher | None:
     found = titles.publisher_with_slug(rows, slug) if paging.storable(slug) else None
     if found is None:
         raise NotFound
-    return found
-
-
-def _day() -> date | None:
-    """The day that the address asks for. Raises BadRequest for what is none."""
-    text = request.args.get("day")
-    try:
-        found = date.fromisoformat(text) if text else None
-    except ValueError:
-        raise BadRequest from None
-    if found is not None and not _FIRST_DAY <= found <= _LAST_DAY:
-        raise BadRequest
     return found
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,6 +16,8 @@ from werkzeug.exceptions import BadRequest
 _T = TypeVar("_T")
 _LARGEST = 2**63 - 1
 _LONGEST = 4000
+_LONGEST_STORE = 64
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 
 
 def key_text(key: Sequence[str | int]) -> str:
@@ -60,6 +62,26 @@ def moment_in(text: str) -> datetime:
 def storable(text: str) -> bool:
     """Whether a database can be asked for ``text``: no NUL, nothing that UTF-8 cannot write."""
     return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def asked_store() -> str | None:
+    """The ``store`` that the address names, one of the settings or not; None where it names none. Raises BadRequest."""
+    store = request.args.get("store") or None
+    if store is not None and not (storable(store) and len(store) <= _LONGEST_STORE):
+        raise BadRequest
+    return store
+
+
+def asked_day(name: str) -> date | None:
+    """The day that the address asks for. Raises BadRequest for what is none, or lies where no archive will be."""
+    text = request.args.get(name)
+    try:
+        found = date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadRequest from None
+    if found is not None and not _FIRST_DAY <= found <= _LAST_DAY:
+        raise BadRequest
+    return found
 
 
 def page_of(
