@@ -168,6 +168,8 @@ class OaiSettings(Section):
     """How the window answers."""
 
     page_size: int = Field(ge=1, le=5000)
+    prepared: tuple[str, ...] = ("oai_dc",)
+    """Formats laid ready before anybody asks; any other is from the moment at which somebody harvests it."""
 
 
 class AccessSettings(Section):

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ingest.ledger import Bookkeeping
     from ingest.rebuild import Rebuilding
     from ingest.survivors import Salvaging
+    from oai_pmh.verbs import Window
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
 
@@ -380,16 +381,14 @@ def initialise(archive: Archive) -> None:
             store.tidy()
 
 
-def rooms(archive: Archive) -> Rooms:
-    """What the web application is given; the window among it."""
-    from config.app import Rooms
+def window(archive: Archive) -> Window:
+    """What OAI-PMH is given. Raises UsageError for a format that there is not."""
     from oai_pmh.tokens import TokenKeys
     from oai_pmh.verbs import Window
-    from oai_pmh.web import blueprint
 
     settings = archive.settings
     secret = secret_key(archive.home)
-    window = Window(
+    made = Window(
         catalogue=archive.catalogue,
         repository_name=settings.archive.name,
         base_url=settings.archive.base_url,
@@ -398,7 +397,20 @@ def rooms(archive: Archive) -> Rooms:
         token_keys=TokenKeys((hmac.digest(secret, b"resumption tokens", "sha256"),)),
         page_size=settings.oai.page_size,
     )
+    if unknown := sorted({*settings.oai.prepared} - {*made.preparable}):
+        there_are = ", ".join(made.preparable)
+        raise UsageError(f"oai.prepared names {unknown[0]!r}, which cannot lie ready; there are: {there_are}")
+    return made
+
+
+def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
+    """What the web application is given; the window among it."""
+    from config.app import Rooms
+    from oai_pmh.web import blueprint
+
+    settings = archive.settings
     stores = archive.by_name
+    seen_from = seen_from or window(archive)
     return Rooms(
         archive=settings.archive.name,
         base_url=settings.archive.base_url,
@@ -406,7 +418,7 @@ def rooms(archive: Archive) -> Rooms:
         admin_email=settings.archive.admin_email,
         languages=settings.archive.languages,
         time_zone=settings.archive.time_zone,
-        secret_key=secret,
+        secret_key=secret_key(archive.home),
         catalogue=archive.catalogue,
         open_range=lambda store, key, offset, length: stores[store].open(key, offset, length),
         places=archive.places,
@@ -421,7 +433,7 @@ def rooms(archive: Archive) -> Rooms:
         threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
-        open_blueprints=(blueprint(window),),
+        open_blueprints=(blueprint(seen_from),),
     )
 
 

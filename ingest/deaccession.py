@@ -10,8 +10,7 @@ from typing import Any
 import structlog
 
 from ingest import notices
-from ingest.announcing import in_time
-from repository.catalogue import Catalogue, disposals, holdings
+from repository.catalogue import Catalogue, changes, disposals, holdings
 from repository.catalogue import notices as rows
 from repository.catalogue.notices import Standing
 from repository.errors import NotNow, UsageError
@@ -111,7 +110,7 @@ def _take_effect(work: Deaccession, notice: Notice) -> None:
     with work.catalogue.writing() as session:
         told = rows.enter(session, notice, agent=work.agent)
     if told is not None and notice.kind in rows.SHOWN_OR_NOT:
-        in_time(work.catalogue, told, lambda session, seen: rows.announce_again(session, notice.article_id, seen))
+        changes.in_time(work.catalogue, told)
     log.info(str(notice.kind), article=notice.article_id, number=notice.number, by=notice.by)
 
 

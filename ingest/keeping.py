@@ -6,14 +6,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import structlog
-from sqlalchemy.orm import Session
 
-from ingest.announcing import in_time, is_overtaken
 from ingest.door import Door
 from ingest.findings import finding
 from ingest.inbox import Arrived
@@ -207,18 +203,12 @@ def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Pres
             delivery_id=arrived.delivery_id,
             promises=door.promises,
         )
-        told = [article.datestamp for article in articles]
+        told = {article.id: article.datestamp for article in articles}
         deliveries.kept(session, arrived.delivery_id, len(articles))
-    late = is_overtaken(door.catalogue, min(told))  # of one commit: when the earliest is in time, all are
-    for one, first in zip(kept, told, strict=True):
-        datestamp = in_time(door.catalogue, first, partial(_again, one)) if late else first
+    announced = max(told.values())  # what was entered before, by an attempt that was killed, bears another
+    settled = changes.in_time(door.catalogue, announced)
+    for one in kept:
+        datestamp = settled if told[one.identity] == announced else told[one.identity]
         lines.append(kept_line(one.checked, one.version, ours=True, datestamp=datestamp))
         log.info("preserved", article=one.identity, version=one.version, seal=one.replication.seal)
     return lines
-
-
-def _again(one: _Preserved, session: Session, seen: datetime) -> datetime | None:
-    """An article of which it is a notice was announced with it, and is again."""
-    assert one.checked.sip.record is not None
-    about = links.told_of(session, {one.identity: one.checked.sip.record})
-    return changes.restamp(session, one.identity, seen, about)

@@ -120,6 +120,7 @@ def _titles(session: Session) -> Iterator[Told]:
             "issn_l": title.issn_l,
             "issn_print": title.issn_print,
             "issn_electronic": title.issn_electronic,
+            "set_issn": title.set_issn,
         }
 
 
@@ -137,11 +138,9 @@ def _enter_titles(session: Session, told: Sequence[Told], newer: bool) -> None:
             title.name, title.sort_key, title.folded = one["name"], tr_sort_key(one["name"]), tr_fold(one["name"])
             title.publisher_id, title.issn_l = publisher.id, one["issn_l"]
             title.issn_print, title.issn_electronic = one["issn_print"], one["issn_electronic"]
+            title.set_issn = one.get("set_issn") or title.set_issn
         session.flush()
-        for issn in one["issns"]:
-            if session.get(TitleIssn, issn) is None:
-                session.add(TitleIssn(issn=issn, title_id=title.id))
-        session.flush()
+        titles.lead_here(session, title, one["issns"])
 
 
 def _agreements(session: Session) -> Iterator[Told]:

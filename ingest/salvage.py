@@ -16,7 +16,6 @@ from pathlib import Path
 import structlog
 
 from ingest import premis
-from ingest.announcing import in_time
 from ingest.deaccession import who_decides
 from ingest.identification import identify_many
 from ingest.sealing import DESCRIPTION, LETTERS, PREMIS, article_json, bag_info, files_of_adopted
@@ -24,7 +23,7 @@ from ingest.survivors import Plan, Salvaging, fetched, plan
 from ingest.works import alone_with
 from repository import salvage as marking
 from repository.bags import Bag, verify_stream, write_bag
-from repository.catalogue import holdings, notices, registration, testimony, titles
+from repository.catalogue import changes, holdings, registration, testimony, titles
 from repository.catalogue.registration import Sealed
 from repository.errors import NotNow
 from repository.preservation import preserve
@@ -118,7 +117,7 @@ def _kept(work: Salvaging, seen: Plan, mark: Salvage, staging: Path, now: dateti
             version=version,
         )
         datestamp = article.datestamp
-    in_time(work.catalogue, datestamp, lambda session, told: notices.announce_again(session, seen.article_id, told))
+    changes.in_time(work.catalogue, datestamp)
     log.info("salvaged", article=seen.article_id, version=version, source=seen.version, lost=len(mark.lost))
     return version
 

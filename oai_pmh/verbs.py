@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from oai_pmh import sets
+from oai_pmh import sets, xml
 from oai_pmh.arguments import (
     GetRecord,
     Identify,
@@ -23,8 +24,9 @@ from oai_pmh.arguments import (
 )
 from oai_pmh.errors import ErrorCode, refused
 from oai_pmh.formats import FORMATS, Format
+from oai_pmh.sheaves import HEADERS, Run, Write, form, run
 from oai_pmh.tokens import BadToken, Continuation, TokenKeys, at, ticks
-from oai_pmh.xml import Answer, Formats, Header, Identity, OneRecord, Page, Record, Token
+from oai_pmh.xml import Answer, Formats, Header, Identity, OneRecord, Page, Record, Set, Token
 from repository.catalogue import Catalogue, changes, harvest, links
 from repository.errors import UsageError
 from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related
@@ -51,6 +53,8 @@ class Window:
     token_keys: TokenKeys
     page_size: int = 500
     clock: Callable[[Session], datetime] = changes.now
+    wishes: set[str] = field(default_factory=set)
+    """Formats that somebody has begun to harvest since it was written down last."""
 
     def __post_init__(self) -> None:
         if not _REPOSITORY_IDENTIFIER.fullmatch(self.repository_identifier):
@@ -62,6 +66,19 @@ class Window:
             raise UsageError("OAI-PMH needs the e-mail address of an administrator, for example 'oai@example.org'")
         if self.base_url.endswith("/") or not self.repository_name.strip() or self.page_size < 1:
             raise UsageError("OAI-PMH needs a name, an address without a slash at its end, pages of at least 1 record")
+
+    @property
+    def preparable(self) -> tuple[str, ...]:
+        """What can lie ready: headers, and the formats whose records change only with a change number."""
+        return (HEADERS, *FORMATS)
+
+    def form(self, prefix: str) -> str:
+        """The name under which records of this format lie ready."""
+        return form(prefix, self.base_url, self.repository_identifier)
+
+    def asked_for(self, prefix: str) -> None:
+        """Somebody begins to harvest in this format: it is worth laying ready."""
+        self.wishes.add(prefix)
 
     @property
     def address(self) -> str:
@@ -127,7 +144,8 @@ def _get_record(window: Window, request: GetRecord) -> OneRecord:
         entry = _entry(window, session, request.identifier)
         header = _headers(window, session, [entry])[0]
         described = _described(window, session, [entry])
-    return OneRecord(_record(known, header, described.get(entry.article_id)))
+    modified = entry.datestamp if request.metadata_prefix in window.preparable else None
+    return OneRecord(_record(known, header, described.get(entry.article_id)), modified)
 
 
 def _list_sets(window: Window, request: ListSets, moment: datetime) -> Page:
@@ -140,7 +158,7 @@ def _list_sets(window: Window, request: ListSets, moment: datetime) -> Page:
     if not found:
         raise refused(ErrorCode.NO_RECORDS_MATCH, "the rest of this list has gone in the meantime")
     page = found[: window.page_size]
-    items = tuple((described.spec, described.name) for _, described in page)
+    items = tuple(xml.item(Set(described.spec, described.name, described.about)).encode() for _, described in page)
     return Page(Verb.LIST_SETS, items, _token(window, place, len(page), page[-1][0], more=len(found) > len(page)))
 
 
@@ -160,39 +178,62 @@ def _list(window: Window, request: Listing, moment: datetime) -> Page:
         )
     else:
         place = _continued(window, request.what, request.verb, moment)
-    known = _format(place.metadata_prefix)
+    _format(place.metadata_prefix)
     first = isinstance(request.what, Selection)
-    records = request.verb is Verb.LIST_RECORDS
+    prefix = place.metadata_prefix if request.verb is Verb.LIST_RECORDS else HEADERS
     within = harvest.Span(place.begun, place.since, place.until)
     with window.catalogue.reading() as session:
         part = sets.range_of(session, place.set_spec)
         if part is None:
             raise refused(ErrorCode.NO_RECORDS_MATCH, f"there is no set {shown(place.set_spec or '')}")
-        entries = harvest.page(
+        found = run(
             session,
             part,
             within,
             after=None if first else (at(place.after[0]), place.after[1]),
-            limit=window.page_size + 1,
-            records=records,
+            limit=window.page_size,
+            lying_as=window.form(prefix) if prefix in window.preparable else None,
+            write=write(window, prefix),
         )
-        more = len(entries) > window.page_size
-        del entries[window.page_size :]
-        headers = _headers(window, session, entries)
-        described = _described(window, session, entries)
-        if first and more:
+        if found is not None and first and found.more:
             place = replace(place, size=harvest.size(session, part, within))
+        # Of the whole feed: a page changes too when a record of it goes on to another.
+        modified = harvest.latest(session, moment)
     # Written out only now: in SQLite an open reader would keep writers from committing.
-    if not entries:
+    if found is None:
         raise refused(ErrorCode.NO_RECORDS_MATCH, _nothing(first))
-    items: Sequence[Header | Record] = headers
-    if records:
-        items = [
-            _record(known, header, described.get(entry.article_id))
-            for header, entry in zip(headers, entries, strict=True)
+    if first:
+        window.asked_for(prefix)
+    last = (ticks(found.last[0]), found.last[1])
+    token = _token(window, place, len(found.numbers), last, more=found.more)
+    if prefix not in window.preparable:
+        return Page(request.verb, found.parts, token)
+    return Page(request.verb, found.parts, token, modified, _state(place, found))
+
+
+def _state(place: Continuation, found: Run) -> str:
+    """What two answers have in common that give the same records of the same list: an entity tag."""
+    said = (place.verb, place.metadata_prefix, place.set_spec, found.more, list(found.numbers))
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+
+def write(window: Window, prefix: str) -> Write:
+    """How records in the format ``prefix``, or as headers, are written out for a list."""
+
+    def headers(session: Session, numbers: Sequence[int]) -> list[bytes]:
+        entries = harvest.entries(session, numbers, records=False)
+        return [xml.item(header).encode() for header in _headers(window, session, entries)]
+
+    def records(session: Session, numbers: Sequence[int]) -> list[bytes]:
+        known = FORMATS[prefix]
+        entries = harvest.entries(session, numbers, records=True)
+        described = _described(window, session, entries)
+        return [
+            xml.item(_record(known, header, described.get(entry.article_id))).encode()
+            for header, entry in zip(_headers(window, session, entries), entries, strict=True)
         ]
-    after = (ticks(entries[-1].datestamp), entries[-1].change_number)
-    return Page(request.verb, tuple(items), _token(window, place, len(entries), after, more=more))
+
+    return headers if prefix == HEADERS else records
 
 
 def _nothing(first: bool) -> str:
@@ -236,14 +277,17 @@ def _entry(window: Window, session: Session, identifier: str) -> harvest.Entry:
 
 
 def _headers(window: Window, session: Session, entries: Sequence[harvest.Entry]) -> list[Header]:
-    """The headers of a page, with two look-ups for all of their sets."""
+    """The headers of a page, with three look-ups for all of their sets."""
+    others = harvest.specs(session, entries)
     issns = harvest.issns(session, {entry.title_id for entry in entries})
     slugs = harvest.slugs(session, {entry.publisher_id for entry in entries})
     return [
         Header(
             identifier=window.identifier(entry.article_id),
             datestamp=entry.datestamp,
-            set_specs=(sets.of_publisher(slugs[entry.publisher_id]), sets.of_journal(issns.get(entry.title_id))),
+            set_specs=sets.of_article(
+                slugs[entry.publisher_id], issns.get(entry.title_id), others[entry.change_number]
+            ),
             deleted=entry.state == ArticleState.WITHDRAWN,
         )
         for entry in entries

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-
 from flask import Blueprint, Response, request
 
-from oai_pmh import arguments, verbs, xml
+from oai_pmh import arguments, verbs, wire, xml
 from oai_pmh.errors import ProtocolError, Refused
 from oai_pmh.verbs import Window
 from repository.errors import DatabaseUnavailable
@@ -38,12 +36,12 @@ def blueprint(window: Window) -> Blueprint:
             unavailable = _plain(503, "The catalogue does not answer at the moment. Please try again later.\n")
             unavailable.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
             return unavailable
-        return _compressed(Response(document, mimetype="text/xml"))
+        return _sent(document)
 
     return pages
 
 
-def _document(window: Window, query: bytes, body: bytes) -> str:
+def _document(window: Window, query: bytes, body: bytes) -> xml.Document:
     """The whole answer. Raises DatabaseUnavailable."""
     try:
         pairs = arguments.pairs_of(query, body)
@@ -60,12 +58,28 @@ def _document(window: Window, query: bytes, body: bytes) -> str:
     return xml.response(moment, window.address, echo, answer)
 
 
-def _compressed(response: Response) -> Response:
-    response.vary.add("Accept-Encoding")
-    if request.accept_encodings["gzip"] > 0:
-        response.set_data(gzip.compress(response.get_data(), compresslevel=1, mtime=0))
-        response.content_encoding = "gzip"
-    return response
+def _sent(document: xml.Document) -> Response:
+    """The answer as it goes out: whole at once or piece by piece, compressed where that is asked for."""
+    answer = Response(mimetype="text/xml")
+    answer.vary.add("Accept-Encoding")
+    if document.state is not None:
+        answer.set_etag(document.state, weak=True)  # its responseDate differs each time
+        answer.last_modified = document.last_modified
+        answer.make_conditional(request)
+        if answer.status_code == 304:
+            return answer
+    wanted = request.accept_encodings
+    if 0 < wanted["gzip"] >= wanted["zstd"]:  # what lies here is compressed in this way: it costs nothing
+        pieces = wire.gzipped(document.parts)
+        answer.content_encoding, answer.content_length = "gzip", sum(map(len, pieces))
+        answer.response = pieces
+    elif wanted["zstd"] > 0:
+        answer.content_encoding = "zstd"
+        answer.response = wire.zstandard_of(document.parts)
+    else:
+        answer.content_length = wire.size(document.parts)
+        answer.response = wire.plain(document.parts)
+    return answer
 
 
 def _plain(status: int, text: str) -> Response:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from oai_pmh.arguments import Verb
 from oai_pmh.errors import ProtocolError
+from oai_pmh.wire import Part
 from repository.vocabulary import as_utc_text
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -19,6 +21,10 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
 xsi:schemaLocation="http://www.openarchives.org/OAI/2.0/ http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd">
 """
+_DC = (
+    '<oai_dc:dc xmlns:oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    ' xsi:schemaLocation="http://www.openarchives.org/OAI/2.0/oai_dc/ http://www.openarchives.org/OAI/2.0/oai_dc.xsd">'
+)
 _OAI_IDENTIFIER = """<description>
 <oai-identifier xmlns="http://www.openarchives.org/OAI/2.0/oai-identifier" \
 xsi:schemaLocation="http://www.openarchives.org/OAI/2.0/oai-identifier \
@@ -102,12 +108,26 @@ class Formats:
 
 
 @dataclass(frozen=True, slots=True)
+class Set:
+    """One set (section 4.6); ``about`` is what it holds, by language."""
+
+    spec: str
+    name: str
+    about: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: records, headers only (ListIdentifiers), or sets as pairs of spec and name."""
+    """A part of a list: records, headers only (ListIdentifiers), or sets, as :func:`item` writes them.
+
+    ``state`` is the same for two answers that give the same, ``last_modified`` the newest datestamp in it.
+    """
 
     verb: Verb
-    items: tuple[Record | Header | tuple[str, str], ...]
+    items: tuple[Part, ...]
     token: Token | None
+    last_modified: datetime | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,39 +135,59 @@ class OneRecord:
     """The answer to GetRecord."""
 
     record: Record
+    last_modified: datetime | None = None
 
 
 Answer = Identity | Formats | Page | OneRecord
 
 
-def response(moment: datetime, base_url: str, request: Mapping[str, str], answer: Answer) -> str:
-    """The whole document of a granted request; ``moment`` is its responseDate, ``request`` its arguments."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole answer, in parts. ``state`` is the same for two that say the same at different moments."""
+
+    parts: Sequence[Part]
+    state: str | None = None
+    last_modified: datetime | None = None
+
+
+def response(moment: datetime, base_url: str, request: Mapping[str, str], answer: Answer) -> Document:
+    """The document of a granted request; ``moment`` is its responseDate, ``request`` its arguments."""
+    modified = None
     match answer:
         case Identity():
             body = f"<Identify>\n{_identity(answer)}</Identify>\n"
         case Formats():
             body = f"<ListMetadataFormats>\n{''.join(map(_format, answer.formats))}</ListMetadataFormats>\n"
         case OneRecord():
-            body = f"<GetRecord>\n{_item(answer.record)}</GetRecord>\n"
+            body, modified = f"<GetRecord>\n{item(answer.record)}</GetRecord>\n", answer.last_modified
         case Page():
             token = "" if answer.token is None else _token(answer.token)
-            body = f"<{answer.verb}>\n{''.join(map(_item, answer.items))}{token}</{answer.verb}>\n"
-    return _document(moment, base_url, request, body)
+            before, after = _around(moment, base_url, request)
+            begin, end = f"{before}<{answer.verb}>\n", f"{token}</{answer.verb}>\n{after}"
+            return Document([begin.encode(), *answer.items, end.encode()], answer.state, answer.last_modified)
+    state = hashlib.sha256(body.encode()).hexdigest()[:32]
+    return Document(_document(moment, base_url, request, body), state, modified)
 
 
-def refusal(moment: datetime, base_url: str, request: Mapping[str, str], errors: Iterable[ProtocolError]) -> str:
-    """The whole document of a refused request, with every error."""
+def refusal(moment: datetime, base_url: str, request: Mapping[str, str], errors: Iterable[ProtocolError]) -> Document:
+    """The document of a refused request, with every error."""
     body = "".join(f'<error code="{error.code}">{text(error.message)}</error>\n' for error in errors)
-    return _document(moment, base_url, request, body)
+    return Document(_document(moment, base_url, request, body))
 
 
-def _document(moment: datetime, base_url: str, request: Mapping[str, str], body: str) -> str:
+def _document(moment: datetime, base_url: str, request: Mapping[str, str], body: str) -> list[Part]:
+    before, after = _around(moment, base_url, request)
+    return [f"{before}{body}{after}".encode()]
+
+
+def _around(moment: datetime, base_url: str, request: Mapping[str, str]) -> tuple[str, str]:
+    """What stands before and after the body of an answer."""
     # Tab and newline would be read back as blanks (attribute-value normalisation).
     attributes = "".join(f' {name}="{text(value).translate(_BLANKS)}"' for name, value in request.items())
-    return (
-        f"{_HEAD}<responseDate>{as_utc_text(moment)}</responseDate>\n"
-        f"<request{attributes}>{text(base_url)}</request>\n{body}</OAI-PMH>\n"
+    head = (
+        f"{_HEAD}<responseDate>{as_utc_text(moment)}</responseDate>\n<request{attributes}>{text(base_url)}</request>\n"
     )
+    return head, "</OAI-PMH>\n"
 
 
 def _identity(answer: Identity) -> str:
@@ -171,13 +211,18 @@ def _format(known: FormatDescription) -> str:
     )
 
 
-def _item(item: Record | Header | tuple[str, str]) -> str:
+def item(item: Record | Header | Set) -> str:
+    """An item as it stands in a list."""
     if isinstance(item, Record):
         metadata = "" if item.metadata is None else f"<metadata>\n{item.metadata}</metadata>"
         return f"<record>{_header(item.header)}{metadata}</record>\n"
     if isinstance(item, Header):
         return _header(item) + "\n"
-    return f"<set><setSpec>{text(item[0])}</setSpec><setName>{text(item[1])}</setName></set>\n"
+    described = "".join(
+        f'<dc:description xml:lang="{language}">{text(said)}</dc:description>' for language, said in item.about.items()
+    )
+    about = f"<setDescription>{_DC}{described}</oai_dc:dc></setDescription>" if described else ""
+    return f"<set><setSpec>{text(item.spec)}</setSpec><setName>{text(item.name)}</setName>{about}</set>\n"
 
 
 def _header(header: Header) -> str:

@@ -108,6 +108,8 @@ class Title(Table):
     issn_l: Mapped[str | None] = mapped_column(String(9))
     issn_print: Mapped[str | None] = mapped_column(String(9))
     issn_electronic: Mapped[str | None] = mapped_column(String(9))
+    set_issn: Mapped[str | None] = mapped_column(String(9))
+    """The ISSN that names its set: the one by which it was known first. It never changes, whatever is learnt later."""
     articles: Mapped[int] = mapped_column(Integer, default=0)
 
     __table_args__ = (
@@ -325,6 +327,8 @@ class Article(Table):
     record: Mapped[dict[str, Any]]
     change_number: Mapped[int] = mapped_column(BigInteger)
     datestamp: Mapped[datetime]
+    places: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """The parts of the feed in which it stands since it was announced last (catalogue.sets)."""
 
     __table_args__ = (
         UniqueConstraint("change_number"),
@@ -896,6 +900,102 @@ class Canary(Table):
     """What had become of it since the round before."""
 
     __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class HarvestSet(Table):
+    """A set that no column of an article says by itself: a type, a subject, what is open or retracted now."""
+
+    __tablename__ = "harvest_set"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    spec: Mapped[str] = mapped_column(Bytewise, unique=True)
+    """The setSpec (OAI-PMH 2.0, section 2.6); a colon parts it from its ancestors."""
+    name: Mapped[str] = mapped_column(Text)
+    """As a publisher first wrote it."""
+
+
+class SetMember(Table):
+    """Where in the feed a set's articles stand: a page of a set is one range of this."""
+
+    __tablename__ = "set_member"
+
+    set_id: Mapped[int] = mapped_column(ForeignKey("harvest_set.id"), primary_key=True)
+    datestamp: Mapped[datetime] = mapped_column(primary_key=True)
+    change_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class FeedDay(Table):
+    """How many records of one part of the feed bear a datestamp of one day (UTC), and which, as one number."""
+
+    __tablename__ = "feed_day"
+
+    place: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    """The part (catalogue.sets); empty: the whole feed."""
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    deleted: Mapped[int] = mapped_column(BigInteger)
+    """Of them, withdrawn."""
+    digest: Mapped[Octets] = mapped_column(LargeBinary(32))
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Sheaf(Table):
+    """A run of records in the order of the feed, written out in one format and compressed: it goes out as it lies.
+
+    A change number names one wording of a record for ever, so a sheaf is never wrong; records that have gone on since
+    are passed over.
+    """
+
+    __tablename__ = "sheaf"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    form: Mapped[str] = mapped_column(Bytewise)
+    """In which format, as this program and this archive's settings write it (oai_pmh.sheaves)."""
+    first_datestamp: Mapped[datetime]
+    first_number: Mapped[int] = mapped_column(BigInteger)
+    last_datestamp: Mapped[datetime]
+    last_number: Mapped[int] = mapped_column(BigInteger)
+    """The places of the first and the last record."""
+    size: Mapped[int] = mapped_column(Integer)
+    """Octets of all the records as text,"""
+    crc: Mapped[int] = mapped_column(BigInteger)
+    """and their CRC-32."""
+    numbers: Mapped[Octets] = mapped_column(LargeBinary)
+    """The change numbers in their order, eight octets each, the lowest first."""
+    ends: Mapped[Octets] = mapped_column(LargeBinary)
+    """Where each record ends in the text, four octets each, the lowest first."""
+    deflated: Mapped[Octets] = mapped_column(LargeBinary)
+    """The text as raw DEFLATE that ends with a full flush (RFC 1951)."""
+
+    __table_args__ = (UniqueConstraint("form", "last_datestamp", "last_number"),)
+
+
+class SheafForm(Table):
+    """How far the records of one format have been laid ready."""
+
+    __tablename__ = "sheaf_form"
+
+    form: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    datestamp: Mapped[datetime]
+    number: Mapped[int] = mapped_column(BigInteger)
+    """Up to this place in the feed."""
+    followed: Mapped[int] = mapped_column(BigInteger)
+    """The change up to which records that have gone on were taken out."""
+    asked_at: Mapped[datetime | None]
+    """When somebody last began to harvest it."""
+
+
+class Announcement(Table):
+    """Changes that one transaction announced, until it is known that it was done before their datestamp came."""
+
+    __tablename__ = "announcement"
+
+    first: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(BigInteger)
+    datestamp: Mapped[datetime]
 
 
 class ChangeHead(Table):

@@ -307,6 +307,8 @@ class ArticleRecord:
     abstracts: Mapping[str, str] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     other_ids: Mapping[str, str] = field(default_factory=dict)
+    subjects: tuple[tuple[str, ...], ...] = ()
+    """The headings under which the publisher files it, each with those above it, the widest first."""
 
     @property
     def issns(self) -> tuple[str, ...]:
@@ -346,6 +348,7 @@ class ArticleRecord:
         known["authors"] = tuple(Author(**author) for author in known.get("authors", ()))
         known["related"] = tuple(Related(**related) for related in known.get("related", ()))
         known["keywords"] = tuple(known.get("keywords", ()))
+        known["subjects"] = tuple(tuple(path) for path in known.get("subjects", ()))
         return cls(**known)
 
 

@@ -36,8 +36,9 @@ from fixity.watch import Scope
 from ingest import completeness, digests, disposal, inbox, pipeline
 from ingest.burning import rehearse_when_due
 from ingest.ledger import lay_down
+from oai_pmh import preparing
 from repository.access import staff as accounts
-from repository.catalogue import chain, recount
+from repository.catalogue import chain, changes, recount
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
 
@@ -50,6 +51,15 @@ COMPLETENESS_TICK_SECONDS = 60
 INVENTORY_TICK_SECONDS = 300
 DISPOSAL_TICK_SECONDS = 60
 """How often the clock looks whether a store's turn in a disposal has come."""
+
+ANNOUNCEMENTS_TICK_SECONDS = 10
+"""How often the clock looks for changes whose writer was killed before it knew that harvesters had not passed them."""
+
+RECORDS_TICK_SECONDS = 10
+"""How often the clock lays ready what harvesters will ask for."""
+
+WISHES_TICK_SECONDS = 60
+"""How often the web server writes down in which formats somebody has begun to harvest."""
 
 EVENTS_TICK_SECONDS = 60
 """How long an event waits for its place in the chain, at most."""
@@ -83,8 +93,8 @@ _READY_SECONDS = 60
 class _Web(BaseApplication):  # type: ignore[misc]
     """gunicorn with threads: a slow reader keeps a thread, never a process, and is not cut off."""
 
-    def __init__(self, settings: Settings, host: str, port: int) -> None:
-        self.archive_settings = settings
+    def __init__(self, settings: Settings, host: str, port: int, workers: int) -> None:
+        self.archive_settings, self.processes = settings, workers
         self.bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         super().__init__()
 
@@ -92,7 +102,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
         for key, value in {
             "bind": self.bind,
             "worker_class": "gthread",
-            "workers": 1,
+            "workers": self.processes,
             "threads": 16,
             "timeout": 120,
             "graceful_timeout": 20,
@@ -109,21 +119,24 @@ class _Web(BaseApplication):  # type: ignore[misc]
         # Wired in the worker itself: neither a database connection nor an S3 client survives a fork.
         context = wiring.opened(self.archive_settings)
         archive = context.__enter__()
-        tick_beside(_signs_of_life(archive, "web"))
-        return create_app(wiring.rooms(archive))
+        window = wiring.window(archive)
+        wishes = Job("wishes", WISHES_TICK_SECONDS, lambda: preparing.write_down_wishes(window))
+        tick_beside([*_signs_of_life(archive, "web"), wishes])
+        return create_app(wiring.rooms(archive, window))
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that answer.")
 @click.pass_obj
-def serve(asked: Asked, host: str, port: int) -> None:
+def serve(asked: Asked, host: str, port: int, workers: int) -> None:
     """Serve the pages and OAI-PMH."""
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
         settings = archive.settings
         archive.catalogue.close()
-        _Web(settings, host, port).run()
+        _Web(settings, host, port, workers).run()
 
 
 @click.command()
@@ -152,6 +165,7 @@ def clock(asked: Asked) -> None:
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
 
+        window = wiring.window(archive)
         notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
 
         def recounted() -> None:
@@ -167,6 +181,12 @@ def clock(asked: Asked) -> None:
             Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
+            Job("announcements", ANNOUNCEMENTS_TICK_SECONDS, lambda: changes.take_up(archive.catalogue)),
+            Job(
+                "records",
+                RECORDS_TICK_SECONDS,
+                lambda: preparing.prepare(window, archive.settings.oai.prepared, stop.is_set),
+            ),
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),

@@ -28,6 +28,8 @@ _WEB = re.compile(r"[a-z][a-z0-9+.-]*:|10\.\d{4,}/|//", re.IGNORECASE)
 _LICENCE_ADDRESS = re.compile(r"https?://\S*(?:creativecommons\.org|licen[cs]e|publicdomain)", re.IGNORECASE)
 _TRUE_ABSTRACTS = {"", "abstract", "main", "normal", "regular", "standard", "structured", "text-abstract"}
 """Others are summaries for readers of other kinds: graphical, teaser, plain language, highlights."""
+_OF_SUBJECTS = re.compile(r"(discipline|subject|topic)s?(?![a-z])", re.IGNORECASE)
+_DEEPEST = 8
 _FILES = ("graphic", "inline-graphic", "media", "supplementary-material", "inline-supplementary-material", "self-uri")
 
 
@@ -79,6 +81,7 @@ def read_article(article: etree._Element, path: str) -> Described:
         licence=_licence(meta),
         abstracts=_abstracts(meta, language),
         keywords=_keywords(meta),
+        subjects=tuple(dict.fromkeys(_subjects(meta))),
         other_ids=other_ids,
     )
     return Described(
@@ -292,6 +295,26 @@ def _keywords(meta: etree._Element | None) -> tuple[str, ...]:
         plain(word) for group in groups for word in descendants(group, "kwd", "compound-kwd-part") if _is_word(word)
     )
     return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _subjects(meta: etree._Element | None) -> Iterator[tuple[str, ...]]:
+    """The headings of the groups that are said to be of subjects, each with those above it.
+
+    Most groups hold something else under the same name: the type of the article, its place in the table of contents.
+    """
+    categories = child(meta, "article-categories")
+    for group in children(categories, "subj-group"):
+        if _OF_SUBJECTS.match(attribute(group, "subj-group-type") or ""):
+            yield from _paths(group, ())
+
+
+def _paths(group: etree._Element, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    named = [name for node in children(group, "subject", "compound-subject") if (name := plain(node))]
+    below = [node for node in children(group, "subj-group") if len(above) < _DEEPEST]
+    for node in below:
+        yield from _paths(node, (*above, *named[:1]))
+    if not below:
+        yield from ((*above, name) for name in named)
 
 
 def _is_word(node: etree._Element) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from repository.open_licence import openly_licensed
 from repository.texts import marked
 from repository.vocabulary import ArticleRecord
 
-# Only the licence's own address counts: words such as "open access" permit nothing by themselves.
-_OPEN = re.compile(r"https?://(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/[a-z0-9+-]+", re.IGNORECASE)
+__all__ = ["Decision", "Reason", "may_read", "openly_licensed"]
 
 
 class Reason(StrEnum):
@@ -38,11 +37,6 @@ class Decision:
     allowed: bool
     reason_code: Reason
     reason: str
-
-
-def openly_licensed(record: ArticleRecord) -> bool:
-    """Whether the publisher's licence is the address of a Creative Commons licence or public domain mark."""
-    return record.licence is not None and _OPEN.match(record.licence.strip()) is not None
 
 
 def may_read(record: ArticleRecord, *, staff: bool) -> Decision:

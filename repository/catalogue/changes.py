@@ -6,24 +6,33 @@ SQLite (one writer) and on PostgreSQL (row lock) alike. The datestamp lies one
 to two seconds ahead of the clock and readers show only what is not ahead of
 theirs: a record becomes visible exactly when the clock reaches its datestamp,
 so nothing older than an answer already given can appear afterwards. A commit so
-slow that the clock overtook it is stamped again (:func:`restamp`).
+slow that the clock overtook it is announced again (:func:`in_time`), also when
+its process was killed before it could look (:func:`take_up`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from repository.models import Article, Change, ChangeHead
-from repository.vocabulary import utc_now
+from repository.catalogue import Catalogue, feed_days, sets
+from repository.catalogue.parts import parts
+from repository.models import Announcement, Article, Change, ChangeHead
+from repository.vocabulary import ArticleState, utc_now
 
 AHEAD = timedelta(seconds=1)
 _TO_WRITE = timedelta(seconds=3)
 _FAR_AHEAD = timedelta(minutes=1)
+_LEFT = timedelta(seconds=30)
+"""An announcement that is unsettled so long after its datestamp has been left behind."""
+
+_A_SECOND = 1000
+"""Articles that are surely written down in a second."""
 
 _INSERT = insert(Change)
 
@@ -42,10 +51,7 @@ def announce(session: Session, article: Article) -> datetime:
 
     The last thing a transaction does: every other writer waits from here to the commit.
     """
-    head = _locked_head(session)
-    whole = now(session).replace(microsecond=0)
-    head.datestamp = max(head.datestamp, whole + timedelta(seconds=1) + AHEAD)
-    return _numbered(session, head, article, head.datestamp)
+    return announce_all(session, [article])
 
 
 def announce_all(session: Session, articles: Sequence[Article], *, promised: datetime | None = None) -> datetime:
@@ -53,17 +59,18 @@ def announce_all(session: Session, articles: Sequence[Article], *, promised: dat
 
     That datestamp is the one ``promised`` (by :func:`promise`), unless the clock has come too near to it meanwhile.
     """
+    places = sets.places_of(session, articles)
     head = _locked_head(session)
     soonest = now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD
     if promised is None or promised > soonest + _FAR_AHEAD:
         promised = soonest  # by a clock that went wrong: everything after it would wait for that moment
+    # Many take a while to write, and the moment must still be to come when they are there.
+    soonest += timedelta(seconds=len(articles) // _A_SECOND)
     head.datestamp = max(head.datestamp, soonest, promised)
-    for article in articles:
-        head.number += 1
-        article.change_number, article.datestamp = head.number, head.datestamp
-    entries = [_entry(article) for article in articles]
-    session.flush()
-    session.connection().execute(_INSERT, entries)
+    if articles:
+        told = Announcement(first=head.number + 1, last=head.number + len(articles), datestamp=head.datestamp)
+        session.add(told)
+    _numbered(session, head, articles, head.datestamp, places)
     return head.datestamp
 
 
@@ -75,9 +82,10 @@ def promise(session: Session) -> datetime:
 
 def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:
     """Give the next number with a datestamp of the past: only for a catalogue written again from its bags."""
+    places = sets.places_of(session, [article])
     head = _locked_head(session)
     head.datestamp = max(head.datestamp, datestamp)
-    _numbered(session, head, article, datestamp)
+    _numbered(session, head, [article], datestamp, places)
 
 
 def _locked_head(session: Session) -> ChangeHead:
@@ -86,13 +94,48 @@ def _locked_head(session: Session) -> ChangeHead:
     return session.execute(asked).scalar_one()
 
 
-def _numbered(session: Session, head: ChangeHead, article: Article, datestamp: datetime) -> datetime:
-    head.number += 1
-    article.change_number, article.datestamp = head.number, datestamp
-    session.add(article)
+def _numbered(
+    session: Session,
+    head: ChangeHead,
+    articles: Sequence[Article],
+    datestamp: datetime,
+    places: Mapping[str, list[str]],
+) -> None:
+    """Give each article the next number; it leaves the places in the feed where it stood for those where it belongs."""
+    told = _told(session, [article.change_number for article in articles if article.change_number > 0])
+    stood = [
+        sets.Standing(article.id, article.datestamp, article.change_number, article.places)
+        for article in articles
+        if article.change_number > 0
+    ]
+    for article in articles:
+        head.number += 1
+        article.change_number, article.datestamp = head.number, datestamp
+        article.places = places[article.id]
+    session.add_all(articles)
     session.flush()
-    session.connection().execute(_INSERT, _entry(article))
-    return datestamp
+    if articles:
+        session.connection().execute(_INSERT, [_entry(article) for article in articles])
+    sets.leave(session, stood)
+    sets.join(session, articles)
+    feed_days.moved(
+        session,
+        ((_line(one.article_id, one.datestamp, told[one.change_number]), one.places) for one in stood),
+        ((_line(one.id, one.datestamp, one.state), one.places) for one in articles),
+    )
+
+
+def _told(session: Session, numbers: Sequence[int]) -> dict[int, str]:
+    """In which state an article was announced, by the number of the change."""
+    found: dict[int, str] = {}
+    for some in parts(numbers):
+        rows = session.execute(select(Change.number, Change.state).where(Change.number.in_(some)))
+        found |= {row.number: row.state for row in rows}
+    return found
+
+
+def _line(article_id: str, datestamp: datetime, state: str) -> feed_days.Line:
+    return feed_days.Line(article_id, datestamp, state == ArticleState.WITHDRAWN)
 
 
 def _entry(article: Article) -> dict[str, Any]:
@@ -105,17 +148,62 @@ def _entry(article: Article) -> dict[str, Any]:
     }
 
 
-def restamp(session: Session, article_id: str, seen: datetime, besides: Sequence[str] = ()) -> datetime | None:
-    """Announce again a change whose datestamp ``seen`` was already past when it was committed; None if another has.
+def in_time(catalogue: Catalogue, datestamp: datetime) -> datetime:
+    """``datestamp``, under which changes have just been committed, or the one under which they were announced again.
 
-    ``besides`` are the articles that were announced with it: those that still bear the same datestamp go along.
+    To be called after every commit that announced something: were the clock already past the
+    datestamp when the commit was done, a harvester might have gone past it too. Whoever is killed
+    before this call leaves the announcement unsettled, and the clock announces it again
+    (:func:`take_up`). Raises DatabaseUnavailable.
     """
-    ids = select(Article).where(Article.id.in_([article_id, *besides]), Article.datestamp == seen)
+    while True:
+        with suppress(_Overtaken), catalogue.writing() as session:
+            session.execute(delete(Announcement).where(Announcement.datestamp == datestamp))
+            # After the deletion: whatever it found had been committed before this moment.
+            if now(session) >= datestamp:
+                raise _Overtaken
+            return datestamp
+        with catalogue.writing() as session:
+            again = _announced_again(session, select(Announcement).where(Announcement.datestamp == datestamp))
+        if again is None:
+            return datestamp  # all of it was announced again, by others or with later changes
+        datestamp = again
+
+
+def take_up(catalogue: Catalogue) -> datetime | None:
+    """Announce again what somebody announced who has not come back since to see whether he was in time.
+
+    Returned is the new datestamp, None when there was nothing. Raises DatabaseUnavailable.
+    """
+    with catalogue.reading() as session:
+        left = now(session) - _LEFT
+        if session.execute(select(Announcement.first).where(Announcement.datestamp < left)).first() is None:
+            return None
+    with catalogue.writing() as session:
+        again = _announced_again(session, select(Announcement).where(Announcement.datestamp < left))
+    return None if again is None else in_time(catalogue, again)
+
+
+class _Overtaken(Exception):
+    """The clock has reached a datestamp before its commit was known to be done."""
+
+
+def _announced_again(session: Session, left: Select[Announcement]) -> datetime | None:
+    """What these announcements told of and nobody has announced since, under a new datestamp; None if there is none."""
+    rows = session.execute(left.order_by(Announcement.first).with_for_update()).scalars().all()
+    ids: set[str] = set()
+    for row in rows:
+        of_it = select(Article.id).where(Article.change_number.between(row.first, row.last))
+        ids.update(session.execute(of_it).scalars())
+        session.delete(row)
+    session.flush()
+    articles: list[Article] = []
     # Locked before the head, as every writer does: who holds the head waits for nobody's article.
-    late = session.execute(ids.order_by(Article.id).with_for_update()).scalars().all()
-    if all(article.id != article_id for article in late):
-        return None
-    return announce_all(session, late)
+    for some in parts(sorted(ids)):
+        locked = select(Article).where(Article.id.in_(some)).order_by(Article.id).with_for_update()
+        articles += session.execute(locked.execution_options(populate_existing=True)).scalars()
+    still = [one for one in articles if any(row.first <= one.change_number <= row.last for row in rows)]
+    return announce_all(session, still) if still else None
 
 
 def datestamp_of(session: Session, article_id: str, version: int) -> datetime | None:

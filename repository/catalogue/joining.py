@@ -15,8 +15,10 @@ from repository.vocabulary import ArticleRecord
 _ISSNS = ("issn_print", "issn_electronic", "issn_l")
 
 
-def join(session: Session, record: ArticleRecord, before: int | None = None) -> None:
+def join(session: Session, record: ArticleRecord, before: int | None = None) -> list[str]:
     """Make one title of those to which the record's ISSNs lead, and of the one in which the article stood ``before``.
+
+    The ids of the articles whose journal is another now: harvesters are to hear of them.
 
     Only those of one name, which is the record's: an ISSN that was written by a slip makes no two journals one.
     Called before anything else of the record is entered, and nothing is done where there is one title or none.
@@ -25,14 +27,17 @@ def join(session: Session, record: ArticleRecord, before: int | None = None) -> 
     leading = set(session.execute(select(TitleIssn.title_id).where(TitleIssn.issn.in_(record.issns))).scalars())
     ids = leading | ({before} if before is not None else set())
     if len(ids) < 2 or not name:
-        return
+        return []
     same = select(Title).where(Title.id.in_(ids), Title.folded == name).order_by(Title.id)
     found = session.execute(same).scalars().all()
+    moved: list[str] = []
     for first, other in ((found[0], other) for other in found[1:]):
+        moved += session.execute(select(Article.id).where(Article.title_id == other.id)).scalars()
         _joined(session, first, other)
         if before in (first.id, other.id) and before not in leading:  # its ISSN was mended
             for kind in _ISSNS:
                 setattr(first, kind, getattr(record, kind) or getattr(first, kind))
+    return moved
 
 
 def _joined(session: Session, title: Title, other: Title) -> None:

@@ -20,6 +20,7 @@ from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related,
 
 _INSERT = insert(Link)
 _LONGEST = 500
+_RETRACTS = "retracted-article"
 _NUMBER = re.compile(r"\d{1,9}")
 _PMC = re.compile(r"(?:pmc)?(\d{1,9})")
 _PII = re.compile(r"s\d{7}[\dx]\d{7}[\dx]|b[\dx]{10}\d{6,7}[\dx]")
@@ -141,6 +142,23 @@ def notices_of(session: Session, records: Mapping[str, ArticleRecord]) -> dict[s
             for identifier in whose[row.target]:
                 found[identifier].append(row)
     return {identifier: _each_once(rows) for identifier, rows in found.items()}
+
+
+def retracted(session: Session, records: Mapping[str, ArticleRecord]) -> set[str]:
+    """Those of these articles that a notice which is shown retracts; one query for some hundred articles."""
+    whose: dict[str, list[str]] = defaultdict(list)
+    for identifier, record in records.items():
+        for each in keys_of(record):
+            whose[each].append(identifier)
+    found: set[str] = set()
+    for some in parts(list(whose)):
+        rows = session.execute(
+            select(Link.target)
+            .join(Article, Article.id == Link.article_id)
+            .where(Link.target.in_(some), Link.type == _RETRACTS, Article.state == ArticleState.ACTIVE)
+        )
+        found.update(identifier for target in rows.scalars() for identifier in whose[target])
+    return found
 
 
 def _each_once(rows: Iterable[Row[Any]]) -> list[Pointing]:

@@ -76,12 +76,6 @@ def enter(session: Session, notice: Notice, *, agent: str) -> datetime | None:
     )
 
 
-def announce_again(session: Session, article_id: str, told: datetime) -> datetime | None:
-    """As :func:`repository.catalogue.changes.restamp`, with the articles that were announced with it."""
-    about = links.told_of(session, {article_id: _record(session, article_id)})
-    return changes.restamp(session, article_id, told, about)
-
-
 def enter_again(session: Session, article_id: str, found: Sequence[Notice], *, agent: str) -> None:
     """In a catalogue that is written again from the bags: these notices of the article, in their order, take effect.
 

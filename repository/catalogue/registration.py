@@ -25,6 +25,7 @@ from repository.catalogue import (
     titles,
     turns,
 )
+from repository.catalogue.parts import parts
 from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
 from repository.promise import Promise, Promises
 from repository.salvage import Salvage
@@ -124,7 +125,7 @@ def register_all(
     rows = select(Article).where(Article.id.in_([*ids, *told])).order_by(Article.id).with_for_update()
     articles = {one.id: one for one in session.execute(rows).scalars()}
     if new:
-        steps = _describe(session, publisher, new, articles)
+        steps, moved = _describe(session, publisher, new, articles)
         aips = [_aip(one.sealed, delivery_id, at) for one in new]
         session.add_all(aips)
         session.flush()
@@ -147,8 +148,9 @@ def register_all(
         )
         changed = [articles[one.sealed.article_id] for one in new]
         pointed_at = [articles[identifier] for identifier in told]
+        elsewhere = _those(session, moved, articles)
         if datestamp is None:
-            changes.announce_all(session, [*changed, *pointed_at])
+            changes.announce_all(session, [*changed, *pointed_at, *elsewhere])
         else:
             for article in changed:
                 notice = links.latest_notice(session, ArticleRecord.from_json(article.record))
@@ -156,16 +158,19 @@ def register_all(
             for article in pointed_at:
                 if article.datestamp < datestamp:
                     changes.announce_as_it_was(session, article, datestamp)
+            for article in elsewhere:
+                changes.announce_as_it_was(session, article, article.datestamp)
     return [articles[identifier] for identifier in ids]
 
 
 def _describe(
     session: Session, publisher: Publisher, entering: Sequence[Entering], articles: dict[str, Article]
-) -> list[tallies.Step]:
+) -> tuple[list[tallies.Step], list[str]]:
     """Each article's row in ``articles``, described as this version does unless a newer one is already there.
 
-    What they add to the tallies is returned.
+    Returned are what they add to the tallies, and the ids of the articles whose journal proved to be another.
     """
+    moved: list[str] = []
     steps: list[tallies.Step] = []
     described: list[tuple[Article, ArticleRecord]] = []
     on_shelf: Counter[tuple[int, int]] = Counter()
@@ -179,7 +184,7 @@ def _describe(
             # What was asked of one article of an issue need not be asked of the next.
             if (asked := (*_journal(one.record), one.record.journal_title, before)) not in joined:
                 joined.add(asked)
-                joining.join(session, one.record, before)
+                moved += joining.join(session, one.record, before)
     for one in entering:
         record, sealed = one.record, one.sealed
         article = articles.get(sealed.article_id)
@@ -219,7 +224,16 @@ def _describe(
     links.enter(session, described)
     identity.enter(session, described)
     _enter_words(session, [article for article, _ in described])
-    return steps
+    return steps, moved
+
+
+def _those(session: Session, ids: Sequence[str], besides: Mapping[str, Article]) -> list[Article]:
+    """The articles with these ids, but for those that are at hand."""
+    found: list[Article] = []
+    for some in parts(sorted(set(ids) - besides.keys())):
+        rows = select(Article).where(Article.id.in_(some)).order_by(Article.id).with_for_update()
+        found += session.execute(rows.execution_options(populate_existing=True)).scalars()
+    return found
 
 
 def _journal(record: ArticleRecord) -> tuple[str | None, ...]:

@@ -107,7 +107,7 @@ def title_of(session: Session, publisher: Publisher, record: ArticleRecord, befo
     title.issn_print = title.issn_print or record.issn_print
     title.issn_electronic = title.issn_electronic or record.issn_electronic
     title.issn_l = title.issn_l or record.issn_l
-    _lead_here(session, title, record.issns)
+    lead_here(session, title, record.issns)
     return title
 
 
@@ -119,7 +119,7 @@ def agree(session: Session, publisher: Publisher, titles: Iterable[AgreedTitle],
         title = title_by_issn(session, agreed.issns) or _entered(session, publisher, agreed.name)
         title.issn_print = title.issn_print or agreed.issn_print
         title.issn_electronic = title.issn_electronic or agreed.issn_electronic
-        _lead_here(session, title, agreed.issns)
+        lead_here(session, title, agreed.issns)
         _agreed(session, title, publisher, at)
         number += 1
     publisher.titles_agreed = True
@@ -171,8 +171,16 @@ def _entered(session: Session, publisher: Publisher, name: str) -> Title:
     return title
 
 
-def _lead_here(session: Session, title: Title, issns: Iterable[str]) -> None:
+def lead_here(session: Session, title: Title, issns: Iterable[str]) -> None:
+    """These ISSNs lead to ``title``, but for those that lead to another; its set is named by one that does."""
+    here = []
     for issn in issns:
-        if session.get(TitleIssn, issn) is None:
-            session.add(TitleIssn(issn=issn, title_id=title.id))
+        leading = session.get(TitleIssn, issn)
+        if leading is None:
+            leading = TitleIssn(issn=issn, title_id=title.id)
+            session.add(leading)
+        if leading.title_id == title.id:
+            here.append(issn)
+    if title.set_issn is None and here:
+        title.set_issn = title.issn_l if title.issn_l in here else here[0]
     session.flush()

@@ -613,3 +613,21 @@ def test_any_arrangement_of_elements_is_read_without_an_error(journal: str, meta
     assert ArticleRecord.from_json(json.loads(json.dumps(one.record.as_json()))) == one.record
     texts = [one.record.title, one.record.journal_title, *one.record.keywords, *one.record.abstracts.values()]
     assert all(text is None or (text and text == " ".join(text.split())) for text in texts)
+
+
+def test_subjects_are_read_with_those_above_them_where_a_group_is_said_to_hold_subjects() -> None:
+    categories = """<article-categories>
+        <subj-group subj-group-type="heading"><subject>Araştırma</subject></subj-group>
+        <subj-group subj-group-type="Discipline-v3"><subject>Fen bilimleri</subject>
+          <subj-group><subject>Fizik</subject>
+            <subj-group><subject>Işık</subject></subj-group></subj-group></subj-group>
+        <subj-group subj-group-type="discipline"><subject>Tarih</subject>
+          <subject>Dil <i>bilimi</i></subject></subj-group>
+        <subj-group subj-group-type="Discipline-v3"><subject>Tarih</subject></subj-group>
+        <subj-group><subject>Bir yer</subject></subj-group>
+        <subj-group subj-group-type="subject-x"><subject> </subject></subj-group>
+      </article-categories>"""
+    found = record(categories + TITLE)
+    assert found.subjects == (("Fen bilimleri", "Fizik", "Işık"), ("Tarih",), ("Dil bilimi",))
+    assert ArticleRecord.from_json(json.loads(json.dumps(found.as_json()))) == found
+    assert record().subjects == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -79,8 +79,8 @@ class Archive:
             self.ids.append(name)
         return name
 
-    def withdraw(self, name: str, *, datestamp: datetime | None = None) -> None:
-        """Make a tombstone of an article."""
+    def withdraw(self, name: str, *, datestamp: datetime | None = None, besides: Sequence[str] = ()) -> None:
+        """Make a tombstone of an article, and tell of those ``besides`` whose description changes with it."""
         with self.catalogue.writing() as session:
             gone = session.get_one(Article, name)
             gone.state = ArticleState.WITHDRAWN
@@ -89,7 +89,8 @@ class Archive:
             if datestamp is None:
                 changes.announce(session, gone)
             else:
-                changes.announce_as_it_was(session, gone, datestamp)
+                for one in (gone, *(session.get_one(Article, other) for other in besides)):
+                    changes.announce_as_it_was(session, one, datestamp)
 
     def fill(self, number: int, *, per_second: int = 7) -> None:
         """``number`` articles in six journals of two publishers, ``per_second`` of them under one datestamp."""
@@ -121,6 +122,12 @@ def article(place: int) -> ArticleRecord:
         article_type="research-article",
         keywords=("ışık", "gölge"),
     )
+
+
+@pytest.fixture
+def long_ago() -> datetime:
+    """The first datestamp of :meth:`Archive.fill`."""
+    return LONG_AGO
 
 
 @pytest.fixture(name="article")

@@ -17,7 +17,7 @@ PREFIX = "oai:arsiv.example.org:"
 
 def test_an_empty_archive_answers_every_verb(harvester: Any) -> None:
     assert harvester.ask("Identify").texts("earliestDatestamp")[0] <= as_utc_text(datetime.now(UTC))
-    assert harvester.ask("ListSets").texts("setSpec") == ["publisher", "journal"]
+    assert harvester.ask("ListSets").texts("setSpec") == ["publisher", "journal", "openaire"]
     assert harvester.ask("ListRecords", metadataPrefix="oai_dc").errors == ["noRecordsMatch"]
     assert harvester.ask("ListIdentifiers", metadataPrefix="oai_dc", set="journal").errors == ["noRecordsMatch"]
     assert harvester.ask("GetRecord", metadataPrefix="oai_dc", identifier=PREFIX + "0" * 32).errors == [
@@ -84,5 +84,5 @@ def test_a_journal_without_issn_stands_in_the_parent(archive: Any, harvester: An
         ArticleRecord(title="Adsız", journal_title="Numarasız Dergi", doi="10.5555/x"), datestamp=LONG_AGO
     )
     answer = harvester.ask("GetRecord", identifier=PREFIX + name, metadataPrefix="oai_dc")
-    assert answer.texts("setSpec") == ["publisher:ornek-yayinevi", "journal"]
+    assert answer.texts("setSpec") == ["publisher:ornek-yayinevi", "journal", "openaire"]
     assert len(harvester.headers(set="journal")) == 1

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from sqlalchemy import select
+
 from repository.catalogue import changes
-from repository.models import Article
+from repository.models import Announcement, Article
 from repository.vocabulary import as_utc_text
 
 PREFIX = "oai:arsiv.example.org:"
@@ -61,11 +64,39 @@ def test_a_commit_that_the_clock_overtook_is_found_once_it_is_stamped_again(
         before = harvester.ask("ListIdentifiers", metadataPrefix="oai_dc")
         assert before.errors == ["noRecordsMatch"]
         assert before.moment >= as_utc_text(stamp), "the clock has overtaken the stamp"
-    with archive.catalogue.writing() as session:
-        again = changes.restamp(session, name, stamp)
-    assert again is not None
+    again = changes.in_time(archive.catalogue, stamp)
+    assert again > stamp
     wait_until(again)
     assert [found for found, _, _ in harvester.headers(since=before.moment)] == [PREFIX + name]
+    with archive.catalogue.reading() as session:
+        assert session.execute(select(Announcement)).first() is None, "it is settled"
+
+
+def test_a_writer_that_is_killed_before_it_could_look_leaves_nothing_behind_that_harvesters_miss(
+    archive: Any, harvester: Any, article: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [archive.add(article(1)), archive.add(article(2))]
+    with archive.catalogue.reading() as session:
+        stamp = max(session.get_one(Article, name).datestamp for name in names)
+    wait_until(stamp)
+    before = harvester.ask("ListIdentifiers", metadataPrefix="oai_dc")
+    assert changes.take_up(archive.catalogue) is None, "whoever announced it may still come back"
+    monkeypatch.setattr(changes, "_LEFT", timedelta(0))
+    again = changes.take_up(archive.catalogue)
+    assert again is not None
+    wait_until(again)
+    assert sorted(one for one, _, _ in harvester.headers(since=before.moment)) == sorted(PREFIX + one for one in names)
+    assert changes.take_up(archive.catalogue) is None
+
+
+def test_what_was_announced_in_time_is_not_announced_again(archive: Any, article: Callable[[int], Any]) -> None:
+    name = archive.add(article(1))
+    with archive.catalogue.reading() as session:
+        stood = session.get_one(Article, name)
+    assert changes.in_time(archive.catalogue, stood.datestamp) == stood.datestamp
+    with archive.catalogue.reading() as session:
+        assert session.get_one(Article, name).change_number == stood.change_number
+        assert session.execute(select(Announcement)).first() is None
 
 
 @dataclass
@@ -111,12 +142,8 @@ def test_harvesters_that_follow_concurrent_writers_miss_nothing(
                 stamp = session.get_one(Article, name).datestamp
                 stop.wait(0.02 * ((number + writer) % 4))  # between the stamp and the commit
             committed.append((name, time.monotonic()))
-            with archive.catalogue.reading() as session:
-                overtaken = changes.now(session) >= stamp
-            if overtaken:
+            if changes.in_time(archive.catalogue, stamp) != stamp:
                 late.append(name)
-                with archive.catalogue.writing() as session:
-                    changes.restamp(session, name, stamp)
 
     polls: list[float] = []
     with ThreadPoolExecutor(4) as writers:

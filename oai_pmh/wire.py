@@ -1,0 +1,91 @@
+"""Answers put together from parts that lie here compressed, and sent as the harvester wants them.
+
+A run of records is kept as raw DEFLATE that ends on an octet's boundary (a full
+flush, RFC 1951): such pieces, set one behind another, are one stream. So a page
+for a harvester that takes gzip is never compressed anew. It is *one* gzip member
+(RFC 1952): several would be as lawful, but many clients read no further than the
+end of the first. Its CRC is worked out from those of the pieces.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import zstandard
+from isal import isal_zlib
+
+_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_END = b"\x03\x00"
+"""A last DEFLATE block, of nothing."""
+
+_MODULUS = 1 << 32
+_ZSTD_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """UTF-8 text as raw DEFLATE that ends on an octet's boundary, and not with a last block."""
+
+    deflated: bytes
+    size: int
+    """Octets of the text,"""
+    crc: int
+    """and their CRC-32."""
+
+
+Part = bytes | Packed
+
+
+def pack(text: bytes, level: int = 6) -> Packed:
+    """``text`` as a part that goes out as it lies."""
+    made = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+    return Packed(made.compress(text) + made.flush(zlib.Z_FULL_FLUSH), len(text), isal_zlib.crc32(text))
+
+
+def unpacked(part: Packed) -> bytes:
+    """The text of ``part``."""
+    return isal_zlib.decompress(part.deflated + _END, -zlib.MAX_WBITS, part.size or 1)
+
+
+def size(parts: Sequence[Part]) -> int:
+    """Octets of the text that the parts make together."""
+    return sum(len(part) if isinstance(part, bytes) else part.size for part in parts)
+
+
+def _gathered(parts: Sequence[Part]) -> Iterator[Part]:
+    """The parts, with those that are text and stand side by side as one."""
+    for packed, some in groupby(parts, lambda part: isinstance(part, Packed)):
+        if packed:
+            yield from some
+        else:
+            yield b"".join(part for part in some if isinstance(part, bytes))
+
+
+def plain(parts: Sequence[Part]) -> Iterator[bytes]:
+    """The text of the parts, piece by piece: the first is under way while the next is unpacked."""
+    for part in _gathered(parts):
+        yield part if isinstance(part, bytes) else unpacked(part)
+
+
+def gzipped(parts: Sequence[Part]) -> list[bytes]:
+    """The pieces of one gzip member that holds the text of the parts."""
+    pieces, crc, length = [_HEAD], 0, 0
+    for part in _gathered(parts):
+        packed = pack(part, 1) if isinstance(part, bytes) else part
+        pieces.append(packed.deflated)
+        crc = isal_zlib.crc32_combine(crc, packed.crc, packed.size)
+        length += packed.size
+    pieces.append(_END + struct.pack("<II", crc, length % _MODULUS))
+    return pieces
+
+
+def zstandard_of(parts: Sequence[Part]) -> Iterator[bytes]:
+    """The text of the parts as one Zstandard frame (RFC 8878), piece by piece."""
+    made = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj(size=size(parts))
+    for piece in plain(parts):
+        yield made.compress(piece)
+    yield made.flush()

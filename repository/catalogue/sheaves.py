@@ -1,0 +1,229 @@
+"""Records that lie ready, in runs along the feed: found by the place at which they end, one range for a page."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, insert, literal, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from repository.catalogue.upsert import Upsert
+from repository.models import Article, Change, Moment, Sheaf, SheafForm
+
+Place = tuple[datetime, int]
+"""A datestamp and a change number: where in the feed something stands."""
+
+BEGINNING: Place = (datetime(1, 1, 1, tzinfo=UTC), 0)
+
+_ENTER = insert(Sheaf)
+_BEGIN = Upsert(SheafForm)
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """One sheaf, read or to be entered; ``ends`` are where its records end in the text that ``deflated`` holds."""
+
+    first: Place
+    last: Place
+    size: int
+    crc: int
+    numbers: Sequence[int]
+    ends: Sequence[int]
+    deflated: bytes
+    id: int = 0
+
+
+def overlapping(session: Session, form: str, since: Place, until: Place, most: int) -> list[Lying] | None:
+    """The sheaves of ``form`` in which anything from ``since`` to ``until``, both inclusive, may lie, in their order.
+
+    None when there are more than ``most``: nobody wants to read so many for one page.
+    """
+    rows = (
+        select(Sheaf.id)
+        .where(Sheaf.form == form, _last() >= _place(since))
+        .order_by(Sheaf.last_datestamp, Sheaf.last_number)
+        .limit(most + 1)
+    )
+    # The first that ends at or after the end is the last that may hold anything of it.
+    beyond = (
+        select(Sheaf.last_datestamp, Sheaf.last_number)
+        .where(Sheaf.form == form, _last() >= _place(until))
+        .order_by(Sheaf.last_datestamp, Sheaf.last_number)
+        .limit(1)
+    )
+    if end := session.execute(beyond).first():
+        rows = rows.where(_last() <= _place((end[0], end[1])))
+    ids = session.execute(rows).scalars().all()
+    return None if len(ids) > most else read(session, ids)
+
+
+def read(session: Session, ids: Sequence[int]) -> list[Lying]:
+    """These sheaves, in the order of the feed."""
+    columns = (
+        Sheaf.id,
+        Sheaf.first_datestamp,
+        Sheaf.first_number,
+        Sheaf.last_datestamp,
+        Sheaf.last_number,
+        Sheaf.size,
+        Sheaf.crc,
+        Sheaf.numbers,
+        Sheaf.ends,
+        Sheaf.deflated,
+    )
+    rows = session.execute(select(*columns).where(Sheaf.id.in_(ids)))
+    found = [
+        Lying(
+            first=(row[1], row[2]),
+            last=(row[3], row[4]),
+            size=row[5],
+            crc=row[6],
+            numbers=_unpacked("q", row[7]),
+            ends=_unpacked("I", row[8]),
+            deflated=row[9],
+            id=row[0],
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda one: one.last)
+
+
+def enter(session: Session, form: str, sheaves: Sequence[Lying]) -> None:
+    """Lay these ready."""
+    if sheaves:
+        session.connection().execute(_ENTER, [_row(form, one) for one in sheaves])
+
+
+def replace(session: Session, form: str, gone: Sequence[Lying], by: Sequence[Lying]) -> None:
+    """These sheaves of ``form`` give way to others: at every moment the one or the other is there."""
+    session.execute(delete(Sheaf).where(Sheaf.id.in_([one.id for one in gone])))
+    enter(session, form, by)
+
+
+def standing(session: Session, form: str, *, locked: bool = False) -> SheafForm | None:
+    """How far this format has been laid ready; None when it was never begun."""
+    return session.get(SheafForm, form, with_for_update=locked, populate_existing=True)
+
+
+def begin(session: Session, form: str, followed: int, asked_at: datetime | None = None) -> None:
+    """A format is to be laid ready, from the beginning of the feed; nothing is done where it has been begun."""
+    stamp, number = BEGINNING
+    row = {"form": form, "datestamp": stamp, "number": number, "followed": followed, "asked_at": asked_at}
+    _BEGIN(session, [row])
+
+
+def asked(session: Session, form: str, at: datetime) -> None:
+    """Somebody begins to harvest this format."""
+    session.execute(update(SheafForm).where(SheafForm.form == form).values(asked_at=at))
+
+
+def forms(session: Session) -> Sequence[SheafForm]:
+    """Every format of which anything lies ready, those of former wordings among them."""
+    return session.execute(select(SheafForm).order_by(SheafForm.form)).scalars().all()
+
+
+def drop(session: Session, form: str, most: int) -> bool:
+    """Take away up to ``most`` sheaves of a format, and with the last of them the format; whether nothing is left."""
+    ids = session.execute(select(Sheaf.id).where(Sheaf.form == form).limit(most)).scalars().all()
+    if ids:
+        session.execute(delete(Sheaf).where(Sheaf.id.in_(ids)))
+        return False
+    session.execute(delete(SheafForm).where(SheafForm.form == form))
+    return True
+
+
+def gone_on(session: Session, after: int, horizon: datetime, limit: int) -> tuple[int, list[Place]]:
+    """Where articles stood before the changes that follow change ``after``, and the last of these changes.
+
+    Only changes whose datestamp has come, ``limit`` of them at most.
+    """
+    rows = session.execute(
+        select(Change.number, Change.article_id)
+        .where(Change.number > after, Change.datestamp <= horizon)
+        .order_by(Change.number)
+        .limit(limit)
+    ).all()
+    if not rows:
+        return after, []
+    before = select(Change.datestamp, Change.number).where(
+        Change.article_id.in_({row.article_id for row in rows}), Change.number <= rows[-1].number
+    )
+    now = select(Article.change_number).where(Article.id.in_({row.article_id for row in rows}))
+    still = set(session.execute(now).scalars())
+    left = [(row[0], row[1]) for row in session.execute(before) if row[1] not in still]
+    return rows[-1].number, sorted(left)
+
+
+def holding(session: Session, form: str, places: Sequence[Place]) -> list[int]:
+    """The ids of the sheaves of ``form`` in which any of these places, which are sorted, lies."""
+    found: list[int] = []
+    covered: Place = BEGINNING
+    for place in places:
+        if place <= covered:
+            continue
+        row = session.execute(
+            select(Sheaf.id, Sheaf.first_datestamp, Sheaf.first_number, Sheaf.last_datestamp, Sheaf.last_number)
+            .where(Sheaf.form == form, _last() >= _place(place))
+            .order_by(Sheaf.last_datestamp, Sheaf.last_number)
+            .limit(1)
+        ).first()
+        if row is None:
+            break
+        if (row[1], row[2]) <= place:
+            found.append(row[0])
+            covered = (row[3], row[4])
+    return found
+
+
+def following(session: Session, form: str, place: Place, limit: int) -> list[int]:
+    """The ids of the next ``limit`` sheaves of ``form`` that end after ``place``."""
+    rows = (
+        select(Sheaf.id)
+        .where(Sheaf.form == form, _last() > _place(place))
+        .order_by(Sheaf.last_datestamp, Sheaf.last_number)
+        .limit(limit)
+    )
+    return list(session.execute(rows).scalars())
+
+
+def _last() -> ColumnElement[Any]:
+    return tuple_(Sheaf.last_datestamp, Sheaf.last_number)
+
+
+def _place(place: Place) -> ColumnElement[Any]:
+    return tuple_(literal(place[0], Moment()), literal(place[1], Sheaf.last_number.type))
+
+
+def _row(form: str, one: Lying) -> dict[str, object]:
+    return {
+        "form": form,
+        "first_datestamp": one.first[0],
+        "first_number": one.first[1],
+        "last_datestamp": one.last[0],
+        "last_number": one.last[1],
+        "size": one.size,
+        "crc": one.crc,
+        "numbers": _packed("q", one.numbers),
+        "ends": _packed("I", one.ends),
+        "deflated": one.deflated,
+    }
+
+
+def _packed(kind: str, numbers: Sequence[int]) -> bytes:
+    made = array(kind, numbers)
+    if sys.byteorder == "big":
+        made.byteswap()
+    return made.tobytes()
+
+
+def _unpacked(kind: str, octets: bytes) -> array[int]:
+    made = array(kind)
+    made.frombytes(octets)
+    if sys.byteorder == "big":
+        made.byteswap()
+    return made
