@@ -69,6 +69,8 @@ def run(
     Those that lie ready under ``lying_as`` go out as they lie, the others as ``write`` gives them. Where as many
     follow, the run ends with a sheaf: the next one begins with a whole one then.
     """
+    if lying_as and part == harvest.WHOLE_FEED and (ready := _ready(session, span, after, limit, lying_as)):
+        return ready
     numbers = harvest.numbers(session, part, span, after=after, limit=limit + 1)
     if not numbers:
         return None
@@ -84,6 +86,27 @@ def run(
         parts += [each.part] if each.part is not None else [next(written) for _ in each.numbers]
     more = more or given < len(numbers)
     return Run(tuple(parts), numbers[:given], harvest.place_of(session, numbers[given - 1]), more)
+
+
+def _ready(session: Session, span: harvest.Span, after: Place | None, limit: int, lying_as: str) -> Run | None:
+    """A run of whole sheaves, where the next ones are whole and nothing stands between them: as nearly always."""
+    begin = after or (span.since or sheaves.BEGINNING[0], 0)
+    found: list[Lying] = []
+    room = limit
+    for one in sheaves.following(session, lying_as, begin, max(1, limit // A_SHEAF)):
+        room -= len(one.numbers)
+        if room < 0 or one.first <= begin or one.last[0] >= span.end:
+            break
+        found.append(one)
+    if not found or not sheaves.whole(session, begin, found):
+        return None
+    last = found[-1].last
+    return Run(
+        parts=tuple(Packed(one.deflated, one.size, one.crc) for one in found),
+        numbers=[number for one in found for number in one.numbers],
+        last=last,
+        more=sheaves.any_beyond(session, last, span.end),
+    )
 
 
 @dataclass(frozen=True, slots=True)

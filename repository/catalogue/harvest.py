@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.catalogue import feed_days, sets
@@ -172,10 +172,17 @@ def first(session: Session, horizon: datetime) -> tuple[datetime, str] | None:
     return (row[0], row[1]) if row else None
 
 
+_LATEST = (
+    select(Article.__table__.c.datestamp)
+    .where(Article.__table__.c.datestamp < bindparam("end", type_=Moment()))
+    .order_by(Article.__table__.c.datestamp.desc())
+    .limit(1)
+)
+
+
 def latest(session: Session, horizon: datetime) -> datetime | None:
     """The newest datestamp of the feed; None while nothing can be harvested."""
-    statement = select(Article.datestamp).where(Article.datestamp < Span(horizon).end)
-    return session.execute(statement.order_by(Article.datestamp.desc()).limit(1)).scalar()
+    return session.connection().execute(_LATEST, {"end": Span(horizon).end}).scalar()
 
 
 def range_of_publisher(session: Session, slug: str) -> Range | None:

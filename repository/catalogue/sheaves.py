@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, literal, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue.upsert import Upsert
@@ -38,24 +38,69 @@ class Lying:
     id: int = 0
 
 
+_TABLE = Sheaf.__table__.c
+_LAST = tuple_(_TABLE.last_datestamp, _TABLE.last_number)
+_ORDER = (_TABLE.last_datestamp, _TABLE.last_number)
+_COLUMNS = (
+    _TABLE.id,
+    _TABLE.first_datestamp,
+    _TABLE.first_number,
+    _TABLE.last_datestamp,
+    _TABLE.last_number,
+    _TABLE.size,
+    _TABLE.crc,
+    _TABLE.numbers,
+    _TABLE.ends,
+    _TABLE.deflated,
+)
+_PLACE = tuple_(bindparam("datestamp", type_=Moment()), bindparam("number", type_=BigInteger()))
+
+# Made once and asked past the mapper: these three are all that a page of the whole feed costs the catalogue.
+_OF_FORM = _TABLE.form == bindparam("form")
+_FOLLOWING = select(*_COLUMNS).where(_OF_FORM, _LAST > _PLACE).order_by(*_ORDER).limit(bindparam("most"))
+_ARTICLE = Article.__table__.c
+_FEED_PLACE = tuple_(_ARTICLE.datestamp, _ARTICLE.change_number)
+_END = tuple_(bindparam("last_datestamp", type_=Moment()), bindparam("last_number", type_=BigInteger()))
+_COUNTED = select(func.count(), func.sum(_ARTICLE.change_number)).where(_FEED_PLACE > _PLACE, _FEED_PLACE <= _END)
+_BEYOND = (
+    select(_ARTICLE.change_number)
+    .where(_FEED_PLACE > _PLACE, _ARTICLE.datestamp < bindparam("end", type_=Moment()))
+    .limit(1)
+)
+
+
+def following(session: Session, form: str, place: Place, most: int) -> list[Lying]:
+    """The next sheaves of ``form`` that end after ``place``, ``most`` of them."""
+    values = {"form": form, "datestamp": place[0], "number": place[1], "most": most}
+    return [_lying(row) for row in session.connection().execute(_FOLLOWING, values)]
+
+
+def whole(session: Session, after: Place, found: Sequence[Lying]) -> bool:
+    """Whether the feed after ``after``, up to the end of the last of these sheaves, is what they hold and no more.
+
+    They are as many, and the sum of their numbers is the same: what has gone on since they were bound left smaller
+    numbers behind than anything that can have come since.
+    """
+    last = found[-1].last
+    values = {"datestamp": after[0], "number": after[1], "last_datestamp": last[0], "last_number": last[1]}
+    number, total = session.connection().execute(_COUNTED, values).one()
+    return number == sum(len(one.numbers) for one in found) and int(total) == sum(sum(one.numbers) for one in found)
+
+
+def any_beyond(session: Session, place: Place, end: datetime) -> bool:
+    """Whether anything stands in the feed after ``place`` with a datestamp before ``end``."""
+    values = {"datestamp": place[0], "number": place[1], "end": end}
+    return session.connection().execute(_BEYOND, values).first() is not None
+
+
 def overlapping(session: Session, form: str, since: Place, until: Place, most: int) -> list[Lying] | None:
     """The sheaves of ``form`` in which anything from ``since`` to ``until``, both inclusive, may lie, in their order.
 
     None when there are more than ``most``: nobody wants to read so many for one page.
     """
-    rows = (
-        select(Sheaf.id)
-        .where(Sheaf.form == form, _last() >= _place(since))
-        .order_by(Sheaf.last_datestamp, Sheaf.last_number)
-        .limit(most + 1)
-    )
+    rows = select(Sheaf.id).where(Sheaf.form == form, _last() >= _place(since)).order_by(*_ORDER).limit(most + 1)
     # The first that ends at or after the end is the last that may hold anything of it.
-    beyond = (
-        select(Sheaf.last_datestamp, Sheaf.last_number)
-        .where(Sheaf.form == form, _last() >= _place(until))
-        .order_by(Sheaf.last_datestamp, Sheaf.last_number)
-        .limit(1)
-    )
+    beyond = select(*_ORDER).where(Sheaf.form == form, _last() >= _place(until)).order_by(*_ORDER).limit(1)
     if end := session.execute(beyond).first():
         rows = rows.where(_last() <= _place((end[0], end[1])))
     ids = session.execute(rows).scalars().all()
@@ -64,33 +109,21 @@ def overlapping(session: Session, form: str, since: Place, until: Place, most: i
 
 def read(session: Session, ids: Sequence[int]) -> list[Lying]:
     """These sheaves, in the order of the feed."""
-    columns = (
-        Sheaf.id,
-        Sheaf.first_datestamp,
-        Sheaf.first_number,
-        Sheaf.last_datestamp,
-        Sheaf.last_number,
-        Sheaf.size,
-        Sheaf.crc,
-        Sheaf.numbers,
-        Sheaf.ends,
-        Sheaf.deflated,
-    )
-    rows = session.execute(select(*columns).where(Sheaf.id.in_(ids)))
-    found = [
-        Lying(
-            first=(row[1], row[2]),
-            last=(row[3], row[4]),
-            size=row[5],
-            crc=row[6],
-            numbers=_unpacked("q", row[7]),
-            ends=_unpacked("I", row[8]),
-            deflated=row[9],
-            id=row[0],
-        )
-        for row in rows
-    ]
+    found = [_lying(row) for row in session.execute(select(*_COLUMNS).where(_TABLE.id.in_(ids)))]
     return sorted(found, key=lambda one: one.last)
+
+
+def _lying(row: Any) -> Lying:
+    return Lying(
+        first=(row[1], row[2]),
+        last=(row[3], row[4]),
+        size=row[5],
+        crc=row[6],
+        numbers=_unpacked("q", row[7]),
+        ends=_unpacked("I", row[8]),
+        deflated=row[9],
+        id=row[0],
+    )
 
 
 def enter(session: Session, form: str, sheaves: Sequence[Lying]) -> None:
@@ -178,17 +211,6 @@ def holding(session: Session, form: str, places: Sequence[Place]) -> list[int]:
             found.append(row[0])
             covered = (row[3], row[4])
     return found
-
-
-def following(session: Session, form: str, place: Place, limit: int) -> list[int]:
-    """The ids of the next ``limit`` sheaves of ``form`` that end after ``place``."""
-    rows = (
-        select(Sheaf.id)
-        .where(Sheaf.form == form, _last() > _place(place))
-        .order_by(Sheaf.last_datestamp, Sheaf.last_number)
-        .limit(limit)
-    )
-    return list(session.execute(rows).scalars())
 
 
 def _last() -> ColumnElement[Any]:

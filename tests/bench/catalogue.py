@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from bench.generate import PUBLISHER, describe
 from bench.harvest import harvest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
 
 from config import wiring
 from config.app import create_app
 from config.settings import load
-from repository.catalogue import Catalogue, shelves, tallies, titles
+from oai_pmh import preparing
+from oai_pmh.sheaves import A_SHEAF
+from repository.catalogue import Catalogue, feed_days, sets, shelves, tallies, titles
 from repository.models import Article, Change, ChangeHead
 from repository.vocabulary import ArticleRecord, ArticleState, Author, article_id
 
+_LETTERS = "aaaaeeeeiiııoöuüürrrllnnnnddkkkttssşmmybgzçhğvpcfj"
+_AT_ONCE = 5000
 _BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -27,28 +36,50 @@ def fill(catalogue: Catalogue, count: int) -> None:
 
     In bulk and not by :func:`repository.catalogue.registration.register`, which would take longer than all the rest.
     """
-    with catalogue.writing() as session:
-        publisher = titles.publisher_named(session, PUBLISHER)
-        places: dict[tuple[str, str], tuple[int, int]] = {}
-        entered: list[dict[str, Any]] = []
-        for number in range(count):
-            record = _record(number)
-            place = (record.issns[0], shelves.issue_shelf(record))
-            if place not in places:
-                title = titles.title_of(session, publisher, record)
-                places[place] = (title.id, shelves.issue_of(session, title, record).id)
-            entered.append(_row(number, record, publisher.id, *places[place]))
-        session.execute(insert(Article), entered)
-        shared = ("version", "state", "datestamp")
-        session.execute(
-            insert(Change),
-            [
-                {"number": row["change_number"], "article_id": row["id"], **{name: row[name] for name in shared}}
-                for row in entered
-            ],
-        )
-        tallies.add(session, "articles", ArticleState.ACTIVE, count)
-        session.execute(update(ChangeHead).values(number=count, datestamp=entered[-1]["datestamp"]))
+    chance = random.Random(count)
+    words = ["".join(chance.choices(_LETTERS, k=chance.randint(2, 11))) for _ in range(20_000)]
+    weights = list(accumulate(1 / (rank + 5) for rank in range(len(words))))
+    places: dict[tuple[str, str], tuple[int, int]] = {}
+    for start in range(0, count, _AT_ONCE):
+        with catalogue.writing() as session:
+            publisher = titles.publisher_named(session, PUBLISHER)
+            entered = []
+            for number in range(start, min(start + _AT_ONCE, count)):
+                said = partial(_said, chance, words, weights)
+                record = _record(number, said)
+                place = (record.issns[0], shelves.issue_shelf(record))
+                if place not in places:
+                    title = titles.title_of(session, publisher, record)
+                    places[place] = (title.id, shelves.issue_of(session, title, record).id)
+                entered.append(Article(**_row(number, record, publisher.id, *places[place])))
+            _enter(session, entered)
+    with catalogue.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as bare:
+        bare.execute(text("ANALYZE"))
+
+
+def _enter(session: Session, entered: Sequence[Article]) -> None:
+    standing = sets.places_of(session, entered)
+    for one in entered:
+        one.places = standing[one.id]
+    columns = [column.key for column in Article.__table__.columns]
+    session.execute(insert(Article), [{name: getattr(one, name) for name in columns} for one in entered])
+    told = [
+        {"number": one.change_number, "article_id": one.id}
+        | {name: getattr(one, name) for name in ("version", "state", "datestamp")}
+        for one in entered
+    ]
+    session.execute(insert(Change), told)
+    sets.join(session, entered)
+    lines = ((feed_days.Line(one.id, one.datestamp, False), one.places) for one in entered)
+    feed_days.moved(session, (), lines)
+    tallies.add(session, "articles", ArticleState.ACTIVE, len(entered))
+    last = entered[-1]
+    session.execute(update(ChangeHead).values(number=last.change_number, datestamp=last.datestamp))
+
+
+def _said(chance: random.Random, words: list[str], weights: list[float], number: int) -> str:
+    """A sentence of so many words, as frequent as those of a language: no two are the same."""
+    return " ".join(chance.choices(words, cum_weights=weights, k=number)).capitalize() + "."
 
 
 def rows(catalogue: Catalogue, count: int) -> float:
@@ -71,11 +102,11 @@ def wsgi(archive: wiring.Archive, count: int) -> float:
     return harvest(lambda query: client.get(f"/oai?{query}").data, count)
 
 
-def _record(number: int) -> ArticleRecord:
+def _record(number: int, said: Callable[[int], str]) -> ArticleRecord:
     article = describe(number)
     return ArticleRecord(
-        title=article.title,
-        translated_titles=article.translated_titles,
+        title=said(10),
+        translated_titles={"en": said(11)},
         language=article.language,
         journal_title=article.journal.title,
         publisher=article.journal.publisher,
@@ -90,8 +121,8 @@ def _record(number: int) -> ArticleRecord:
         published={"electronic/pub": article.published},
         article_type=article.type,
         licence=article.licence or None,
-        abstracts=article.abstract,
-        keywords=tuple(word for words in article.keywords.values() for word in words),
+        abstracts={"tr": said(60), "en": said(70)},
+        keywords=tuple(said(2) for _ in range(6)),
     )
 
 
@@ -112,13 +143,18 @@ def _row(number: int, record: ArticleRecord, publisher: int, title: int, issue: 
 
 
 def main(step: str, settings: Path, count: int) -> None:
-    """Do one step; print its seconds where it is measured."""
+    """Do one step; print its seconds."""
     with wiring.opened(load(settings).settings, with_stores=step == "wsgi") as archive:
+        began = time.perf_counter()
         if step == "fill":
             fill(archive.catalogue, count)
+        elif step == "prepare":
+            laid = preparing.prepare(wiring.window(archive), ["oai_dc"], lambda: False)
+            if laid.records < 2 * (count - A_SHEAF):
+                raise SystemExit(f"{laid.records} of {2 * count} records were laid ready: nothing was measured")
         else:
-            seconds = rows(archive.catalogue, count) if step == "rows" else wsgi(archive, count)
-            sys.stdout.write(f"{seconds}\n")
+            began = time.perf_counter() - (rows(archive.catalogue, count) if step == "rows" else wsgi(archive, count))
+        sys.stdout.write(f"{time.perf_counter() - began}\n")
 
 
 if __name__ == "__main__":
