@@ -22,6 +22,7 @@ from oai_pmh.arguments import (
     Verb,
     shown,
 )
+from oai_pmh.descriptions import Said, descriptions
 from oai_pmh.errors import ErrorCode, refused
 from oai_pmh.formats import FORMATS, Format
 from oai_pmh.sheaves import HEADERS, Run, Write, form, run
@@ -52,6 +53,7 @@ class Window:
     admin_emails: tuple[str, ...]
     token_keys: TokenKeys
     page_size: int = 500
+    said: Said = field(default_factory=Said)
     clock: Callable[[Session], datetime] = changes.now
     wishes: set[str] = field(default_factory=set)
     """Formats that somebody has begun to harvest since it was written down last."""
@@ -128,6 +130,7 @@ def _identify(window: Window, moment: datetime) -> Identity:
         earliest_datestamp=earliest,
         repository_identifier=window.repository_identifier,
         sample_identifier=window.identifier(sample),
+        descriptions=tuple(descriptions(window.said)),
     )
 
 

@@ -89,6 +89,8 @@ class Identity:
     earliest_datestamp: datetime
     repository_identifier: str
     sample_identifier: str
+    descriptions: tuple[str, ...] = ()
+    """What else the archive says of itself: whole description elements (oai_pmh.descriptions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ def _around(moment: datetime, base_url: str, request: Mapping[str, str]) -> tupl
 
 def _identity(answer: Identity) -> str:
     emails = "".join(f"<adminEmail>{text(email)}</adminEmail>\n" for email in answer.admin_emails)
+    identifier = _OAI_IDENTIFIER.format(text(answer.repository_identifier), text(answer.sample_identifier))
     return (
         f"<repositoryName>{text(answer.repository_name)}</repositoryName>\n"
         f"<baseURL>{text(answer.base_url)}</baseURL>\n"
@@ -201,7 +204,7 @@ def _identity(answer: Identity) -> str:
         "<deletedRecord>persistent</deletedRecord>\n"
         "<granularity>YYYY-MM-DDThh:mm:ssZ</granularity>\n"
         "<compression>gzip</compression>\n"
-    ) + _OAI_IDENTIFIER.format(text(answer.repository_identifier), text(answer.sample_identifier))
+    ) + "".join((identifier, *answer.descriptions))
 
 
 def _format(known: FormatDescription) -> str:
