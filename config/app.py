@@ -36,6 +36,7 @@ from ingest.deposits import Collection
 from ingest.feeds import Feed
 from ingest.survivors import Salvaging
 from ingest.web.desk import Desk
+from oai_pmh.manners import Figures
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
 from repository.access.web.sessions import Door
@@ -121,6 +122,8 @@ class Rooms:
     """What Prometheus brings to read the figures; empty: they are given to this machine only."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
+    harvested: Figures | None = None
+    """What the window has given out; None: there are no figures of it."""
     open_blueprints: Sequence[Blueprint] = ()
     """Blueprints that only answer questions, for everyone, by GET and POST (OAI-PMH): no session, no CSRF token."""
 
@@ -348,7 +351,7 @@ def _metrics(rooms: Rooms) -> ResponseReturnValue:
     elif not _is_of_this_machine(request.remote_addr):
         raise NotFound
     try:
-        figures = metrics.exposition(rooms.catalogue, rooms.policies)
+        figures = metrics.exposition(rooms.catalogue, rooms.policies, rooms.harvested)
     except DatabaseUnavailable:
         return Response("the catalogue does not answer\n", 503, {"Retry-After": "10"}, mimetype="text/plain")
     return Response(figures, content_type=metrics.CONTENT_TYPE)

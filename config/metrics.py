@@ -1,6 +1,7 @@
 """The archive in figures for Prometheus: what one would be called at night for, each from an index look-up or a tally.
 
-Everything is read from the catalogue when it is asked for, so that it is the same whichever process answers.
+Everything is read from the catalogue when it is asked for, so that it is the same whichever process answers; but what
+the window gave out, which nobody writes down, is counted by the process that answers, from its start.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from fixity.forecast import Policy, forecasts
+from oai_pmh.manners import Figures
 from repository.catalogue import (
     Catalogue,
     alerts,
@@ -35,11 +37,17 @@ _FIRST_DAY = date(2000, 1, 1)
 _READ = ("intact", "damaged", "missing", "unreadable", "mended")
 
 
-def exposition(catalogue: Catalogue, policies: Mapping[str, Policy], now: datetime | None = None) -> bytes:
+def exposition(
+    catalogue: Catalogue,
+    policies: Mapping[str, Policy],
+    harvested: Figures | None = None,
+    now: datetime | None = None,
+) -> bytes:
     """All figures in Prometheus's text format, UTF-8. Raises DatabaseUnavailable."""
     registry = CollectorRegistry()
     with catalogue.reading() as session:
-        registry.register(_Figures(list(_all(session, policies, now or utc_now()))))
+        found = list(_all(session, policies, now or utc_now()))
+    registry.register(_Figures([*found, *(_window(harvested) if harvested is not None else ())]))
     return generate_latest(registry)
 
 
@@ -61,6 +69,20 @@ def _all(session: Session, policies: Mapping[str, Policy], now: datetime) -> Ite
         ((part, row.host), _seconds(row.beat_at)) for part, rows in heartbeats.beats(session).items() for row in rows
     ]
     yield _gauge("mahfuz_heartbeat_timestamp_seconds", "When a part last said that it runs.", ("part", "host"), beats)
+
+
+def _window(harvested: Figures) -> Iterator[Metric]:
+    requests, records, sent_away = harvested.told()
+    asked = CounterMetricFamily("mahfuz_oai_requests", "OAI-PMH requests answered, by verb.", labels=("verb",))
+    for verb, number in requests.items():
+        asked.add_metric((verb,), number)
+    yield asked
+    given = CounterMetricFamily("mahfuz_oai_records", "Records and headers of records given out by OAI-PMH.")
+    given.add_metric((), records)
+    yield given
+    refused = CounterMetricFamily("mahfuz_oai_sent_away", "OAI-PMH requests refused with 503: no turn was free.")
+    refused.add_metric((), sent_away)
+    yield refused
 
 
 def _holdings(session: Session) -> Iterator[Metric]:

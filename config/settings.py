@@ -22,6 +22,7 @@ from config.alert_settings import AlertSettings
 from config.feed_settings import FeedSettings
 from config.kept_files import text_in
 from config.mail_settings import MailSettings
+from config.oai_settings import OaiSettings
 from config.policy_settings import PolicySettings
 from config.profile_settings import ProfileSettings
 from config.testimony_settings import TestimonySettings
@@ -49,6 +50,11 @@ _EXAMPLES = {
     "archive.base_url": 'base_url = "https://mahfuz.example.org"',
     "ingest.clamd": 'clamd = "unix:/run/clamav/clamd.ctl"',
     "policy.fixity_days": "fixity_days = 90",
+    "oai": (
+        '[oai]\nfriends = ["https://dergi.example.org/oai"]\n'
+        'metadata_licence = "https://creativecommons.org/publicdomain/zero/1.0/"\n'
+        "requests_at_once = 8\nrequests_waiting = 4"
+    ),
     "mail": (
         '[mail]\nserver = "smtp.example.org"\nuser = "arsiv"\npassword_file = "/etc/mahfuz/smtp.key"\n'
         'from = "arsiv@example.org"\n\n[[mail.publishers]]\nname = "Örnek Yayınevi"\n'
@@ -162,14 +168,6 @@ class IngestSettings(Section):
         if clamd and not re.fullmatch(r"unix:/[^\0]+|tcp://(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):[0-9]{1,5}", clamd):
             raise ValueError("must be unix:/path of a socket or tcp://host:port")
         return clamd
-
-
-class OaiSettings(Section):
-    """How the window answers."""
-
-    page_size: int = Field(ge=1, le=5000)
-    prepared: tuple[str, ...] = ("oai_dc",)
-    """Formats laid ready before anybody asks; any other is from the moment at which somebody harvests it."""
 
 
 class AccessSettings(Section):

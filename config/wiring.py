@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ingest.ledger import Bookkeeping
     from ingest.rebuild import Rebuilding
     from ingest.survivors import Salvaging
+    from oai_pmh.descriptions import Said
     from oai_pmh.verbs import Window
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
@@ -387,17 +388,19 @@ def window(archive: Archive) -> Window:
     from oai_pmh.verbs import Window
 
     settings = archive.settings
+    given = settings.oai
     secret = secret_key(archive.home)
     made = Window(
         catalogue=archive.catalogue,
         repository_name=settings.archive.name,
         base_url=settings.archive.base_url,
         repository_identifier=settings.archive.repository_identifier,
-        admin_emails=(settings.archive.admin_email,),
+        admin_emails=tuple(dict.fromkeys((settings.archive.admin_email, *given.admin_emails))),
         token_keys=TokenKeys((hmac.digest(secret, b"resumption tokens", "sha256"),)),
-        page_size=settings.oai.page_size,
+        page_size=given.page_size,
+        said=_said(settings),
     )
-    if unknown := sorted({*settings.oai.prepared} - {*made.preparable}):
+    if unknown := sorted({*given.prepared} - {*made.preparable}):
         there_are = ", ".join(made.preparable)
         raise UsageError(f"oai.prepared names {unknown[0]!r}, which cannot lie ready; there are: {there_are}")
     return made
@@ -406,9 +409,13 @@ def window(archive: Archive) -> Window:
 def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
     """What the web application is given; the window among it."""
     from config.app import Rooms
+    from oai_pmh.manners import Figures, Turns
     from oai_pmh.web import blueprint
 
     settings = archive.settings
+    given = settings.oai
+    turns = Turns(given.requests_at_once, given.requests_per_client, given.requests_waiting, given.wait_seconds)
+    figures = Figures()
     stores = archive.by_name
     seen_from = seen_from or window(archive)
     return Rooms(
@@ -433,7 +440,24 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
         threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
-        open_blueprints=(blueprint(seen_from),),
+        open_blueprints=(blueprint(seen_from, turns, figures),),
+        harvested=figures,
+    )
+
+
+def _said(settings: Settings) -> Said:
+    """What the window says of the archive beside what the protocol asks for."""
+    from oai_pmh.descriptions import Icon, Said
+
+    given, who = settings.oai, settings.archive
+    icon = Icon(given.icon_url, who.name, who.base_url + "/", given.icon_width, given.icon_height)
+    return Said(
+        friends=tuple(given.friends),
+        metadata_licence=given.metadata_licence,
+        icon=icon if given.icon_url else None,
+        content=given.content,
+        metadata_policy=given.metadata_policy,
+        data_policy=given.data_policy,
     )
 
 

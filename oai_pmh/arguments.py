@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 from oai_pmh.errors import ErrorCode, ProtocolError, Refused, refused
 
@@ -37,10 +38,14 @@ class Verb(StrEnum):
 class Identify:
     """Who is this archive?"""
 
+    verb: ClassVar[Verb] = Verb.IDENTIFY
+
 
 @dataclass(frozen=True, slots=True)
 class ListMetadataFormats:
     """Which formats are there, of everything or of one item?"""
+
+    verb: ClassVar[Verb] = Verb.LIST_METADATA_FORMATS
 
     identifier: str | None
 
@@ -49,12 +54,16 @@ class ListMetadataFormats:
 class ListSets:
     """Which sets are there? ``token`` goes on with a list that was begun."""
 
+    verb: ClassVar[Verb] = Verb.LIST_SETS
+
     token: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class GetRecord:
     """One record in one format."""
+
+    verb: ClassVar[Verb] = Verb.GET_RECORD
 
     identifier: str
     metadata_prefix: str

@@ -210,8 +210,8 @@ def _list(window: Window, request: Listing, moment: datetime) -> Page:
     last = (ticks(found.last[0]), found.last[1])
     token = _token(window, place, len(found.numbers), last, more=found.more)
     if prefix not in window.preparable:
-        return Page(request.verb, found.parts, token)
-    return Page(request.verb, found.parts, token, modified, _state(place, found))
+        return Page(request.verb, found.parts, token, records=len(found.numbers))
+    return Page(request.verb, found.parts, token, modified, _state(place, found), len(found.numbers))
 
 
 def _state(place: Continuation, found: Run) -> str:

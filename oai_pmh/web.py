@@ -1,4 +1,4 @@
-"""The window's web face: OAI-PMH by GET and POST at /oai, compressed where that is asked for."""
+"""The window's web face: OAI-PMH by GET and POST at /oai, compressed where that is asked for; a page for people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from flask import Blueprint, Response, request
 
 from oai_pmh import arguments, verbs, wire, xml
 from oai_pmh.errors import ProtocolError, Refused
+from oai_pmh.manners import Figures, Turns
+from oai_pmh.manners.web import mind
+from oai_pmh.people.web import receive
 from oai_pmh.verbs import Window
 from repository.errors import DatabaseUnavailable
 from repository.vocabulary import utc_now
@@ -17,13 +20,19 @@ _LARGEST_FORM = 64 * 1024
 _RETRY_AFTER_SECONDS = 30
 
 
-def blueprint(window: Window) -> Blueprint:
-    """The pages of this room: one address, and only the protocol's XML on it (no page for people).
+def blueprint(window: Window, turns: Turns | None = None, figures: Figures | None = None) -> Blueprint:
+    """The pages of this room: one address, with the protocol's XML on it, and a page for who comes with a browser.
 
-    POST carries no session and changes nothing: exempt the blueprint from CSRF protection.
+    Without ``turns`` everybody is served at once. POST carries no session and changes nothing: exempt the
+    blueprint from CSRF protection.
     """
-    pages = Blueprint("oai_pmh", __name__)
+    pages = Blueprint("oai_pmh", __name__, template_folder="people/templates")
+    counted = figures or Figures()
+    receive(pages, window, turns)
+    if turns is not None:
+        mind(pages, turns, counted)
 
+    @pages.route("/oai/", methods=["GET", "POST"])
     @pages.route("/oai", methods=["GET", "POST"])
     def oai() -> Response:
         request.max_content_length = _LARGEST_FORM
@@ -31,7 +40,7 @@ def blueprint(window: Window) -> Blueprint:
             return _plain(415, f"OAI-PMH takes its arguments by POST as {_FORM}\n")
         body = request.get_data(cache=False) if request.method == "POST" else b""
         try:
-            document = _document(window, request.query_string, body)
+            document = _document(window, counted, request.query_string, body)
         except DatabaseUnavailable:
             unavailable = _plain(503, "The catalogue does not answer at the moment. Please try again later.\n")
             unavailable.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
@@ -41,12 +50,13 @@ def blueprint(window: Window) -> Blueprint:
     return pages
 
 
-def _document(window: Window, query: bytes, body: bytes) -> xml.Document:
+def _document(window: Window, figures: Figures, query: bytes, body: bytes) -> xml.Document:
     """The whole answer. Raises DatabaseUnavailable."""
     try:
         pairs = arguments.pairs_of(query, body)
         asked = arguments.parse(pairs)
     except Refused as refusal:
+        figures.answered(None)
         return xml.refusal(utc_now(), window.address, {}, refusal.errors)
     echo = arguments.echo(pairs)
     moment = window.now()
@@ -54,7 +64,9 @@ def _document(window: Window, query: bytes, body: bytes) -> xml.Document:
         answer = verbs.answer(window, asked, moment)
     except Refused as refusal:
         errors: tuple[ProtocolError, ...] = refusal.errors
+        figures.answered(asked.verb)
         return xml.refusal(moment, window.address, echo if refusal.echoes else {}, errors)
+    figures.answered(asked.verb, xml.records_in(answer))
     return xml.response(moment, window.address, echo, answer)
 
 

@@ -130,6 +130,8 @@ class Page:
     token: Token | None
     last_modified: datetime | None = None
     state: str | None = None
+    records: int = 0
+    """How many records, or headers of records, its items hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,17 @@ class Document:
     parts: Sequence[Part]
     state: str | None = None
     last_modified: datetime | None = None
+
+
+def records_in(answer: Answer) -> int:
+    """How many records, or headers of records, an answer holds."""
+    match answer:
+        case Page():
+            return answer.records
+        case OneRecord():
+            return 1
+        case _:
+            return 0
 
 
 def response(moment: datetime, base_url: str, request: Mapping[str, str], answer: Answer) -> Document:

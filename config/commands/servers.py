@@ -28,6 +28,7 @@ from config import demo, feeding, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
+from config.oai_settings import WEB_THREADS
 from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
 from fixity import inventory, ledgers, notary, proving, standing
@@ -103,7 +104,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
             "bind": self.bind,
             "worker_class": "gthread",
             "workers": self.processes,
-            "threads": 16,
+            "threads": WEB_THREADS,
             "timeout": 120,
             "graceful_timeout": 20,
             "keepalive": 5,

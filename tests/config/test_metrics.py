@@ -9,6 +9,8 @@ import pages
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from oai_pmh.arguments import Verb
+from oai_pmh.manners import Figures
 from repository.catalogue import canaries, copies, days, standing
 from repository.catalogue.canaries import Look
 from repository.vocabulary import AuditOutcome, utc_now
@@ -88,4 +90,18 @@ def test_with_a_token_they_are_for_who_brings_it(database_url: str) -> None:
     browser = site.app.test_client()
     far = {"REMOTE_ADDR": "192.0.2.7"}
     assert browser.get("/metrics", environ_base=far, headers={"Authorization": "Bearer s3cret"}).status_code == 200
+    site.catalogue.close()
+
+
+def test_what_the_window_gave_out_is_among_the_figures(database_url: str) -> None:
+    given = Figures()
+    given.answered(Verb.LIST_RECORDS, 500)
+    given.answered(None)
+    given.sent_away()
+    site = pages.site(database_url, harvested=given)
+    found = figures(site.client.get("/metrics", environ_base=LOCAL).text)
+    assert found["mahfuz_oai_requests_total", (("verb", "ListRecords"),)] == 1
+    assert found["mahfuz_oai_requests_total", (("verb", "none"),)] == 1
+    assert found["mahfuz_oai_records_total", ()] == 500
+    assert found["mahfuz_oai_sent_away_total", ()] == 1
     site.catalogue.close()

@@ -1,0 +1,81 @@
+"""A browser at the window gets pages, in the reader's language; programs never do, whatever they forget to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from flask import Blueprint, Response, g, render_template, request
+from werkzeug.exceptions import NotFound
+
+from oai_pmh.descriptions import is_address
+from oai_pmh.manners import Turns
+from oai_pmh.people import account
+from oai_pmh.tokens import LIFETIME
+from oai_pmh.verbs import Window
+from repository.web import paging
+
+A_PAGE = 50
+_OF_PAGES = {"lang", "sets", "after"}
+"""The arguments of the pages; whoever says anything else speaks the protocol, though not well."""
+_KINDS = ("text/xml", "application/xml", "text/html")
+
+
+def receive(pages: Blueprint, window: Window, turns: Turns | None) -> None:
+    """Answer whoever comes with a browser before any other function of ``pages`` is asked."""
+
+    @pages.before_request
+    def _person() -> Response | None:
+        if request.method not in ("GET", "HEAD") or not request.args.keys() <= _OF_PAGES:
+            return None
+        g.by_accept = True
+        # A program that takes anything, or says nothing, takes XML.
+        if request.accept_mimetypes.best_match(_KINDS, "text/xml") != "text/html":
+            return None
+        family = request.args.get("sets")
+        return _page(window, turns) if family is None else _sets(window, family)
+
+    @pages.after_request
+    def _varies(answer: Response) -> Response:
+        if g.get("by_accept"):
+            answer.vary.add("Accept")
+        return answer
+
+
+def _page(window: Window, turns: Turns | None) -> Response:
+    return _rendered(
+        window,
+        "harvesting/window.html",
+        account=account.account(window),
+        formats=account.formats(),
+        in_words=account.IN_WORDS,
+        families=account.FAMILIES,
+        days=LIFETIME.days,
+        turns=turns,
+    )
+
+
+def _sets(window: Window, family: str) -> Response:
+    if family not in account.FAMILIES:
+        raise NotFound
+    if family == "publisher":
+        row = paging.asked_key(int)
+        after = row[0] if row else 0
+        found, following = paging.page_of(account.publishers(window, after, A_PAGE + 1), A_PAGE, lambda one: (one[0],))
+        lines = [line for _, line in found]
+    else:
+        place = paging.asked_key(str, int)
+        titles, following = paging.page_of(account.journals(window, place, A_PAGE + 1), A_PAGE, lambda one: one[0])
+        lines = [line for _, line in titles if line is not None]
+    begun = bool(request.args.get("after"))
+    name, _ = account.FAMILIES[family]
+    return _rendered(window, "harvesting/sets.html", name=name, lines=lines, following=following, begun=begun)
+
+
+def _rendered(window: Window, template: str, **values: object) -> Response:
+    ask: Mapping[str, object] = {
+        "ask": partial(account.question, window),
+        "is_address": is_address,
+        "window": window,
+    }
+    return Response(render_template(template, **ask, **values))

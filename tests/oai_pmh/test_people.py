@@ -1,0 +1,158 @@
+"""A person with a browser is shown what there is to harvest; a program that forgets the verb is told so, as ever."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import pages
+import pytest
+from lxml import etree, html
+
+from oai_pmh.descriptions import Said
+from oai_pmh.manners import Turns
+from oai_pmh.people import account, web
+from oai_pmh.tokens import TokenKeys
+from oai_pmh.verbs import Window
+from oai_pmh.web import blueprint
+from repository.catalogue import Catalogue, schema
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+PLACE = re.compile(r"href=\"(https?://[^\"]*/oai\?verb=[^\"]*)\"")
+OAI = "{http://www.openarchives.org/OAI/2.0/}"
+
+
+@pytest.fixture
+def site(database_url: str) -> Iterator[pages.Site]:
+    catalogue = Catalogue(database_url)
+    schema.migrate(catalogue)
+    window = Window(
+        catalogue=catalogue,
+        repository_name="Mahfuz",
+        base_url=pages.BASE_URL,
+        repository_identifier="mahfuz.example.org",
+        admin_emails=("arsiv@example.org", "teknik@example.org"),
+        token_keys=TokenKeys((b"a secret of the tests, long enough",)),
+        said=Said(
+            friends=("https://dergi.example.org/oai",),
+            metadata_licence="https://example.org/licence",
+            data_policy="Only <here> & now",
+        ),
+        page_size=5,
+        clock=lambda _session: pages.NOW.replace(year=2999),
+    )
+    opened = pages.site(database_url, open_blueprints=(blueprint(window, Turns(at_once=800, each=400)),))
+    yield opened
+    opened.catalogue.close()
+    catalogue.close()
+
+
+def filled(site: pages.Site, number: int) -> None:
+    for place in range(1, number + 1):
+        pages.enter(site, pages.record(place))
+
+
+def shown(site: pages.Site, address: str = "/oai", language: str = "en") -> str:
+    answer = site.client.get(address, headers=BROWSER | {"Accept-Language": language})
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/html"
+    assert "Accept" in answer.headers["Vary"]
+    return answer.text
+
+
+def test_an_empty_archive_has_a_page_without_requests_that_would_find_nothing(site: pages.Site) -> None:
+    text = shown(site)
+    assert "GetRecord" not in text
+    assert "Harvesting by OAI-PMH" in text
+    assert "OAI-PMH ile harmanlama" in shown(site, language="tr")
+
+
+def test_the_page_tells_of_the_archive_and_every_request_on_it_works(site: pages.Site) -> None:
+    filled(site, 7)
+    text = shown(site)
+    for said in ("arsiv@example.org", "teknik@example.org", "https://dergi.example.org/oai?verb=Identify"):
+        assert said in text
+    assert "https://example.org/licence" in text
+    assert "800 requests are answered at once, 400 of them from one address" in text
+    assert "Only &lt;here&gt; &amp; now" in text
+    assert "<script" not in text
+    asked = {unescape(found) for found in PLACE.findall(text)}
+    assert {re.findall("verb=([A-Za-z]+)", address)[0] for address in asked} == {
+        "Identify", "ListMetadataFormats", "ListSets", "ListIdentifiers", "ListRecords", "GetRecord",
+    }  # fmt: skip
+    for address in asked - {"https://dergi.example.org/oai?verb=Identify"}:
+        answer = site.client.get(address.removeprefix(pages.BASE_URL), headers=BROWSER)
+        assert answer.mimetype == "text/xml", address
+        assert not list(etree.fromstring(answer.data).iter(OAI + "error")), address
+
+
+def test_the_counts_are_those_that_their_links_bear_out(site: pages.Site) -> None:
+    filled(site, 7)
+    page = html.fromstring(shown(site))
+    counted = {
+        re.findall("verb=([A-Za-z]+)", link.get("href"))[0]: int(link.find_class("value")[0].text)
+        for figure in page.find_class("figure")
+        for link in figure.iter("a")
+    }
+    assert counted["ListIdentifiers"] == 7
+    for verb, element in (("ListSets", "set"), ("ListMetadataFormats", "metadataFormat")):
+        answer = etree.fromstring(site.client.get(f"/oai?verb={verb}").data)
+        assert counted[verb] == len(list(answer.iter(OAI + element))), verb
+
+
+@pytest.mark.parametrize("family", ["publisher", "journal"])
+def test_sets_are_listed_a_page_at_a_time_and_each_once(
+    site: pages.Site, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "A_PAGE", 2)
+    for place in range(1, 6):
+        record = pages.record(
+            place, journal_title=f"Dergi {place}", issn_electronic=f"2000-000{place}", issn_print=None
+        )
+        pages.enter(site, record, publisher=f"Yayınevi {place}")
+    found: list[str] = []
+    address: str | None = f"/oai?sets={family}"
+    while address is not None:
+        page = html.fromstring(shown(site, address))
+        specs = [code.text for code in page.iter("code") if code.text and code.text.startswith(f"{family}:")]
+        assert len(specs) <= 2
+        found += specs
+        onward = [link.get("href") for link in page.iter("a") if "after=" in (link.get("href") or "")]
+        address = next((one for one in onward if "lang=" not in one), None)
+    assert len(found) == len(set(found)) == 5
+    listed = etree.fromstring(site.client.get("/oai?verb=ListIdentifiers&metadataPrefix=oai_dc&set=" + found[-1]).data)
+    assert len(list(listed.iter(OAI + "identifier"))) == 1
+
+
+def test_what_is_no_set_and_what_is_no_place_in_a_list_is_told_as_on_other_pages(site: pages.Site) -> None:
+    assert site.client.get("/oai?sets=nothing", headers=BROWSER).status_code == 404
+    assert site.client.get("/oai?sets=journal&after=x", headers=BROWSER).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [None, "*/*", "text/xml", "application/xml, */*", "text/xml, text/html;q=0.9", "application/json", "text/*", ";;,"],
+)
+def test_a_program_without_a_verb_is_told_so_in_xml(site: pages.Site, accept: str | None) -> None:
+    answer = site.client.get("/oai", headers={} if accept is None else {"Accept": accept})
+    assert answer.mimetype == "text/xml"
+    assert b'code="badVerb"' in answer.data
+    assert "Accept" in answer.headers["Vary"].replace("Accept-Encoding", "")
+
+
+@pytest.mark.parametrize("query", ["verb=Identify", "verb=", "metadataPrefix=oai_dc", "lang=tr&verb=Nothing", "x"])
+def test_whoever_speaks_the_protocol_gets_xml_with_a_browser_too(site: pages.Site, query: str) -> None:
+    assert site.client.get("/oai?" + query, headers=BROWSER).mimetype == "text/xml"
+
+
+def test_post_is_never_answered_with_a_page(site: pages.Site) -> None:
+    assert b'code="badVerb"' in site.client.post("/oai", headers=BROWSER).data
+
+
+def test_the_other_pages_lead_here(site: pages.Site) -> None:
+    assert 'href="/oai">OAI-PMH' in site.client.get("/", headers=BROWSER).text
+
+
+def test_each_format_is_described() -> None:
+    assert all(one.prefix in account.IN_WORDS for one in account.formats())
