@@ -130,7 +130,7 @@ def long_ago() -> datetime:
     return LONG_AGO
 
 
-@pytest.fixture(name="article")
+@pytest.fixture(name="article", scope="session")
 def article_fixture() -> Callable[[int], ArticleRecord]:
     """The article of a number, in one of six journals."""
     return article

@@ -1,0 +1,78 @@
+"""The product's own web server as a process on a free port, over a catalogue that a test has filled."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from installation import Installation, folder_store_table
+
+_READY_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port on which nobody listens at this moment."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class Served:
+    """The server, to be stopped and started again on its port."""
+
+    def __init__(self, home: Path, database_url: str, oai: str = "") -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        tables = (
+            f'[database]\nurl = "{database_url}"\n[oai]\n{oai}\n',
+            folder_store_table("first", home),
+            folder_store_table("second", home),
+        )
+        identity = f'base_url = "{self.address}"\nrepository_identifier = "arsiv.example.org"'
+        self._installation = Installation(home, *tables, more=identity)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def oai(self) -> str:
+        """The base URL of OAI-PMH."""
+        return f"{self.address}/oai"
+
+    def start(self) -> None:
+        """It answers from now on."""
+        self._process = self._installation.start("serve", "--port", str(self.port))
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self._is_ready():
+            assert self._process.poll() is None, self._process.communicate()
+            assert time.monotonic() < deadline, "the server does not become ready"
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/readyz", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        """It has ended."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate(timeout=60)
+            self._process = None
+
+
+@contextmanager
+def served(home: Path, database_url: str, oai: str = "") -> Iterator[Served]:
+    """The server over the catalogue at ``database_url``, with these settings of ``[oai]``; ``home`` is made."""
+    server = Served(home, database_url, oai)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
