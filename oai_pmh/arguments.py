@@ -20,7 +20,15 @@ _PREFIX = re.compile(r"[A-Za-z0-9\-_.!~*'()]+")
 _SET_SPEC = re.compile(r"[A-Za-z0-9\-_.!~*'()]+(:[A-Za-z0-9\-_.!~*'()]+)*")
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _SECOND = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
+_REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})"
+_SEGMENT = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*"
+_REST = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*"
+# Appendix A of RFC 3986 without addresses of hosts in brackets: nobody names an article by one.
+_URI = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.\-]*:(?=.)"
+    rf"(?://(?:(?:{_REG_NAME}|:)*@)?{_REG_NAME}*(?::[0-9]{{1,5}})?(?:/{_SEGMENT})*|/?(?!/){_SEGMENT}(?:/{_SEGMENT})*)"
+    rf"(?:\?{_REST})?(?:#{_REST})?"
+)
 
 
 class Verb(StrEnum):

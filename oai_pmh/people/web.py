@@ -16,7 +16,7 @@ from oai_pmh.verbs import Window
 from repository.web import paging
 
 A_PAGE = 50
-_OF_PAGES = {"lang", "sets", "after"}
+_OF_PAGES = {b"", b"lang", b"sets", b"after"}
 """The arguments of the pages; whoever says anything else speaks the protocol, though not well."""
 _KINDS = ("text/xml", "application/xml", "text/html")
 
@@ -26,7 +26,7 @@ def receive(pages: Blueprint, window: Window, turns: Turns | None) -> None:
 
     @pages.before_request
     def _person() -> Response | None:
-        if request.method not in ("GET", "HEAD") or not request.args.keys() <= _OF_PAGES:
+        if request.method not in ("GET", "HEAD") or not _names(request.query_string) <= _OF_PAGES:
             return None
         g.by_accept = True
         # A program that takes anything, or says nothing, takes XML.
@@ -40,6 +40,11 @@ def receive(pages: Blueprint, window: Window, turns: Turns | None) -> None:
         if g.get("by_accept"):
             answer.vary.add("Accept")
         return answer
+
+
+def _names(query: bytes) -> set[bytes]:
+    """The names of the arguments as they were sent: nothing of a harvester's request is decoded here."""
+    return {pair.partition(b"=")[0] for pair in query.split(b"&")}
 
 
 def _page(window: Window, turns: Turns | None) -> Response:

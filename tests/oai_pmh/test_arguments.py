@@ -153,3 +153,24 @@ def test_only_what_the_schema_allows_is_echoed() -> None:
     assert arguments.echo(pairs) == {"verb": "GetRecord", "metadataPrefix": "oai_dc"}
     pairs[1] = ("identifier", "oai:a.b:1")
     assert arguments.echo(pairs) == dict(pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "lawful"),
+    [
+        ("oai:arsiv.example.org:00c2", True),
+        ("http://user:word@example.org:8080/a//b?c?d#e", True),
+        ("urn:x:%20", True),
+        ("oai:a[b", False),
+        ("oai:a#b#c", False),
+        ("http://a:b:c/", False),
+        ("http://a:", False),
+        ("urn:x:%zz", False),
+        ("urn:ı", False),
+        ("urn:", False),
+        ("no uri", False),
+    ],
+)
+def test_only_what_the_schema_takes_for_an_identifier_is_repeated(text: str, lawful: bool) -> None:
+    pairs = [("verb", "ListMetadataFormats"), ("identifier", text)]
+    assert ("identifier" in arguments.echo(pairs)) == lawful
