@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from repository.bags import Bag, BagReport, seal_of, verify_stream
+from repository.bags import Bag, BagReport, Wanted, seal_of, verify_stream
 from repository.errors import ObjectMissing, StoreUnavailable, WouldOverwrite
 from repository.storage import BUFFER, Store
 from repository.vocabulary import PayloadFile, bag_key
@@ -84,10 +84,11 @@ def read_back(store: Store, key: str, seal: str, octets: int) -> None:
         )
 
 
-def read_bag(store: Store, key: str, article: str, version: int) -> BagReport:
-    """Read a bag of ours in full under the strict rules; the report holds its metadata. Raises Doubt, ObjectMissing."""
+def read_bag(store: Store, key: str, article: str, version: int, wanted: Wanted | None = None) -> BagReport:
+    """Read a bag of ours in full under the strict rules; the report holds its metadata, and the payload files that are
+    ``wanted``. Raises Doubt, ObjectMissing."""
     with store.open(key) as stream:
-        return verify_stream(stream, own=(article, version))
+        return verify_stream(stream, own=(article, version), wanted=wanted)
 
 
 def _as_found(bag: Bag, key: str, stores: Sequence[Store]) -> Bag:

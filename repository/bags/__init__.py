@@ -1,6 +1,7 @@
 """A bag holds one version of one article, and can say of every byte whether it is still the one put there."""
 
 from repository.bags.codes import CODES, Deviation, finding
+from repository.bags.contents import Wanted
 from repository.bags.paths import payload_name_fault, shown, unsafe_path
 from repository.bags.seal import payload_digest, seal_of
 from repository.bags.tar_blocks import TarDamage
@@ -17,6 +18,7 @@ __all__ = [
     "PayloadSource",
     "StagingChanged",
     "TarDamage",
+    "Wanted",
     "finding",
     "payload_digest",
     "payload_manifests",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +16,11 @@ MOST_NAME_BYTES = 256 << 20
 MOST_TEXT = 256 << 20
 """The standard's own tag files are held whole, up to this many bytes together (1.5 million lines of SHA-512)."""
 MOST_METADATA = 64 << 20
-"""Files under ``metadata/`` are handed to the caller whole, up to this many bytes together."""
+"""Files under ``metadata/``, and the payload that is asked for, are handed to the caller whole, up to this many bytes
+together."""
+
+Wanted = Callable[[str, int], bool]
+"""Whether a payload file, by its path inside ``data/`` and its size, is to be handed to the caller whole."""
 
 MANIFEST = re.compile(r"(tag)?manifest-([^/]+)\.txt", re.DOTALL)
 _ANNOUNCED = re.compile(rb"[ \t*/]manifest-([A-Za-z0-9_-]+)\.txt[\r\n]")
@@ -49,6 +53,8 @@ class Contents:
     members: dict[str, Member] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, bytes] = field(default_factory=dict)
+    held: dict[str, bytes] = field(default_factory=dict)
+    """Payload files that were asked for whole."""
     refused: set[str] = field(default_factory=set)
     """Names that stand for a link, a device and the like: there, and not read."""
     has_payload_folder: bool = False
@@ -68,8 +74,9 @@ class Contents:
 class Collector:
     """Takes in one file after another under the limits, and decides which digests each of them needs."""
 
-    def __init__(self, algorithms: tuple[str, ...] | None) -> None:
+    def __init__(self, algorithms: tuple[str, ...] | None, wanted: Wanted | None = None) -> None:
         """``algorithms`` is all that will be asked for, if that is known beforehand; None when the bag has to tell."""
+        self._wanted = wanted
         self.contents = Contents()
         self._fixed = algorithms
         self._announced: set[str] | None = None
@@ -105,6 +112,8 @@ class Collector:
             raw = b"".join(held)
             if path.startswith("metadata/"):
                 self.contents.metadata[key] = raw
+            elif path.startswith(PAYLOAD):
+                self.contents.held[key] = raw
             else:
                 self.contents.texts[key] = raw
                 self._listen(path, raw)
@@ -112,11 +121,11 @@ class Collector:
 
     def forget(self, key: str) -> None:
         """Let go of a file whose end never came: it is missing, not different."""
-        for table in (self.contents.members, self.contents.texts, self.contents.metadata):
+        for table in (self.contents.members, self.contents.texts, self.contents.metadata, self.contents.held):
             table.pop(key, None)
 
     def _hold(self, path: str, size: int) -> bool:
-        if path.startswith("metadata/"):
+        if path.startswith("metadata/") or self._is_wanted(path, size):
             self._metadata += size
             return self._metadata <= MOST_METADATA
         if not is_text(path):
@@ -126,6 +135,9 @@ class Collector:
             self.contents.findings.add("BAG_LIMIT", path, reason=f"more than {MOST_TEXT} bytes of manifests and tags")
             return False
         return True
+
+    def _is_wanted(self, path: str, size: int) -> bool:
+        return self._wanted is not None and path.startswith(PAYLOAD) and self._wanted(path[len(PAYLOAD) :], size)
 
     def _needed(self, path: str) -> tuple[str, ...]:
         """SHA-512 always, so that every report can name the payload's bytes in one way.

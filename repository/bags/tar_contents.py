@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from repository.bags.codes import Findings
-from repository.bags.contents import Collector, Contents
+from repository.bags.contents import Collector, Contents, Wanted
 from repository.bags.headers import member_header
 from repository.bags.paths import PAYLOAD, both_file_and_folder, outside
 from repository.bags.tar import TarReader
@@ -28,14 +28,14 @@ class Serialised:
     """Every name in the tar as it came, with the top folder; kept only when our own bag is judged."""
 
 
-def read_tar(stream: ByteStream, own: bool) -> Serialised:
+def read_tar(stream: ByteStream, own: bool, wanted: Wanted | None = None) -> Serialised:
     """Read the whole stream once and take in what it holds.
 
     With ``own``, headers, filling and end must be exactly those that we write; what
-    differs is a finding. Nothing but what ``stream.read`` raises is raised.
+    differs is a finding. Payload files that are ``wanted`` are held. Nothing but what ``stream.read`` raises is raised.
     """
     reader = TarReader(stream)
-    collector = Collector(("sha512",) if own else None)
+    collector = Collector(("sha512",) if own else None, wanted)
     members = _Names(collector, own)
     try:
         for entry in reader.entries():
@@ -130,6 +130,7 @@ class _Names:
         contents.members = _below(prefix, contents.members)
         contents.texts = _below(prefix, contents.texts)
         contents.metadata = _below(prefix, contents.metadata)
+        contents.held = _below(prefix, contents.held)
         contents.refused = {path[len(prefix) :] for path in contents.refused if path.startswith(prefix)}
         contents.has_payload_folder = prefix + "data" in self._folders or any(
             path.startswith(PAYLOAD) for path in contents.members

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from repository.bags.bag_info import Pairs, values_of
-from repository.bags.contents import Contents
+from repository.bags.contents import Contents, Wanted
 from repository.bags.declaration import Declaration
 from repository.bags.folder_contents import read_folder
 from repository.bags.judging import judge
@@ -42,6 +42,8 @@ class BagReport:
     """The files under ``metadata/``, by their path in the bag."""
     texts: TagFiles
     """The tag files that the standard itself describes, manifests among them, as far as they could be read."""
+    held: TagFiles = field(default_factory=dict)
+    """The payload files that were asked for whole, by their path inside ``data/``, as far as there was room."""
 
     @property
     def valid(self) -> bool:
@@ -60,19 +62,23 @@ class BagReport:
 
 
 def verify_stream(
-    stream: ByteStream, own: tuple[str, int] | None = None, expected_name: str | None = None
+    stream: ByteStream,
+    own: tuple[str, int] | None = None,
+    expected_name: str | None = None,
+    wanted: Wanted | None = None,
 ) -> BagReport:
     """Read a tar once from ``stream`` to its end and judge the bag in it; nothing touches a disk.
 
     With ``own`` (article id and version) the bag must also be byte for byte what
     :func:`repository.bags.write_bag` writes for that version: then any changed bit is an
     error even for one who does not know the seal. ``expected_name`` is what the base
-    directory should be called, usually the file's name without ``.tar``.
+    directory should be called, usually the file's name without ``.tar``. The payload files for which
+    ``wanted`` (path inside ``data/``, size) is true are in the report whole, so that nobody reads the bag again.
 
     No input raises anything; what ``stream.read`` itself raises passes through unchanged,
     because a store that does not answer is doubt and not damage.
     """
-    serialised = read_tar(stream, own is not None)
+    serialised = read_tar(stream, own is not None, wanted)
     contents = serialised.contents
     declaration, pairs = judge(contents)
     if own is not None and not contents.cut_short:
@@ -115,4 +121,5 @@ def _report(contents: Contents, declaration: Declaration, pairs: Pairs, seal: st
         name=contents.name,
         tag_files=contents.metadata,
         texts=contents.texts,
+        held={path[len(PAYLOAD) :]: raw for path, raw in contents.held.items()},
     )

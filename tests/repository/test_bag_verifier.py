@@ -205,6 +205,25 @@ def test_a_bag_beyond_the_limits_is_refused_and_not_guessed_at(
         assert not report.valid
 
 
+def test_payload_that_is_asked_for_is_handed_on_whole_as_far_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    octets = build_bag(tmp_path).path.read_bytes()
+    asked: list[tuple[str, int]] = []
+
+    def wanted(path: str, size: int) -> bool:
+        asked.append((path, size))
+        return path.endswith(".xml")
+
+    report = verify_stream(io.BytesIO(octets), OWN, wanted=wanted)
+    assert dict(report.held) == {"article.xml": PAYLOAD["article.xml"]}
+    assert sorted(asked) == sorted((name, len(data)) for name, data in PAYLOAD.items())
+    assert (report.valid, judged(octets, OWN).held) == (True, {})
+    monkeypatch.setattr("repository.bags.contents.MOST_METADATA", 0)
+    assert verify_stream(io.BytesIO(octets), OWN, wanted=wanted).held == {}
+    assert verify_stream(io.BytesIO(octets[: len(octets) // 2]), OWN, wanted=lambda path, size: True).valid is False
+
+
 def test_metadata_beyond_the_limit_is_verified_and_not_handed_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
