@@ -47,7 +47,8 @@ class _Preserved:
 
     def entering(self) -> Entering:
         """It, as the catalogue is told of it."""
-        assert self.checked.sip.record is not None
+        described = self.checked.sip.described
+        assert described is not None
         kept = self.replication
         sealed = Sealed(
             article_id=self.identity,
@@ -59,7 +60,7 @@ class _Preserved:
             files=kept.files,
             verified=kept.verified,
         )
-        return Entering(self.checked.sip.record, sealed)
+        return Entering(described.record, sealed, described.front)
 
 
 def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path) -> list[ArticleLine]:

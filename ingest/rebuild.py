@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import begun_anew, inbox, receipts, remembered
+from ingest.fronts import front_among, may_describe
 from ingest.ledger_tables import TABLES, Kept, enter_receipt
 from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
@@ -264,6 +265,7 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
             agent=work.agent,
             delivery_id=known.id if known else None,
             promises=work.promises,
+            front=front_among(good.held, record),
             kind=_kind(session, article, version),
             datestamp=_datestamp(session, known.id if known else "", article, version, info["Bagging-Date"]),
         )
@@ -344,7 +346,7 @@ def _read_everywhere(
                     if seal_of(stream)[0] == good.seal:
                         reports[store.name] = good
                         continue
-            report = read_bag(store, key, article, version)
+            report = read_bag(store, key, article, version, may_describe)
         except ObjectMissing:
             where.discard(store.name)
             continue

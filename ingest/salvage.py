@@ -17,6 +17,7 @@ import structlog
 
 from ingest import premis
 from ingest.deaccession import who_decides
+from ingest.fronts import front_among, may_describe
 from ingest.identification import identify_many
 from ingest.sealing import DESCRIPTION, LETTERS, PREMIS, article_json, bag_info, files_of_adopted
 from ingest.survivors import Plan, Salvaging, fetched, plan
@@ -29,7 +30,7 @@ from repository.errors import NotNow
 from repository.preservation import preserve
 from repository.salvage import LABEL_FROM, LABEL_LOST, Piece, Salvage
 from repository.texts import marked
-from repository.vocabulary import EventType, as_utc_text, bag_name
+from repository.vocabulary import EventType, PayloadFile, as_utc_text, bag_name
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,7 @@ def _kept(work: Salvaging, seen: Plan, mark: Salvage, staging: Path, now: dateti
         lying = marking.in_bag(_metadata_of(path, seen.article_id, version))
         mark = lying or mark
         kept = replace(kept, files=files_of_adopted(path, seen.article_id, version, kept.files))
+    described = {one.path: _file_of(path, one) for one in kept.files if may_describe(one.path, one.bytes)}
     sealed = Sealed(
         article_id=seen.article_id,
         version=version,
@@ -104,6 +106,7 @@ def _kept(work: Salvaging, seen: Plan, mark: Salvage, staging: Path, now: dateti
             agent=work.agent,
             delivery_id=seen.delivery_id,
             promises=work.promises,
+            front=front_among(described, seen.record),
         )
         detail = {**mark.as_json(), "files": len(mark.pieces), "lost": [one.as_json() for one in mark.lost]}
         testimony.witness(
@@ -144,6 +147,12 @@ def _sealed(work: Salvaging, seen: Plan, mark: Salvage, path: Path, version: int
     bag = write_bag(path, article_id=seen.article_id, version=version, bag_info=info, tag_files=tags, payload=payload)
     formats = {one.path: premis.format_key(found) for one, found in zip(payload, identified.files, strict=True)}
     return replace(bag, files=tuple(replace(file, format=formats[file.path]) for file in bag.files))
+
+
+def _file_of(path: Path, file: PayloadFile) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(file.offset)
+        return stream.read(file.bytes)
 
 
 def _metadata_of(path: Path, article_id: str, version: int) -> Mapping[str, bytes]:

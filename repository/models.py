@@ -340,6 +340,16 @@ class Article(Table):
     )
 
 
+class FrontMatter(Table):
+    """What the publisher's own XML says before an article's body, of its latest version, ready to be given out."""
+
+    __tablename__ = "front_matter"
+
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"), primary_key=True)
+    packed: Mapped[Octets] = mapped_column(LargeBinary)
+    """JATS Archiving 1.3, compressed (catalogue.fronts)."""
+
+
 class ArticleWord(Table):
     """Which article has which folded word in one of its titles: search without a database's own text engine."""
 

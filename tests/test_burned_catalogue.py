@@ -40,6 +40,7 @@ def _send(door: Door, folder: Path, name: str, articles: list[Published]) -> Non
 def test_every_article_version_file_copy_and_datestamp_comes_back(door: Door) -> None:
     before = dump(door.catalogue)
     assert len(before["articles"]) == 6
+    assert sorted("İkinci sürüm" in front.before for front in before["fronts"].values()) == [False] * 5 + [True]
     burn(door.catalogue)
     done = rebuild(rebuilding(door))
     assert (done.aips, done.exit_status, done.problems) == (7, 0, [])

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pages
 import pytest
@@ -25,7 +26,7 @@ from ingest.deaccession import Deaccession, Word
 from ingest.rebuild import rebuild
 from ingest.survivors import Disputed, Plan, Salvaging, plan
 from repository.bags import verify_stream
-from repository.catalogue import copies, holdings
+from repository.catalogue import copies, fronts, holdings
 from repository.errors import NotNow, StoreUnavailable
 from repository.models import Aip, Article, Copy, Event, File
 from repository.promise import Promise, Promises
@@ -63,6 +64,11 @@ def deliver(archive: WholeArchive, folder: Path, name: str, doi: str, title: str
 def work_of(archive: WholeArchive, stores: Sequence[Store] | None = None) -> Salvaging:
     door = archive.door
     return Salvaging(door.catalogue, stores or door.stores, door.home, "mahfuz test", utc_now, door.promises)
+
+
+def front_matter(archive: WholeArchive) -> Any:
+    with archive.door.catalogue.reading() as session:
+        return fronts.of(session, [known(archive)])
 
 
 def watch_of(archive: WholeArchive) -> Watch:
@@ -184,7 +190,10 @@ def test_what_survives_is_a_new_version_that_says_what_is_lost(archive: WholeArc
 def test_the_mark_survives_a_rebuild_and_is_shown_in_both_languages(archive: WholeArchive) -> None:
     lose_the_pdf(archive)
     pdf, identifier = file_named(archive, ".pdf"), known(archive)
+    front = front_matter(archive)
+    assert front
     salvaging.carry_out(work_of(archive), DOI, 1, BY, WHY)
+    assert front_matter(archive) == front, "the XML survives, and what it says"
     mark = archive.told(DOI)["versions"][1]["salvaged"]
     browser = archive.site.client
     for language, word in (("tr", "kurtarıldı"), ("en", "salvaged")):
@@ -200,6 +209,7 @@ def test_the_mark_survives_a_rebuild_and_is_shown_in_both_languages(archive: Who
     assert {one["key"] for one in done.problems} == {bag_key(identifier, 1)}
     (only,) = archive.told(DOI)["versions"]
     assert (only["version"], only["salvaged"]) == (2, mark)
+    assert front_matter(archive) == front
 
 
 def test_where_every_file_survives_somewhere_nothing_is_lost(plain: WholeArchive) -> None:

@@ -19,7 +19,7 @@ from ingest.receipts import Receipt
 from ingest.unpack import Limits
 from oai_pmh.tokens import TokenKeys
 from oai_pmh.web import Window, blueprint
-from repository.catalogue import Catalogue, holdings, schema, tallies
+from repository.catalogue import Catalogue, fronts, holdings, schema, tallies
 from repository.models import Article, Delivery, Table
 from repository.promise import Promise, Promises
 from repository.storage import Store
@@ -76,6 +76,7 @@ def dump(catalogue: Catalogue) -> dict[str, Any]:
                 for copy in version["copies"]:
                     assert copy.pop("verified_at") or copy["state"] == "disposed"
             articles[article.id] = told
+        fronts_kept = fronts.of(session, list(articles))
         deliveries = {
             delivery.id: (delivery.state, delivery.file_names, as_utc_text(delivery.accepted_on), delivery.findings)
             for delivery in session.execute(select(Delivery)).scalars()
@@ -83,7 +84,7 @@ def dump(catalogue: Catalogue) -> dict[str, Any]:
         counts = {
             what: tallies.of(session, what) for what in ("copies", "articles", "aips", "deliveries", "never verified")
         }
-    return {"articles": articles, "deliveries": deliveries, "counts": counts}
+    return {"articles": articles, "fronts": fronts_kept, "deliveries": deliveries, "counts": counts}
 
 
 def burn(catalogue: Catalogue) -> None:

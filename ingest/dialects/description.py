@@ -23,7 +23,8 @@ class Described:
     ``pdf_names`` are the PDF files that the XML names as the article itself, ``file_names`` all others
     (figures, supplements, media), both as written and without addresses on the web. ``line`` is where the
     article begins; ``lines`` where single fields of the record stand (``doi``, ``issn_print``, ``title`` …).
-    ``full_text``: the XML holds the body of the article. ``findings`` are about this article only.
+    ``full_text``: the XML holds the body of the article. ``findings`` are about this article only. ``front`` is the
+    publisher's front matter, packed (repository.jats), where the XML is JATS or as good as that.
     """
 
     record: ArticleRecord
@@ -33,6 +34,7 @@ class Described:
     lines: Mapping[str, int] = field(default_factory=dict)
     full_text: bool = False
     findings: tuple[Finding, ...] = ()
+    front: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ingest.dialects import house_words as words
 from ingest.dialects.contributors import authors_of
 from ingest.dialects.dates import iso_date
 from ingest.dialects.description import Described
+from ingest.dialects.jats_front import front_of
 from ingest.dialects.text import fold, plain
 from ingest.dialects.xml import attribute, child, children, descendants, local
 from ingest.findings import finding
@@ -92,6 +93,7 @@ def read_article(article: etree._Element, path: str) -> Described:
         lines=_lines(journal, meta),
         full_text=any(below.strip() for body in children(article, "body") for below in body.itertext()),
         findings=findings,
+        front=front_of(article),
     )
 
 

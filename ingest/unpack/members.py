@@ -15,6 +15,11 @@ LARGEST_METADATA = 64 << 20
 _METADATA = (".xml", ".nxml", ".xml.meta", ".sgm", ".sgml")
 
 
+def named_as_metadata(name: str) -> bool:
+    """Whether this is the name of an XML (or SGML) file, as publishers give it to an article's metadata."""
+    return machine_lower(name).endswith(_METADATA)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """One file as it was delivered: the publisher's name for it, and where its bytes are now.
@@ -45,8 +50,8 @@ class Member:
 
     @property
     def is_named_as_metadata(self) -> bool:
-        """Whether the name is that of an XML (or SGML) file, as publishers give it to an article's metadata."""
-        return machine_lower(self.name).endswith(_METADATA)
+        """Whether :func:`named_as_metadata` is true of it."""
+        return named_as_metadata(self.name)
 
 
 class Aside(StrEnum):

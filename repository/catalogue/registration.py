@@ -15,6 +15,7 @@ from repository.catalogue import (
     changes,
     contents,
     copies,
+    fronts,
     identity,
     joining,
     links,
@@ -61,6 +62,8 @@ class Entering:
 
     record: ArticleRecord
     sealed: Sealed
+    front: bytes | None = None
+    """The publisher's front matter, packed (catalogue.fronts)."""
 
 
 def register(
@@ -73,18 +76,20 @@ def register(
     agent: str,
     delivery_id: str | None,
     promises: Promises,
+    front: bytes | None = None,
     datestamp: datetime | None = None,
     kind: EventType = EventType.INGESTION,
 ) -> Article:
     """Enter an AIP with its article, files, copies and events, and announce the change; all of it or nothing.
 
-    From ``promises`` follows when each store's copy is to be read again. ``datestamp`` and ``kind`` (of its event) are
+    From ``promises`` follows when each store's copy is to be read again. ``front`` is the publisher's front matter,
+    packed, where this version brings one. ``datestamp`` and ``kind`` (of its event) are
     given only when a catalogue is written again from its bags. The same AIP twice is entered once.
     """
     return register_all(
         session,
         publisher,
-        [Entering(record, sealed)],
+        [Entering(record, sealed, front)],
         at=at,
         agent=agent,
         delivery_id=delivery_id,
@@ -173,6 +178,7 @@ def _describe(
     moved: list[str] = []
     steps: list[tallies.Step] = []
     described: list[tuple[Article, ArticleRecord]] = []
+    brought: dict[str, bytes | None] = {}
     on_shelf: Counter[tuple[int, int]] = Counter()
     known: dict[tuple[str | None, ...], Title] = {}
     issues: dict[tuple[int, str], int] = {}
@@ -217,12 +223,14 @@ def _describe(
         if article.state == ArticleState.ACTIVE:
             on_shelf[article.title_id, article.issue_id] += 1
         described.append((article, record))
+        brought[article.id] = one.front
     session.add_all(article for article, _ in described)
     session.flush()
     shelves.count(session, on_shelf)
     shortfalls.changed(session, [title for title, _ in on_shelf])
     links.enter(session, described)
     identity.enter(session, described)
+    fronts.enter(session, brought, [article.id for article, _ in described if article.version > 1])
     _enter_words(session, [article for article, _ in described])
     return steps, moved
 

@@ -20,7 +20,7 @@ from repository.models import Bytewise, Id, Moment
 from repository.vocabulary import ArticleRecord
 
 revision = "0020"
-down_revision = "0018"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
