@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ingest.claims import Claim
 from ingest.dialects import DIALECTS, Described, Description, Format, Kind, Side, TableOfContents
+from ingest.dialects.lawful import lawful
 from ingest.findings import delivery_verdict, finding
 from ingest.pairing import pair
 from ingest.profiles import DEFAULT, PdfRule, Profile
@@ -183,7 +184,7 @@ def _claims(member: Member, description: Description, sides: Sides, profile: Pro
             for name in full.described.pdf_names
             if profile.believes(PdfRule.MANIFEST if name in full.listed else PdfRule.XML)
         )
-        complete = replace(full.described, record=record, pdf_names=names)
+        complete = replace(full.described, record=lawful(record), pdf_names=names)
         findings = [*found, *complete.findings, *told]
         claims.append(Claim(member, complete, kind, alone, findings, listed=full.listed))
     return claims
