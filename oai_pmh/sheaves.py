@@ -34,7 +34,9 @@ Write = Callable[[Session, Sequence[int]], list[bytes]]
 def _wording() -> str:
     """A digest of the program that writes records: with another one, what lies ready is written anew."""
     here = Path(__file__).parent
-    sources = sorted((*Path(formats.__file__).parent.glob("*.py"), here / "xml.py", here / "sets.py"))
+    sources = sorted(
+        (*Path(formats.__file__).parent.glob("*.py"), here / "xml.py", here / "sets.py", here / "items.py")
+    )
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 

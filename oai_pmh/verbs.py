@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from oai_pmh import sets, xml
+from oai_pmh import items, sets, xml
 from oai_pmh.arguments import (
     GetRecord,
     Identify,
@@ -25,12 +25,13 @@ from oai_pmh.arguments import (
 from oai_pmh.descriptions import Said, descriptions
 from oai_pmh.errors import ErrorCode, refused
 from oai_pmh.formats import FORMATS, Format
+from oai_pmh.items import Item, Places
 from oai_pmh.sheaves import HEADERS, Run, Write, form, run
 from oai_pmh.tokens import BadToken, Continuation, TokenKeys, at, ticks
 from oai_pmh.xml import Answer, Formats, Header, Identity, OneRecord, Page, Record, Set, Token
-from repository.catalogue import Catalogue, changes, harvest, links
+from repository.catalogue import Catalogue, changes, harvest
 from repository.errors import UsageError
-from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related
+from repository.vocabulary import ArticleState
 
 _REPOSITORY_IDENTIFIER = re.compile(r"[a-zA-Z][a-zA-Z0-9\-]*(\.[a-zA-Z][a-zA-Z0-9\-]*)+")
 _ARTICLE_ID = re.compile(r"[0-9a-f]{32}")
@@ -72,7 +73,7 @@ class Window:
     @property
     def preparable(self) -> tuple[str, ...]:
         """What can lie ready: headers, and the formats whose records change only with a change number."""
-        return (HEADERS, *FORMATS)
+        return (HEADERS, *(prefix for prefix, known in FORMATS.items() if known.settled))
 
     def form(self, prefix: str) -> str:
         """The name under which records of this format lie ready."""
@@ -90,6 +91,11 @@ class Window:
     def identifier(self, article_id: str) -> str:
         """The OAI identifier of an article (OAI guidelines, oai-identifier)."""
         return f"oai:{self.repository_identifier}:{article_id}"
+
+    @property
+    def places(self) -> Places:
+        """Where its items are found."""
+        return Places(lambda article: f"{self.base_url}/articles/{article}", self.identifier)
 
     def now(self) -> datetime:
         """The responseDate of an answer that is yet to be read. Raises DatabaseUnavailable.
@@ -146,9 +152,9 @@ def _get_record(window: Window, request: GetRecord) -> OneRecord:
     with window.catalogue.reading() as session:
         entry = _entry(window, session, request.identifier)
         header = _headers(window, session, [entry])[0]
-        described = _described(window, session, [entry])
+        found = items.of_page(session, [entry], known, window.places)
     modified = entry.datestamp if request.metadata_prefix in window.preparable else None
-    return OneRecord(_record(known, header, described.get(entry.article_id)), modified)
+    return OneRecord(Record(header, _written(known, found.get(entry.article_id))), modified)
 
 
 def _list_sets(window: Window, request: ListSets, moment: datetime) -> Page:
@@ -161,8 +167,8 @@ def _list_sets(window: Window, request: ListSets, moment: datetime) -> Page:
     if not found:
         raise refused(ErrorCode.NO_RECORDS_MATCH, "the rest of this list has gone in the meantime")
     page = found[: window.page_size]
-    items = tuple(xml.item(Set(described.spec, described.name, described.about)).encode() for _, described in page)
-    return Page(Verb.LIST_SETS, items, _token(window, place, len(page), page[-1][0], more=len(found) > len(page)))
+    listed = tuple(xml.item(Set(described.spec, described.name, described.about)).encode() for _, described in page)
+    return Page(Verb.LIST_SETS, listed, _token(window, place, len(page), page[-1][0], more=len(found) > len(page)))
 
 
 def _list(window: Window, request: Listing, moment: datetime) -> Page:
@@ -230,9 +236,9 @@ def write(window: Window, prefix: str) -> Write:
     def records(session: Session, numbers: Sequence[int]) -> list[bytes]:
         known = FORMATS[prefix]
         entries = harvest.entries(session, numbers, records=True)
-        described = _described(window, session, entries)
+        found = items.of_page(session, entries, known, window.places)
         return [
-            xml.item(_record(known, header, described.get(entry.article_id))).encode()
+            xml.item(Record(header, _written(known, found.get(entry.article_id)))).encode()
             for header, entry in zip(_headers(window, session, entries), entries, strict=True)
         ]
 
@@ -297,26 +303,5 @@ def _headers(window: Window, session: Session, entries: Sequence[harvest.Entry])
     ]
 
 
-def _described(
-    window: Window, session: Session, entries: Sequence[harvest.Entry]
-) -> dict[str, tuple[ArticleRecord, str]]:
-    """Each article of a page that is shown, with its address; the notices that point at it are among its relations."""
-    shown_ones = [entry for entry in entries if entry.record is not None and entry.state != ArticleState.WITHDRAWN]
-    records = {entry.article_id: ArticleRecord.from_json(entry.record or {}) for entry in shown_ones}
-    notices = links.notices_of(session, records)
-    found = {}
-    for identifier, record in records.items():
-        backwards = [
-            Related(NOTICES[one.type], one.record.doi or _address(window, one.article_id))
-            for one in notices.get(identifier, ())
-        ]
-        found[identifier] = (replace(record, related=(*record.related, *backwards)), _address(window, identifier))
-    return found
-
-
-def _address(window: Window, article_id: str) -> str:
-    return f"{window.base_url}/articles/{article_id}"
-
-
-def _record(known: Format, header: Header, described: tuple[ArticleRecord, str] | None) -> Record:
-    return Record(header, known.crosswalk(*described) if described else None)
+def _written(known: Format, item: Item | None) -> str | None:
+    return known.crosswalk(item.record, item.told) if item else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from oai_pmh.formats.elements import attribute, element, wrapped
+from oai_pmh.formats.told import Told
 from oai_pmh.formats.wording import publication_date, relation, tagged
-from oai_pmh.xml import text
 from repository.vocabulary import ArticleRecord, Author
 
 PREFIX = "mods"
@@ -17,72 +18,64 @@ _HEAD = (
 _ROLE = '<role><roleTerm type="code" authority="marcrelator">aut</roleTerm></role>'
 
 
-def crosswalk(record: ArticleRecord, address: str) -> str:
-    """The mods element of an article whose page is at ``address``."""
+def crosswalk(record: ArticleRecord, told: Told) -> str:
+    """The mods element of an article."""
     lines = [_HEAD, _title(record.title, record.language)]
     lines += [_title(title, language, ' type="translated"') for language, title in record.translated_titles.items()]
     lines += map(_name, record.authors)
     lines.append("<typeOfResource>text</typeOfResource>\n")
-    lines.append(_element("genre", record.article_type))
-    lines.append(_wrapped("originInfo", _element("dateIssued", publication_date(record), ' encoding="w3cdtf"')))
-    term = _element("languageTerm", record.language, ' type="code" authority="rfc5646"')
-    lines.append(_wrapped("language", term))
-    lines += [_element("abstract", abstract, tagged(language)) for language, abstract in record.abstracts.items()]
-    lines += [_wrapped("subject", _element("topic", keyword)) for keyword in dict.fromkeys(record.keywords)]
+    lines.append(element("genre", record.article_type))
+    lines.append(wrapped("originInfo", element("dateIssued", publication_date(record), ' encoding="w3cdtf"')))
+    kind = ' type="code" authority="rfc5646"' if tagged(record.language) else ' type="text"'
+    term = element("languageTerm", record.language, kind)
+    lines.append(wrapped("language", term))
+    lines += [element("abstract", abstract, tagged(language)) for language, abstract in record.abstracts.items()]
+    lines += [wrapped("subject", element("topic", keyword)) for keyword in dict.fromkeys(record.keywords)]
     lines.append(_host(record))
     lines += [
-        _wrapped("relatedItem", _element("identifier", relation(related)), f' otherType="{text(related.type)}"')
+        wrapped("relatedItem", element("identifier", relation(related)), attribute("otherType", related.type))
         for related in record.related
     ]
-    lines.append(_element("identifier", record.doi, ' type="doi"'))
-    lines += [_element("identifier", value, f' type="{text(kind)}"') for kind, value in record.other_ids.items()]
-    lines.append(_wrapped("location", _element("url", address, ' usage="primary" access="object in context"')))
-    lines.append(_element("accessCondition", record.licence, ' type="use and reproduction"'))
+    lines.append(element("identifier", record.doi, ' type="doi"'))
+    lines += [element("identifier", value, attribute("type", kind)) for kind, value in record.other_ids.items()]
+    lines.append(wrapped("location", element("url", told.address, ' usage="primary" access="object in context"')))
+    lines.append(element("accessCondition", record.licence, ' type="use and reproduction"'))
+    lines.append(wrapped("recordInfo", element("recordIdentifier", told.identifier)))
     lines.append("</mods>")
     return "".join(lines)
 
 
 def _title(title: str | None, language: str | None, attributes: str = "") -> str:
-    return _wrapped("titleInfo", _element("title", title), attributes + tagged(language))
+    return wrapped("titleInfo", element("title", title), attributes + tagged(language))
 
 
 def _name(author: Author) -> str:
     if author.collab:
-        return _wrapped("name", _element("namePart", author.collab), ' type="corporate"', _ROLE)
+        return wrapped("name", element("namePart", author.collab), ' type="corporate"', _ROLE)
     parts = (
-        _element("namePart", author.family, ' type="family"')
-        + _element("namePart", author.given, ' type="given"')
-        + _element("namePart", author.suffix, ' type="termsOfAddress"')
+        element("namePart", author.family, ' type="family"')
+        + element("namePart", author.given, ' type="given"')
+        + element("namePart", author.suffix, ' type="termsOfAddress"')
     )
-    orcid = _element("nameIdentifier", author.orcid, ' type="orcid"')
-    return _wrapped("name", parts, ' type="personal"', _ROLE + orcid)
+    orcid = element("nameIdentifier", author.orcid, ' type="orcid"')
+    return wrapped("name", parts, ' type="personal"', _ROLE + orcid)
 
 
 def _host(record: ArticleRecord) -> str:
     given = dict.fromkeys((record.issn_electronic, record.issn_print, record.issn_unspecified))
-    issns = "".join(_element("identifier", issn, ' type="issn"') for issn in given)
-    issns += _element("identifier", record.issn_l, ' type="issn-l"')
-    extent = _element("start", record.first_page) + _element("end", record.last_page)
+    issns = "".join(element("identifier", issn, ' type="issn"') for issn in given)
+    issns += element("identifier", record.issn_l, ' type="issn-l"')
+    extent = element("start", record.first_page) + element("end", record.last_page)
     part = (
-        _wrapped("detail", _element("number", record.volume), ' type="volume"')
-        + _wrapped("detail", _element("number", record.issue), ' type="issue"')
-        + _wrapped("detail", _element("number", record.elocation), ' type="article number"')
-        + _wrapped("extent", extent, ' unit="page"')
+        wrapped("detail", element("number", record.volume), ' type="volume"')
+        + wrapped("detail", element("number", record.issue), ' type="issue"')
+        + wrapped("detail", element("number", record.elocation), ' type="article number"')
+        + wrapped("extent", extent, ' unit="page"')
     )
     about = (
         _title(record.journal_title, None)
-        + _wrapped("originInfo", _element("publisher", record.publisher))
+        + wrapped("originInfo", element("publisher", record.publisher))
         + issns
-        + _wrapped("part", part)
+        + wrapped("part", part)
     )
-    return _wrapped("relatedItem", about, ' type="host"')
-
-
-def _element(name: str, value: str | None, attributes: str = "") -> str:
-    content = text(value) if value else ""
-    return f"<{name}{attributes}>{content}</{name}>\n" if content.strip() else ""
-
-
-def _wrapped(name: str, content: str, attributes: str = "", besides: str = "") -> str:
-    """``content`` in an element, followed by ``besides``; nothing when there is no content."""
-    return f"<{name}{attributes}>{content}{besides}</{name}>\n" if content else ""
+    return wrapped("relatedItem", about, ' type="host"')

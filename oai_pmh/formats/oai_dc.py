@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oai_pmh.formats.told import Told
 from oai_pmh.formats.wording import citation, doi_url, publication_date, relation, tagged
 from oai_pmh.xml import texts
 from repository.vocabulary import ArticleRecord
@@ -26,8 +27,8 @@ _EPRINT_TYPES = {
 """JATS article-type to the last part of info:eu-repo/semantics (DRIVER Guidelines 2.0, Use of dc:type)."""
 
 
-def crosswalk(record: ArticleRecord, address: str) -> str:
-    """The oai_dc:dc element of an article whose page is at ``address``; what the record does not say is left out."""
+def crosswalk(record: ArticleRecord, told: Told) -> str:
+    """The oai_dc:dc element of an article; what the record does not say is left out."""
     said: list[tuple[str, str | None]] = [(f"title{tagged(record.language)}", record.title)]
     said += [(f"title{tagged(language)}", title) for language, title in record.translated_titles.items()]
     said += [("creator", author.label) for author in record.authors]
@@ -35,7 +36,7 @@ def crosswalk(record: ArticleRecord, address: str) -> str:
     said += [(f"description{tagged(language)}", abstract) for language, abstract in record.abstracts.items()]
     said += [("publisher", record.publisher), ("date", publication_date(record))]
     said += [("type", kind) for kind in _types(record.article_type)]
-    said += [("identifier", address), ("identifier", doi_url(record.doi) if record.doi else None)]
+    said += [("identifier", told.address), ("identifier", doi_url(record.doi) if record.doi else None)]
     said.append(("source", citation(record)))
     said += [("source", f"urn:ISSN:{issn}") for issn in record.issns]
     said.append(("language", record.language))
@@ -55,6 +56,6 @@ def _types(article_type: str | None) -> list[str]:
 
 
 def _element(tag: str, content: str) -> str:
-    if not content or content.isspace():
+    if not content.replace("&#13;", "").strip():
         return ""
     return f"<dc:{tag}>{content}</dc:{tag.partition(' ')[0]}>\n"

@@ -9,8 +9,9 @@ from urllib.parse import quote
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Related
 
+ADDRESS = re.compile(r"https?://\S+$")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
-_ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _KINDS = ("cover", "CoverDate", "display", "ppub", "collection", "print", "pub", "epub-ppub", "epub")
 
 
@@ -22,7 +23,7 @@ def tagged(language: str | None) -> str:
 
 def publication_date(record: ArticleRecord) -> str | None:
     """The date of the issue if one is given, else the earliest, as precise as it was given (ISO 8601)."""
-    dates = {kind: date for kind, date in record.published.items() if _ISO_DATE.fullmatch(date)}
+    dates = {kind: date for kind, date in record.published.items() if ISO_DATE.fullmatch(date)}
     for wanted in _KINDS:
         for kind, date in dates.items():
             if kind == wanted or kind.endswith("/" + wanted) or kind.startswith(wanted + "/"):
@@ -35,11 +36,14 @@ def doi_url(doi: str) -> str:
     return "https://doi.org/" + quote(doi, safe="/:;()._-~!$'*,=@")
 
 
+def is_doi(related: Related) -> bool:
+    """Whether an article points to another by its DOI."""
+    return machine_lower(related.identifier_type or "") == "doi" or related.identifier.startswith("10.")
+
+
 def relation(related: Related) -> str:
     """What an article points to: an address for a DOI, else the identifier as the publisher gave it."""
-    if machine_lower(related.identifier_type or "") == "doi" or related.identifier.startswith("10."):
-        return doi_url(related.identifier)
-    return related.identifier
+    return doi_url(related.identifier) if is_doi(related) else related.identifier
 
 
 def pages(record: ArticleRecord) -> str | None:
@@ -49,9 +53,13 @@ def pages(record: ArticleRecord) -> str | None:
     return record.first_page or record.elocation
 
 
+def volume_and_issue(record: ArticleRecord) -> str | None:
+    """``12(3)``, with what is known of it."""
+    return (record.volume or "") + (f"({record.issue})" if record.issue else "") or None
+
+
 def citation(record: ArticleRecord) -> str | None:
     """``Journal, 12(3), 45-67``, with what is known of it; None without a journal's title."""
     if not record.journal_title:
         return None
-    volume = (record.volume or "") + (f"({record.issue})" if record.issue else "")
-    return ", ".join(part for part in (record.journal_title, volume, pages(record)) if part)
+    return ", ".join(part for part in (record.journal_title, volume_and_issue(record), pages(record)) if part)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,36 @@ from flask.testing import FlaskClient
 from lxml import etree
 from sqlalchemy.orm import Session
 
+from oai_pmh.formats import Told
 from oai_pmh.tokens import TokenKeys
 from oai_pmh.web import Window, blueprint
 from repository.catalogue import Catalogue, changes, registration, schema, tallies, titles
+from repository.catalogue.holdings import KeptBag, KeptCopy, KeptFile
 from repository.models import Article
 from repository.promise import Promises
 from repository.vocabulary import ArticleRecord, ArticleState, Author, Related, article_id
 
-SCHEMAS = Path(__file__).parents[2] / "../shared/schemas/oai_pmh"
+ROOTS = tuple(
+    Path(folder)
+    for folder in (
+        Path(__file__).parents[2] / "../shared/schemas",
+        *filter(None, os.environ.get("MAHFUZ_TEST_SCHEMAS", "").split(os.pathsep)),
+    )
+)
+"""Where schemas lie; further folders in MAHFUZ_TEST_SCHEMAS, of any layout: a schema is known by its file's name."""
+SCHEMAS = ROOTS[0] / "oai_pmh"
+_MODS, _PREMIS = ("http://www.loc.gov/mods/v3", "mods-3-8.xsd"), ("http://www.loc.gov/premis/v3", "premis-v3-0.xsd")
+WANTED: dict[str, tuple[tuple[str, str], ...]] = {
+    "oai_dc": (("http://www.openarchives.org/OAI/2.0/oai_dc/", "oai_dc.xsd"),),
+    "mods": (_MODS,),
+    "marcxml": (("http://www.loc.gov/MARC21/slim", "MARC21slim.xsd"),),
+    "oai_openaire": (("http://namespace.openaire.eu/schema/oaire/", "openaire.xsd"),),
+    "mets": (("http://www.loc.gov/METS/", "mets.xsd"), _MODS, _PREMIS),
+}
+"""Format to the namespaces and schemas by which it is judged."""
+JATS_DTD = "JATS-archivearticle1-3-mathml3.dtd"
+JATS = "https://jats.nlm.nih.gov/ns/archiving/1.3/"
+SCHEMA_LOCATION = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 BASE = "https://arsiv.example.org"
 KEYS = TokenKeys((b"a secret of the tests, long enough",))
@@ -44,13 +68,20 @@ class Archive:
         publisher: str = "Örnek Yayınevi",
         datestamp: datetime | None = None,
         version: int = 1,
+        front: bytes | None = None,
     ) -> str:
         """Register ``record``; with ``datestamp`` as an old one, without as one that has just been preserved."""
         with self.catalogue.writing() as session:
-            return self.enter(session, record, publisher, datestamp, version)
+            return self.enter(session, record, publisher, datestamp, version, front)
 
     def enter(
-        self, session: Session, record: ArticleRecord, publisher: str, datestamp: datetime | None, version: int = 1
+        self,
+        session: Session,
+        record: ArticleRecord,
+        publisher: str,
+        datestamp: datetime | None,
+        version: int = 1,
+        front: bytes | None = None,
     ) -> str:
         """The same inside a transaction of the caller's."""
         name = article_id(record)
@@ -73,6 +104,7 @@ class Archive:
             agent="test",
             delivery_id=None,
             promises=Promises(),
+            front=front,
             datestamp=datestamp,
         )
         if name not in self.ids:
@@ -226,27 +258,94 @@ def validate() -> Callable[[Any], None]:
     """Raises AssertionError for a document that OAI-PMH.xsd, oai_dc.xsd or oai-identifier.xsd does not allow."""
     if not SCHEMAS.is_dir():
         return lambda root: None
-    imports = []
-    for name in ("OAI-PMH.xsd", "oai_dc.xsd", "oai-identifier.xsd"):
-        path = (SCHEMAS / name).resolve()
-        target = etree.parse(str(path)).getroot().get("targetNamespace")
-        imports.append(f'<xs:import namespace="{target}" schemaLocation="{path.as_uri()}"/>')
-    driver = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{"".join(imports)}</xs:schema>'
-    known = etree.XMLSchema(etree.fromstring(driver))
+    paths = [(SCHEMAS / name).resolve() for name in ("OAI-PMH.xsd", "oai_dc.xsd", "oai-identifier.xsd")]
+    known = imported((etree.parse(str(path)).getroot().get("targetNamespace") or "", path) for path in paths)
 
     def check(root: Any) -> None:
         document = etree.fromstring(etree.tostring(root))
         for element in list(document.iter()):
-            # No schema of MODS lies here: a format of another namespace is judged by its own test.
+            # A format of another namespace is judged by its own test.
             if element.tag == OAI + "metadata" and not element[0].tag.startswith("{http://www.openarchives.org/"):
                 element.getparent().remove(element)
             # Nor do those of the containers of Identify beside oai-identifier: they have a test of their own too.
             if element.tag == OAI + "description" and not element[0].tag.endswith("}oai-identifier"):
                 element.getparent().remove(element)
-            element.attrib.pop("{http://www.w3.org/2001/XMLSchema-instance}schemaLocation", None)
+            element.attrib.pop(SCHEMA_LOCATION, None)
         assert known.validate(document), known.error_log
 
     return check
+
+
+def schema_file(name: str) -> Path | None:
+    """The first file of this name below any of the roots."""
+    return next((path.resolve() for root in ROOTS for path in sorted(root.rglob(name))), None)
+
+
+def imported(wanted: Iterable[tuple[str, Path]]) -> Any:
+    """One schema of several namespaces."""
+    imports = "".join(f'<xs:import namespace="{space}" schemaLocation="{path.as_uri()}"/>' for space, path in wanted)
+    return etree.XMLSchema(
+        etree.fromstring(f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>')
+    )
+
+
+@cache
+def judge_of(prefix: str) -> Callable[[str], None] | None:
+    """Raises AssertionError for what the format's own schema does not allow; None where that does not lie here."""
+    if prefix == "jats":
+        dtd = schema_file(JATS_DTD)
+        return _judge_of_jats(etree.DTD(str(dtd))) if dtd else None
+    found = [(space, schema_file(name)) for space, name in WANTED[prefix]]
+    there = [(space, path) for space, path in found if path is not None]
+    return _judge_of_schema(imported(there)) if len(there) == len(found) else None
+
+
+def _judge_of_schema(known: Any) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        root = etree.fromstring(text)
+        for element in root.iter():
+            element.attrib.pop(SCHEMA_LOCATION, None)  # nothing is fetched
+        assert known.validate(root), known.error_log
+
+    return check
+
+
+def _judge_of_jats(dtd: Any) -> Callable[[str], None]:
+    """The standard has no namespace: it is taken off."""
+
+    def check(text: str) -> None:
+        without = text.replace(f' xmlns="{JATS}"', "", 1).replace("xsi:schemaLocation", "xsi:noNamespaceSchemaLocation")
+        root = etree.fromstring(without)
+        assert dtd.validate(root), dtd.error_log
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def judged() -> Callable[[str, str], None]:
+    """``judged(prefix, text)`` holds a record to the schema of its format, and skips the test without one."""
+
+    def judge(prefix: str, text: str) -> None:
+        check = judge_of(prefix)
+        if check is None:
+            pytest.skip(f"the schema of {prefix} does not lie beside this checkout nor in MAHFUZ_TEST_SCHEMAS")
+        check(text)
+
+    return judge
+
+
+@pytest.fixture(scope="session")
+def told() -> Told:
+    """What a crosswalk is told of an article of which two versions are kept."""
+    read = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+    files = (KeptFile("makale/öz & ek.xml", 10, "cd" * 64, "fmt/101"), KeptFile("makale/tam metin.pdf", 20, "ef" * 64))
+    gone = (KeptCopy("ankara", "damaged", read), KeptCopy("izmir", "missing", None))
+    whole = (KeptCopy("ankara", "intact", read), KeptCopy("izmir", "unverified", None))
+    return Told(
+        address=f"{BASE}/articles/{'0' * 32}",
+        identifier=f"oai:arsiv.example.org:{'0' * 32}",
+        versions=(KeptBag(1, "ab" * 32, 10240, files, gone), KeptBag(2, "ba" * 32, 20480, files, whole)),
+    )
 
 
 @pytest.fixture
