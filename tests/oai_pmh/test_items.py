@@ -66,6 +66,10 @@ def test_front_matter_and_versions_are_asked_for_only_where_they_are_told(
     assert {name for name, tables in asked.items() if tables} == {"mets", "oai_openaire"}
 
 
+def test_what_tells_of_the_last_readings_never_lies_ready(window: Window) -> None:
+    assert {*FORMATS} - {*window.preparable} == {"mets"}
+
+
 def test_the_front_matter_of_the_latest_version_is_given_out(
     archive: Any, harvester: Any, article: Callable[[int], ArticleRecord]
 ) -> None:
