@@ -26,6 +26,7 @@ def _address(url: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+Dump = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9\-_.!~*'():]+)?$")]
 Email = Annotated[str, Field(pattern=r"^\S+@(\S+\.)+\S+$")]
 
 
@@ -37,6 +38,10 @@ class OaiSettings(BaseModel):
     page_size: int = Field(ge=1, le=5000)
     prepared: tuple[str, ...] = ("oai_dc",)
     """Formats laid ready before anybody asks; any other is from the moment at which somebody harvests it."""
+    dumps: tuple[Dump, ...] = ("oai_dc",)
+    """Of what all records are made into files: a metadataPrefix, or one and a setSpec with a slash between them."""
+    dump_days: int = Field(default=30, ge=1)
+    """How old the newest may become."""
     requests_at_once: int = Field(ge=1)
     requests_per_client: int = Field(ge=1)
     requests_waiting: int = Field(ge=0)

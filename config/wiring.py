@@ -73,6 +73,11 @@ class Archive:
         return self.settings.archive.home
 
     @property
+    def dumps(self) -> Path:
+        """Where the archive's records lie as files for harvesters."""
+        return self.home / "dumps"
+
+    @property
     def by_name(self) -> dict[str, Store]:
         """The stores by their names, in copy order."""
         return {store.name: store for store in self.stores}
@@ -408,6 +413,7 @@ def window(archive: Archive) -> Window:
 
 def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
     """What the web application is given; the window among it."""
+    import oai_pmh.whole.web as whole
     from config.app import Rooms
     from oai_pmh.manners import Figures, Turns
     from oai_pmh.web import blueprint
@@ -440,7 +446,10 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
         threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
-        open_blueprints=(blueprint(seen_from, turns, figures),),
+        open_blueprints=(
+            blueprint(seen_from, turns, figures),
+            whole.blueprint(seen_from, archive.dumps, turns, figures),
+        ),
         harvested=figures,
     )
 

@@ -11,14 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
-
 from oai_pmh.sheaves import A_SHEAF, HEADERS, LARGEST, bound, texts
 from oai_pmh.verbs import Window, write
-from repository.catalogue import harvest, sheaves
+from repository.catalogue import changes, harvest, sheaves
 from repository.catalogue.parts import parts
 from repository.catalogue.sheaves import Lying, Place
-from repository.models import ChangeHead
 
 _SETTLED = timedelta(seconds=5)
 """So old are the youngest records that are laid ready: what is younger may be announced again in a moment."""
@@ -62,7 +59,7 @@ def _wanted(window: Window, prefixes: Sequence[str]) -> list[str]:
     with window.catalogue.reading() as session:
         since = window.clock(session) - _WISHED
         known = {one.form: one.asked_at for one in sheaves.forms(session)}
-        head = session.execute(select(ChangeHead.number)).scalar_one()
+        head = changes.last_number(session)
     asked = [
         prefix for prefix in window.preparable if (at := known.get(window.form(prefix))) is not None and at >= since
     ]
@@ -81,7 +78,7 @@ def write_down_wishes(window: Window) -> None:
         return
     with window.catalogue.writing() as session:
         now = window.clock(session)
-        head = session.execute(select(ChangeHead.number)).scalar_one()
+        head = changes.last_number(session)
         for prefix in wishes:
             sheaves.begin(session, window.form(prefix), head, now)
             sheaves.asked(session, window.form(prefix), now)

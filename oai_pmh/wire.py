@@ -71,16 +71,30 @@ def plain(parts: Sequence[Part]) -> Iterator[bytes]:
         yield part if isinstance(part, bytes) else unpacked(part)
 
 
+class Member:
+    """One gzip member that grows: what :meth:`add` and :meth:`end` give, one behind the other, is the file."""
+
+    def __init__(self) -> None:
+        self._crc = self._size = 0
+        self._begun = False
+
+    def add(self, part: Part, level: int = 1) -> list[bytes]:
+        """The next octets, which hold ``part``."""
+        packed = pack(part, level) if isinstance(part, bytes) else part
+        self._crc = isal_zlib.crc32_combine(self._crc, packed.crc, packed.size)
+        self._size += packed.size
+        head, self._begun = [] if self._begun else [_HEAD], True
+        return [*head, packed.deflated]
+
+    def end(self) -> bytes:
+        """The last octets."""
+        return (b"" if self._begun else _HEAD) + _END + struct.pack("<II", self._crc, self._size % _MODULUS)
+
+
 def gzipped(parts: Sequence[Part]) -> list[bytes]:
     """The pieces of one gzip member that holds the text of the parts."""
-    pieces, crc, length = [_HEAD], 0, 0
-    for part in _gathered(parts):
-        packed = pack(part, 1) if isinstance(part, bytes) else part
-        pieces.append(packed.deflated)
-        crc = isal_zlib.crc32_combine(crc, packed.crc, packed.size)
-        length += packed.size
-    pieces.append(_END + struct.pack("<II", crc, length % _MODULUS))
-    return pieces
+    member = Member()
+    return [*(piece for part in _gathered(parts) for piece in member.add(part)), member.end()]
 
 
 def zstandard_of(parts: Sequence[Part]) -> Iterator[bytes]:

@@ -184,6 +184,12 @@ def response(moment: datetime, base_url: str, request: Mapping[str, str], answer
     return Document(_document(moment, base_url, request, body), state, modified)
 
 
+def around_records(moment: datetime, base_url: str, request: Mapping[str, str]) -> tuple[str, str]:
+    """What stands before and after the records of a whole list that is kept as a file."""
+    before, after = _around(moment, base_url, request)
+    return f"{before}<{Verb.LIST_RECORDS}>\n", f"</{Verb.LIST_RECORDS}>\n{after}"
+
+
 def refusal(moment: datetime, base_url: str, request: Mapping[str, str], errors: Iterable[ProtocolError]) -> Document:
     """The document of a refused request, with every error."""
     body = "".join(f'<error code="{error.code}">{text(error.message)}</error>\n' for error in errors)

@@ -51,6 +51,8 @@ _COMMANDS = {
     "restore": "withdrawing",
     "disposal": "withdrawing",
     "salvage": "salvaging",
+    "harvest-check": "harvesting",
+    "dump": "harvesting",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 
@@ -65,7 +67,7 @@ class _Commands(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found: click.Command = getattr(import_module(f"config.commands.{module}"), cmd_name)
+        found: click.Command = getattr(import_module(f"config.commands.{module}"), cmd_name.replace("-", "_"))
         # What is loaded lives until the end: from here on garbage is looked for among what comes after it.
         gc.freeze()
         gc.enable()

@@ -27,6 +27,7 @@ from rich.console import Console
 from config import demo, feeding, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
+from config.commands.harvesting import make_due
 from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
 from config.oai_settings import WEB_THREADS
 from config.schedule import Job, clock_lock, run_clock, tick_beside
@@ -58,6 +59,9 @@ ANNOUNCEMENTS_TICK_SECONDS = 10
 
 RECORDS_TICK_SECONDS = 10
 """How often the clock lays ready what harvesters will ask for."""
+
+DUMPS_TICK_SECONDS = 600
+"""How often the clock looks whether the archive's records are to be made into files anew."""
 
 WISHES_TICK_SECONDS = 60
 """How often the web server writes down in which formats somebody has begun to harvest."""
@@ -188,6 +192,7 @@ def clock(asked: Asked) -> None:
                 RECORDS_TICK_SECONDS,
                 lambda: preparing.prepare(window, archive.settings.oai.prepared, stop.is_set),
             ),
+            Job("dumps", DUMPS_TICK_SECONDS, lambda: make_due(archive, stop.is_set)),
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),

@@ -103,7 +103,7 @@ def journals(window: Window, after: tuple[str, int] | None, limit: int) -> list[
     ]
 
 
-def question(window: Window, **arguments: str) -> str:
-    """The whole address of a request; ``since`` stands for ``from``."""
-    pairs = {"from" if name == "since" else name: value for name, value in arguments.items()}
+def question(window: Window, **arguments: str | None) -> str:
+    """The whole address of a request; ``since`` stands for ``from``, and what is None or empty is left out."""
+    pairs = {"from" if name == "since" else name: value for name, value in arguments.items() if value}
     return f"{window.address}?{urlencode(pairs, safe=':')}"

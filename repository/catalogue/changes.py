@@ -206,6 +206,11 @@ def _announced_again(session: Session, left: Select[Announcement]) -> datetime |
     return announce_all(session, still) if still else None
 
 
+def last_number(session: Session) -> int:
+    """The number of the last change that has been announced; 0 before the first."""
+    return session.execute(select(ChangeHead.number)).scalar_one()
+
+
 def datestamp_of(session: Session, article_id: str, version: int) -> datetime | None:
     """The latest datestamp under which this version of this article was announced."""
     return session.execute(
