@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 
 import pages
 import pytest
@@ -16,6 +17,7 @@ from oai_pmh.people import account, web
 from oai_pmh.tokens import TokenKeys
 from oai_pmh.verbs import Window
 from oai_pmh.web import blueprint
+from oai_pmh.whole import web as whole
 from repository.catalogue import Catalogue, schema
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -24,7 +26,7 @@ OAI = "{http://www.openarchives.org/OAI/2.0/}"
 
 
 @pytest.fixture
-def site(database_url: str) -> Iterator[pages.Site]:
+def site(database_url: str, tmp_path: Path) -> Iterator[pages.Site]:
     catalogue = Catalogue(database_url)
     schema.migrate(catalogue)
     window = Window(
@@ -42,7 +44,8 @@ def site(database_url: str) -> Iterator[pages.Site]:
         page_size=5,
         clock=lambda _session: pages.NOW.replace(year=2999),
     )
-    opened = pages.site(database_url, open_blueprints=(blueprint(window, Turns(at_once=800, each=400)),))
+    doors = (blueprint(window, Turns(at_once=800, each=400)), whole.blueprint(window, tmp_path))
+    opened = pages.site(database_url, open_blueprints=doors)
     yield opened
     opened.catalogue.close()
     catalogue.close()

@@ -36,6 +36,7 @@ def never() -> bool:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sheaves of seven: a few dozen articles make many of them."""
     monkeypatch.setattr(preparing, "A_SHEAF", 7)
+    monkeypatch.setattr(sheaves, "A_SHEAF", 7)
     monkeypatch.setattr(preparing, "_AT_ONCE", 3)
     monkeypatch.setattr(sheaves, "_FEW", 100)
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pages
 import pytest
-from lxml import etree
+from lxml import etree, html
 
 from oai_pmh import preparing
+from oai_pmh.tokens import TokenKeys
 from oai_pmh.verbs import Window
-from oai_pmh.whole import days, dumps
+from oai_pmh.web import blueprint
+from oai_pmh.whole import days, dumps, web
 from oai_pmh.whole.compared import compare
 from oai_pmh.whole.dumps import Of
 from oai_pmh.whole.harvested import Harvested, Header, headers_in, read
+from repository.catalogue import Catalogue, schema
 from repository.errors import UsageError
 from repository.vocabulary import ArticleRecord
 
@@ -244,7 +248,76 @@ def test_headers_are_read_from_either_list(filled: Any, harvester: Any) -> None:
         ]
 
 
+BROWSER = {"Accept": "text/html"}
+
+
 @pytest.fixture
-def site(window: Window, tmp_path: Path, whole_site: Callable[[Window, Path], Any]) -> Any:
-    """A client of the pages of dumps and days."""
-    return whole_site(window, tmp_path)
+def site(database_url: str, tmp_path: Path) -> Iterator[pages.Site]:
+    """A site with the window and what is whole, and some articles."""
+    catalogue = Catalogue(database_url)
+    schema.migrate(catalogue)
+    window = Window(
+        catalogue=catalogue,
+        repository_name="Mahfuz",
+        base_url=pages.BASE_URL,
+        repository_identifier="mahfuz.example.org",
+        admin_emails=("arsiv@example.org",),
+        token_keys=TokenKeys((b"a secret of the tests, long enough",)),
+        clock=lambda _session: pages.NOW.replace(year=2999),
+    )
+    doors = (blueprint(window), web.blueprint(window, tmp_path))
+    opened = pages.site(database_url, open_blueprints=doors)
+    for number in range(1, 31):
+        pages.enter(opened, pages.record(number))
+    dumps.make(window, tmp_path, Of("oai_dc"))
+    yield opened
+    opened.catalogue.close()
+    catalogue.close()
+
+
+def test_files_are_listed_for_people_and_for_programs_and_loaded_in_ranges(site: pages.Site) -> None:
+    for language, said in (("en", "All records as files"), ("tr", "Dosya olarak bütün kayıtlar")):
+        page = site.client.get("/oai/dumps", headers=BROWSER | {"Accept-Language": language})
+        assert said in page.text
+        assert "<script" not in page.text
+    told = site.client.get("/oai/dumps.json").json["dumps"][0]
+    assert site.client.get("/oai/dumps/oai_dc/all/dump.json").json == told
+    for part in told["parts"]:
+        address = part["url"].removeprefix(pages.BASE_URL)
+        answer = site.client.get(address)
+        assert hashlib.sha256(answer.data).hexdigest() == part["sha256"] == answer.get_etag()[0]
+        assert answer.mimetype == "application/gzip"
+        assert "Content-Encoding" not in answer.headers, "a client that unpacks what it loads would have another digest"
+        half = site.client.get(
+            address, headers={"Range": f"bytes={part['bytes'] // 2}-", "If-Range": f'"{part["sha256"]}"'}
+        )
+        assert half.status_code == 206
+        assert half.data == answer.data[part["bytes"] // 2 :]
+        assert site.client.get(address, headers={"If-None-Match": f'"{part["sha256"]}"'}).status_code == 304
+    for unknown in (
+        "mods/all/dump.json",
+        "oai_dc/open/dump.json",
+        "oai_dc/all/2999/part-00001.xml.gz",
+        "../all/dump.json",
+    ):
+        assert site.client.get(f"/oai/dumps/{unknown}").status_code == 404
+
+
+def test_days_are_shown_and_every_number_opens_its_list(site: pages.Site) -> None:
+    told = site.client.get("/oai/days.json").json
+    assert told["number"] == sum(year["number"] for year in told["years"]) == 30
+    assert told["days"] == []
+    year = told["years"][0]["year"]
+    of_year = site.client.get(f"/oai/days.json?year={year}").json
+    assert sum(day["number"] for day in of_year["days"]) == told["years"][0]["number"]
+    for address in ("/oai/days", f"/oai/days?year={year}", f"/oai/days?set=publisher&year={year}"):
+        for language in ("en", "tr"):
+            page = site.client.get(address, headers=BROWSER | {"Accept-Language": language})
+            assert page.status_code == 200
+            assert told["digest"] in page.text
+    page = html.fromstring(site.client.get(f"/oai/days?year={year}", headers=BROWSER).text)
+    for link in page.xpath("//td/a"):
+        answer = site.client.get(link.get("href").removeprefix(pages.BASE_URL))
+        assert answer.data.count(b"<header") == int(link.text)
+    for wrong, status in (("set=nothing", 404), ("year=20265", 400), ("year=²٠26", 400), ("year=", 400)):
+        assert site.client.get(f"/oai/days.json?{wrong}").status_code == status
