@@ -8,12 +8,13 @@ from functools import partial
 from flask import Blueprint, Response, g, render_template, request
 from werkzeug.exceptions import NotFound
 
+from oai_pmh import sets
 from oai_pmh.descriptions import is_address
 from oai_pmh.manners import Turns
 from oai_pmh.people import account
 from oai_pmh.tokens import LIFETIME
 from oai_pmh.verbs import Window
-from repository.web import paging
+from repository.web import language, paging
 
 A_PAGE = 50
 _OF_PAGES = {b"", b"lang", b"sets", b"after"}
@@ -60,21 +61,40 @@ def _page(window: Window, turns: Turns | None) -> Response:
     )
 
 
-def _sets(window: Window, family: str) -> Response:
-    if family not in account.FAMILIES:
-        raise NotFound
-    if family == "publisher":
+def _sets(window: Window, parent: str) -> Response:
+    following: str | None
+    name, crumbs = _named(window, parent)
+    if parent == sets.PUBLISHERS:
         row = paging.asked_key(int)
-        after = row[0] if row else 0
-        found, following = paging.page_of(account.publishers(window, after, A_PAGE + 1), A_PAGE, lambda one: (one[0],))
-        lines = [line for _, line in found]
-    else:
-        place = paging.asked_key(str, int)
-        titles, following = paging.page_of(account.journals(window, place, A_PAGE + 1), A_PAGE, lambda one: one[0])
+        found = account.publishers(window, row[0] if row else 0, A_PAGE + 1)
+        rows, following = paging.page_of(found, A_PAGE, lambda one: (one[0],))
+        lines = [line for _, line in rows]
+    elif parent == sets.JOURNALS:
+        titles, following = paging.page_of(
+            account.journals(window, paging.asked_key(str, int), A_PAGE + 1), A_PAGE, lambda one: one[0]
+        )
         lines = [line for _, line in titles if line is not None]
+    else:
+        spec = paging.asked_key(str)
+        others = account.below(window, parent, spec[0] if spec else "", A_PAGE + 1)
+        shown, following = paging.page_of(others, A_PAGE, lambda one: (one.spec,))
+        lines = list(shown)
     begun = bool(request.args.get("after"))
-    name, _ = account.FAMILIES[family]
-    return _rendered(window, "harvesting/sets.html", name=name, lines=lines, following=following, begun=begun)
+    return _rendered(
+        window, "harvesting/sets.html", name=name, crumbs=crumbs, lines=lines, following=following, begun=begun
+    )
+
+
+def _named(window: Window, parent: str) -> tuple[str, list[tuple[str, str]]]:
+    """The name of the sets below ``parent``, and the way to them: a name and a setSpec each. Raises NotFound."""
+    if parent in account.FAMILIES:
+        return language.gettext(account.FAMILIES[parent][0]), []
+    above, _, _last = parent.rpartition(":")
+    name = account.name_of(window, parent) if above and paging.storable(parent) else None
+    if name is None:
+        raise NotFound
+    above_name, crumbs = _named(window, above)
+    return name, [*crumbs, (above_name, above)]
 
 
 def _rendered(window: Window, template: str, **values: object) -> Response:

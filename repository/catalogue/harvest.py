@@ -16,7 +16,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from repository.catalogue import feed_days, sets
 from repository.catalogue.parts import parts
@@ -27,6 +27,8 @@ MOST_COUNTED = 100_000
 """A list longer than this is not counted to the end: the count would cost more than the page."""
 
 LAST_DAY = "9999-12-31"
+
+_AFTER_COLON = chr(ord(":") + 1)
 
 Columns = TypeVarTuple("Columns")
 
@@ -289,6 +291,28 @@ def others(session: Session, after: int, limit: int, horizon: datetime) -> list[
         .limit(limit)
     )
     return [(row.id, row.spec, row.name) for row in rows]
+
+
+def below(session: Session, parent: str, after: str, limit: int, horizon: datetime) -> list[tuple[int, str, str, bool]]:
+    """Up to ``limit`` further sets directly below ``parent`` with anything in the feed, after the setSpec ``after``.
+
+    In the order of their setSpecs: row, setSpec, name, and whether there are others below it.
+    """
+    deeper = aliased(HarvestSet)
+    has_more = exists().where(deeper.spec > HarvestSet.spec + ":", deeper.spec < HarvestSet.spec + _AFTER_COLON)
+    rows = session.execute(
+        select(HarvestSet.id, HarvestSet.spec, HarvestSet.name, has_more)
+        .where(HarvestSet.spec > max(after, f"{parent}:"), HarvestSet.spec < parent + _AFTER_COLON)
+        .where(~HarvestSet.spec.like(f"{parent}:%:%"), _any_member(horizon))
+        .order_by(HarvestSet.spec)
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def set_name(session: Session, spec: str) -> str | None:
+    """What a further set is called; None for an unknown one."""
+    return session.execute(select(HarvestSet.name).where(HarvestSet.spec == spec)).scalar()
 
 
 def _any_member(horizon: datetime) -> ColumnElement[bool]:

@@ -26,7 +26,6 @@ from repository.vocabulary import ArticleRecord, article_id
 
 PROBE = Path(__file__).parents[2] / "../shared/tools/oai_probe.py"
 NUMBER = sized(230, 1000)
-PAGE = sized(100, 40)
 WRITERS = 8
 WRITES_OF_EACH = sized(4, 30)
 PREFIX = "oai:arsiv.example.org:"
@@ -145,7 +144,7 @@ def test_the_probe_finds_nothing_wrong(
         for name in archive.ids[::30]:
             archive.withdraw(name, datestamp=GONE)
         with (
-            served(tmp_path / "home", database_url, oai=f"page_size = {PAGE}") as server,
+            served(tmp_path / "home", database_url, oai="page_size = 100") as server,
             asked_by_commands(Hands(archive, article, server)) as command,
         ):
             names = ("touch", "delete", "add", "restart", "race")
