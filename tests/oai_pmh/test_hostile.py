@@ -22,6 +22,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 from oai_pmh.errors import ErrorCode
 from oai_pmh.manners import Turns
 from oai_pmh.web import Window, blueprint
+from oai_pmh.whole.web import blueprint as whole
 
 REQUESTS = sized(700, 10_000)
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -222,10 +223,10 @@ def turns() -> Turns:
 
 
 @pytest.fixture
-def site(archive: Any, window: Window, database_url: str, turns: Turns) -> Iterator[pages.Site]:
+def site(archive: Any, window: Window, database_url: str, turns: Turns, tmp_path: Path) -> Iterator[pages.Site]:
     archive.fill(40)
     archive.withdraw(archive.ids[3])
-    opened = pages.site(database_url, open_blueprints=(blueprint(window, turns),))
+    opened = pages.site(database_url, open_blueprints=(blueprint(window, turns), whole(window, tmp_path)))
     yield opened
     opened.catalogue.close()
 

@@ -18,7 +18,7 @@ from oai_pmh.people import account, web
 from oai_pmh.tokens import TokenKeys
 from oai_pmh.verbs import Window
 from oai_pmh.web import blueprint
-from oai_pmh.whole import web as whole
+from oai_pmh.whole.web import blueprint as whole
 from repository.catalogue import Catalogue, schema
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -45,8 +45,9 @@ def site(database_url: str, tmp_path: Path) -> Iterator[pages.Site]:
         page_size=5,
         clock=lambda _session: pages.NOW.replace(year=2999),
     )
-    doors = (blueprint(window, Turns(at_once=800, each=400)), whole.blueprint(window, tmp_path))
-    opened = pages.site(database_url, open_blueprints=doors)
+    opened = pages.site(
+        database_url, open_blueprints=(blueprint(window, Turns(at_once=800, each=400)), whole(window, tmp_path))
+    )
     yield opened
     opened.catalogue.close()
     catalogue.close()
@@ -69,7 +70,7 @@ def test_an_empty_archive_has_a_page_without_requests_that_would_find_nothing(si
     text = shown(site)
     assert "GetRecord" not in text
     assert "Harvesting by OAI-PMH" in text
-    assert "OAI-PMH ile harmanlama" in shown(site, language="tr")
+    assert "OAI-PMH ile derleme" in shown(site, language="tr")
 
 
 def test_the_page_tells_of_the_archive_and_every_request_on_it_works(site: pages.Site) -> None:
