@@ -25,6 +25,7 @@ import fixity.web.evidence
 import fixity.web.room
 import ingest.web
 import ingest.web.sword
+import oai_pmh.resourcesync.web
 import repository
 import repository.access.web
 import repository.web
@@ -37,17 +38,20 @@ from ingest.feeds import Feed
 from ingest.survivors import Salvaging
 from ingest.web.desk import Desk
 from oai_pmh.manners import Figures
+from oai_pmh.resourcesync.documents import Addresses
+from oai_pmh.resourcesync.listing import Lists
+from oai_pmh.resourcesync.web import Giving
+from repository.access.peers import Peer
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
 from repository.access.web.sessions import Door
 from repository.catalogue import Catalogue, schema, watch
-from repository.catalogue.browse import FoundFile
 from repository.errors import DatabaseUnavailable, MahfuzError, StoreUnavailable
 from repository.texts import marked
 from repository.vocabulary import utc_now
 from repository.web import addresses, language, paging
 from repository.web.room import ReadingRoom
-from repository.web.streaming import Counter, NoIntactCopy, OpenRange
+from repository.web.streaming import Counter, Kept, NoIntactCopy, OpenRange
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -124,6 +128,8 @@ class Rooms:
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
     harvested: Figures | None = None
     """What the window has given out; None: there are no figures of it."""
+    peers: Sequence[Peer] = field(default=(), repr=False)
+    """Other archives that may have bags."""
     open_blueprints: Sequence[Blueprint] = ()
     """Blueprints that only answer questions, for everyone, by GET and POST (OAI-PMH): no session, no CSRF token."""
 
@@ -206,12 +212,17 @@ def _desk(rooms: Rooms) -> Desk:
 
 
 def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
+    base_url = rooms.base_url.rstrip("/")
+    counter = Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue))
     reading = ReadingRoom(
         archive=rooms.archive,
-        base_url=rooms.base_url.rstrip("/"),
+        base_url=base_url,
         repository_identifier=rooms.repository_identifier,
         catalogue=rooms.catalogue,
-        counter=Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue)),
+        counter=counter,
+    )
+    giving = Giving(
+        Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)
     )
     signs = (
         Route("/healthz", _healthz),
@@ -223,6 +234,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     return (
         *shown,
         repository.web.blueprint(reading),
+        oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
@@ -232,8 +244,8 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     )
 
 
-def _tell_the_watch(catalogue: Catalogue) -> Callable[[FoundFile, str], None]:
-    def tell(file: FoundFile, store: str) -> None:
+def _tell_the_watch(catalogue: Catalogue) -> Callable[[Kept, str], None]:
+    def tell(file: Kept, store: str) -> None:
         log.warning("a reader met a copy that is not whole: %s in %s", file.key, store)
         try:
             with catalogue.writing() as rows:

@@ -23,6 +23,7 @@ from config.feed_settings import FeedSettings
 from config.kept_files import text_in
 from config.mail_settings import MailSettings
 from config.oai_settings import OaiSettings
+from config.peer_settings import PeerSettings
 from config.policy_settings import PolicySettings
 from config.profile_settings import ProfileSettings
 from config.testimony_settings import TestimonySettings
@@ -40,6 +41,9 @@ _EXAMPLES = {
         '[[feeds]]\nname = "ornek"\npublisher = "Örnek Yayınevi"\nkind = "sftp"\n'
         'url = "sftp://sftp.example.org/outgoing"\nuser = "archive"\nkey_file = "/etc/mahfuz/ornek.key"\n'
         'known_hosts = "sftp.example.org ssh-ed25519 AAAA…"'
+    ),
+    "peers": (
+        '[[peers]]\nname = "ikinci-arsiv"\nkey_file = "/etc/mahfuz/ikinci-arsiv.key"\naddresses = ["192.0.2.0/24"]'
     ),
     "profiles": (
         '[[profiles]]\nname = "ornek"\npublisher = "Örnek Yayınevi"\ndialects = ["jats"]\n'
@@ -204,6 +208,8 @@ class Settings(Section):
     stores: list[StoreSettings] = []
     """Empty: the embedded default of two stores (config.wiring)."""
     feeds: list[FeedSettings] = []
+    peers: list[PeerSettings] = []
+    """Other archives that may have bags; none: nobody but staff has any."""
     profiles: list[ProfileSettings] = []
     policy: PolicySettings
     ingest: IngestSettings
@@ -234,6 +240,13 @@ class Settings(Section):
         journals = [journal for feed in self.feeds for journal in feed.journals]
         if twice := next((one for one in journals if journals.count(one) > 1), None):
             raise ValueError(f"feeds: the journal {twice} is named twice")
+        return self
+
+    @model_validator(mode="after")
+    def _peers_differ(self) -> Self:
+        names = [peer.name for peer in self.peers]
+        if len(set(names)) != len(names):
+            raise ValueError("peers: two peers have the same name")
         return self
 
     @model_validator(mode="after")
@@ -329,7 +342,7 @@ def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, list[str],
 
 
 def _value(path: list[str], text: str) -> Any:
-    if path in (["stores"], ["feeds"], ["profiles"]) or text[:1] in {"[", "{"}:
+    if path in (["stores"], ["feeds"], ["peers"], ["profiles"]) or text[:1] in {"[", "{"}:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -338,7 +351,7 @@ def _value(path: list[str], text: str) -> Any:
 
 
 def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> None:
-    """Set one key; a store, a feed or a profile is addressed by its name: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
+    """Set one key; what has a name is addressed by it: ``MAHFUZ_STORES__ANKARA__SECRET_KEY``."""
     place: Any = merged
     for part in path[:-1]:
         if isinstance(place, list):
@@ -349,7 +362,8 @@ def _put(merged: dict[str, Any], path: list[str], value: Any, variable: str) -> 
             raise UsageError(f"{variable}: there is no such place in the settings; see `mahfuz config show`")
     if not isinstance(place, dict):
         raise UsageError(
-            f"{variable}: name a store, a feed or a profile and a key, for example MAHFUZ_STORES__ANKARA__SECRET_KEY"
+            f"{variable}: name a store, a feed, a peer or a profile and a key, "
+            "for example MAHFUZ_STORES__ANKARA__SECRET_KEY"
         )
     place[path[-1]] = value
 

@@ -446,6 +446,7 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
         threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
+        peers=tuple(one.peer() for one in settings.peers),
         open_blueprints=(
             blueprint(seen_from, turns, figures),
             whole.blueprint(seen_from, archive.dumps, turns, figures),

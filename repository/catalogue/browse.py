@@ -26,7 +26,7 @@ from repository.models import (
     TitleIssn,
 )
 from repository.turkish import tr_fold, tr_sort_key
-from repository.vocabulary import ArticleRecord, ArticleState, CopyState, bag_key
+from repository.vocabulary import ArticleRecord, ArticleState, CopyState, Digest, bag_key
 
 _NOT_THERE = (CopyState.MISSING, CopyState.DISPOSED)
 
@@ -79,6 +79,11 @@ class FoundFile:
     def key(self) -> str:
         """The key of its bag in every store."""
         return bag_key(self.article_id, self.version)
+
+    @property
+    def digest(self) -> Digest:
+        """What its bytes are compared with."""
+        return Digest("sha512", self.sha512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,6 @@ def file_of(session: Session, article_id: str, path: str, version: int | None = 
     ).first()
     if row is None:
         return None
-    places = [Place(copy.store, copies.shown_state(copy)) for copy in copies.of(session, row.File.aip_id)]
     return FoundFile(
         article_id=article_id,
         version=row.version,
@@ -221,8 +225,14 @@ def file_of(session: Session, article_id: str, path: str, version: int | None = 
         offset=row.File.offset,
         bytes=row.File.bytes,
         sha512=row.File.sha512.hex(),
-        places=tuple(place for place in places if place.state not in _NOT_THERE),
+        places=places_of(session, row.File.aip_id),
     )
+
+
+def places_of(session: Session, aip_id: int) -> tuple[Place, ...]:
+    """The stores that are believed to have this bag."""
+    places = [Place(copy.store, copies.shown_state(copy)) for copy in copies.of(session, aip_id)]
+    return tuple(place for place in places if place.state not in _NOT_THERE)
 
 
 def latest_events(session: Session, article_id: str, *, before: int | None = None, limit: int) -> Sequence[Event]:

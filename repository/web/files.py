@@ -1,4 +1,4 @@
-"""A file given out over HTTP: named, typed and sandboxed so that nothing a publisher sent runs in a browser."""
+"""A file or a bag given out over HTTP: named, typed and sandboxed, so that nothing in it runs in a browser."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from urllib.parse import quote
 from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from repository.catalogue.browse import FoundFile
 from repository.errors import MahfuzError
 from repository.turkish import machine_lower
 from repository.web import streaming
-from repository.web.streaming import WHOLE, Counter
+from repository.web.streaming import WHOLE, Counter, Kept
 
 SHOWN = {
     "pdf": "application/pdf",
@@ -29,7 +28,16 @@ SHOWN = {
 }
 """What a browser may show in its window. Everything else is downloaded, whatever it says it is."""
 
-DOWNLOADED = {"xml": "application/xml", "tif": "image/tiff", "tiff": "image/tiff", "csv": "text/csv; charset=utf-8"}
+DOWNLOADED = {
+    "xml": "application/xml",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "csv": "text/csv; charset=utf-8",
+    "tar": "application/x-tar",
+}
+
+_FIELD = {"sha256": "sha-256", "sha512": "sha-512"}
+"""How Repr-Digest names an algorithm (RFC 9530)."""
 
 _NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # Not every browser starts its own PDF viewer inside a sandbox; a PDF is kept from everything else in the same words.
@@ -53,7 +61,7 @@ def disposition(path: str, *, shown: bool) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def give(counter: Counter, file: FoundFile, *, download: bool = False) -> Response:
+def give(counter: Counter, file: Kept, *, download: bool = False) -> Response:
     """The answer that carries ``file``: whole, or the one range that was asked for; 304 if the reader has it already.
 
     Several ranges are answered with the whole (RFC 9110, 14.2). Raises RequestedRangeNotSatisfiable, and
@@ -63,14 +71,14 @@ def give(counter: Counter, file: FoundFile, *, download: bool = False) -> Respon
     shown = may_show and not download
     answer = Response(mimetype=None)
     answer.content_type = kind
-    answer.set_etag(file.sha512)
+    answer.set_etag(file.digest.value)
     answer.accept_ranges = "bytes"
     answer.headers["Content-Disposition"] = disposition(file.path, shown=shown)
     answer.headers["Content-Security-Policy"] = _POLICY.get(kind, _NOTHING + "; sandbox")
-    answer.headers["Repr-Digest"] = f"sha-512=:{b64encode(bytes.fromhex(file.sha512)).decode()}:"
+    answer.headers["Repr-Digest"] = _repr_digest(file)
     answer.cache_control.no_cache = True
     answer.cache_control.private = True
-    if request.if_none_match.contains_weak(file.sha512):
+    if request.if_none_match.contains_weak(file.digest.value):
         answer.status_code = 304
         return answer
     bounds = _asked_range(file)
@@ -86,9 +94,14 @@ def give(counter: Counter, file: FoundFile, *, download: bool = False) -> Respon
     return answer
 
 
-def _carry(answer: Response, counter: Counter, file: FoundFile, bounds: tuple[int, int] | None) -> None:
+def _repr_digest(file: Kept) -> str:
+    digest = file.digest
+    return f"{_FIELD[digest.algorithm]}=:{b64encode(bytes.fromhex(digest.value)).decode()}:"
+
+
+def _carry(answer: Response, counter: Counter, file: Kept, bounds: tuple[int, int] | None) -> None:
     """Put the bytes into ``answer``; who is told of damage is told when it has been sent, so that no reader waits."""
-    noted: list[tuple[FoundFile, str]] = []
+    noted: list[tuple[Kept, str]] = []
 
     def tell() -> None:
         while noted:
@@ -103,7 +116,7 @@ def _carry(answer: Response, counter: Counter, file: FoundFile, bounds: tuple[in
     answer.call_on_close(tell)
 
 
-def _bytes(counter: Counter, file: FoundFile, bounds: tuple[int, int] | None) -> Iterator[bytes]:
+def _bytes(counter: Counter, file: Kept, bounds: tuple[int, int] | None) -> Iterator[bytes]:
     start, stop = bounds or (0, file.bytes)
     if file.bytes <= WHOLE:
         return iter((streaming.whole(counter, file)[start:stop],))
@@ -112,13 +125,15 @@ def _bytes(counter: Counter, file: FoundFile, bounds: tuple[int, int] | None) ->
     return streaming.part(counter, file, start, stop - start)
 
 
-def _asked_range(file: FoundFile) -> tuple[int, int] | None:
+def _asked_range(file: Kept) -> tuple[int, int] | None:
     """The first byte and the one after the last that are asked for; None for the whole file."""
     asked = request.range
     if request.method != "GET" or asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return None
     condition = request.if_range
-    if condition is not None and (condition.date is not None or (condition.etag and condition.etag != file.sha512)):
+    if condition is not None and (
+        condition.date is not None or (condition.etag and condition.etag != file.digest.value)
+    ):
         return None
     first, beyond = asked.ranges[0]
     # The last N bytes of a file of fewer than N are the file (RFC 9110, 14.1.2).

@@ -1,4 +1,4 @@
-"""A payload file on its way to a reader: from the first store that answers, compared with its digest before it ends."""
+"""A file or a bag on its way out: from the first store that answers, compared with its digest before it ends."""
 
 from __future__ import annotations
 
@@ -10,16 +10,55 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Protocol
 
-from repository.catalogue.browse import FoundFile, Place
+from repository.catalogue.browse import Place
 from repository.errors import Doubt, MahfuzError, ObjectMissing
 from repository.storage import ByteStream
-from repository.vocabulary import CopyState, utc_now
+from repository.vocabulary import CopyState, Digest, utc_now
 
 WHOLE = 8 << 20
 """A file up to this size is read and compared before its first byte is sent; a larger one while it is sent."""
 BLOCK = 256 << 10
 
 _LIKELY = {CopyState.INTACT.value: 0, CopyState.UNVERIFIED.value: 1, "unreadable": 2, CopyState.DAMAGED.value: 3}
+
+
+class Kept(Protocol):
+    """A run of bytes inside a bag, or the whole bag, whose digest is known."""
+
+    @property
+    def aip_id(self) -> int:
+        """Whose copies they are read from."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The key of the bag in every store."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """What they are called."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Where they begin in the bag."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def digest(self) -> Digest:
+        """What they are compared with."""
+        ...
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The stores that are asked for them."""
+        ...
 
 
 class OpenRange(Protocol):
@@ -64,12 +103,12 @@ class Counter:
 
     open_range: OpenRange
     store_order: tuple[str, ...]
-    on_damage: Callable[[FoundFile, str], None]
+    on_damage: Callable[[Kept, str], None]
     """Told at once of a copy that was not what it must be; it must not raise."""
     suspects: Suspects = field(default_factory=Suspects)
 
 
-def in_order(counter: Counter, file: FoundFile) -> list[Place]:
+def in_order(counter: Counter, file: Kept) -> list[Place]:
     """The copies of ``file`` in the order in which they are asked: believed whole first, then by the stores' order."""
 
     def rank(place: Place) -> tuple[bool, int, int]:
@@ -80,7 +119,7 @@ def in_order(counter: Counter, file: FoundFile) -> list[Place]:
     return sorted((place for place in file.places if place.store in counter.store_order), key=rank)
 
 
-def whole(counter: Counter, file: FoundFile) -> bytes:
+def whole(counter: Counter, file: Kept) -> bytes:
     """The bytes of a file of at most :data:`WHOLE` bytes, from the first copy whose bytes are right.
 
     Raises NoIntactCopy when every copy was read and none is right, StoreUnavailable when one did not answer.
@@ -97,13 +136,13 @@ def whole(counter: Counter, file: FoundFile) -> bytes:
         except Doubt as error:
             doubt = error
         else:
-            if len(data) == file.bytes and hashlib.sha512(data).hexdigest() == file.sha512:
+            if len(data) == file.bytes and hashlib.new(file.digest.algorithm, data).hexdigest() == file.digest.value:
                 return data
             _suspect(counter, file, place.store)
     raise doubt or NoIntactCopy(f"no intact copy of {file.path} in {file.key}")
 
 
-def verified(counter: Counter, file: FoundFile) -> Iterator[bytes]:
+def verified(counter: Counter, file: Kept) -> Iterator[bytes]:
     """The blocks of a file of any size. The last one is given only when the digest of them all is right.
 
     The first block is read before this returns, so that a file which nobody can open is an answer and
@@ -120,7 +159,7 @@ def verified(counter: Counter, file: FoundFile) -> Iterator[bytes]:
     return all_of_it()
 
 
-def part(counter: Counter, file: FoundFile, start: int, length: int) -> Iterator[bytes]:
+def part(counter: Counter, file: Kept, start: int, length: int) -> Iterator[bytes]:
     """``length`` bytes from ``start``: one ranged request to the first store that answers. Raises like :func:`whole`.
 
     A part has no digest of its own: only its length is compared. Small files are asked for whole.
@@ -136,8 +175,8 @@ def part(counter: Counter, file: FoundFile, start: int, length: int) -> Iterator
     return all_of_it()
 
 
-def _compared(counter: Counter, file: FoundFile) -> Iterator[bytes]:
-    digest = hashlib.sha512()
+def _compared(counter: Counter, file: Kept) -> Iterator[bytes]:
+    digest = hashlib.new(file.digest.algorithm)
     held = b""
     touched: dict[str, None] = {}
     for place, block in _following(counter, file, 0, file.bytes):
@@ -146,14 +185,14 @@ def _compared(counter: Counter, file: FoundFile) -> Iterator[bytes]:
         if held:
             yield held
         held = block
-    if digest.hexdigest() != file.sha512:
+    if digest.hexdigest() != file.digest.value:
         for store in touched:
             _suspect(counter, file, store)
         raise BrokenOff(f"{file.path} in {file.key} from {', '.join(touched)} is not what was preserved")
     yield held
 
 
-def _following(counter: Counter, file: FoundFile, start: int, length: int) -> Iterator[tuple[Place, bytes]]:
+def _following(counter: Counter, file: Kept, start: int, length: int) -> Iterator[tuple[Place, bytes]]:
     """Blocks from the first copy that opens; where it stops too soon the next copy goes on from there."""
     sent = 0
     doubt: Doubt | None = None
@@ -190,6 +229,6 @@ def _read_all(stream: ByteStream, length: int) -> bytes:
     return b"".join(blocks)
 
 
-def _suspect(counter: Counter, file: FoundFile, store: str) -> None:
+def _suspect(counter: Counter, file: Kept, store: str) -> None:
     counter.suspects.add(file.aip_id, store)
     counter.on_damage(file, store)

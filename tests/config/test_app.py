@@ -35,6 +35,7 @@ EVERYONE = {
     "/api/sword/2.0/sd-iri", "/api/sword/2.0/col-iri/<uuid:journal>",
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/state",
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/edit",
+    "/.well-known/resourcesync", "/resourcesync/capabilitylist.xml",
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
@@ -57,6 +58,12 @@ STAFF = {
     "/staff/evidence", "/staff/evidence/tables/<name>", "/staff/evidence/certificates", "/staff/evidence/pack.zip",
     "/staff/evidence/certificates/<name>", "/staff/evidence/certificates/<name>.json",
 }  # fmt: skip
+PEERS = {
+    "/resourcesync/resourcelist.xml", "/resourcesync/resourcelist/<int(max=999999999):number>.xml",
+    "/resourcesync/changelist.xml", "/resourcesync/changelist/<int(max=999999999):number>.xml",
+    "/resourcesync/bags/<hex32:identifier>/v<int(max=999999):version>.tar",
+}  # fmt: skip
+"""For archives that have the right, and for staff: whoever else asks is told so, and led to no sign-in."""
 ASKED = {"/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip"}
 """What cannot be answered without a question: of which journal the service document is, of which period the pack."""
 VALUES: dict[str, Any] = {
@@ -84,13 +91,15 @@ def addresses(archive: pages.Site) -> list[tuple[str, str, str]]:
 
 
 def test_every_route_is_declared_and_opens_to_just_those_it_is_for(archive: pages.Site) -> None:
-    assert {rule for rule, *_ in addresses(archive)} == EVERYONE | STAFF, "declare the new route in this table"
+    assert {rule for rule, *_ in addresses(archive)} == EVERYONE | STAFF | PEERS, "declare the new route in this table"
     signed_in = archive.staff_client()
     for rule, address, method in addresses(archive):
         anonymous = archive.client.open(address, method=method)
         if rule in EVERYONE:
             assert anonymous.status_code not in (401, 403), address
             assert not (anonymous.location or "").startswith("/staff/sign-in"), address
+        elif rule in PEERS:
+            assert anonymous.status_code == 403, address
         elif method == "GET":
             assert (anonymous.location or "").startswith("/staff/sign-in?next="), address
         else:
