@@ -24,6 +24,7 @@ _URLS = {
     "https": (r"https://[^\s/?#@]+/[^\s?#]*", "https://feeds.example.org/archive/"),
     "oai": (r"https?://[^\s/?#@]+/[^\s#]*", "https://dergi.example.org/index.php/dergi/oai"),
     "pln": (r"https?://[^\s/?#@]+/[^\s?#]*", "https://dergi.example.org/"),
+    "resourcesync": (r"https?://[^\s/?#@]+(/[^\s?#]*)?", "https://arsiv.example.org"),
 }
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -35,7 +36,7 @@ class FeedSettings(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")
     publisher: str = Field(min_length=1, max_length=200)
-    kind: Literal["folder", "s3", "sftp", "https", "oai", "pln"]
+    kind: Literal["folder", "s3", "sftp", "https", "oai", "pln", "resourcesync"]
     url: str
     schedule: str = "900"
     """Seconds between two looks, or five fields as cron has them, in the archive's time zone."""
@@ -56,7 +57,10 @@ class FeedSettings(BaseModel):
     user: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
+    key: SecretStr | None = None
+    """What another archive knows us by, for a feed of the kind resourcesync."""
     key_file: Path | None = None
+    """That key in a file; of a feed of the kind sftp, the private key."""
     known_hosts: str | None = None
     """A line of a known_hosts file, or the path of one."""
     ca_file: Path | None = None
@@ -129,6 +133,8 @@ class FeedSettings(BaseModel):
             raise ValueError(f"{wrong[0]} means nothing to a feed of the kind oai: each record is whole")
         if self.kind == "pln":
             self._whole_of_pln()
+        if self.kind == "resourcesync":
+            self._whole_of_resourcesync()
         return self
 
     def _believable(self) -> None:
@@ -161,6 +167,15 @@ class FeedSettings(BaseModel):
         if wrong := sorted(self.model_fields_set & {"after", "ignore", "pattern", "quiet_seconds", "sidecar"}):
             raise ValueError(f"{wrong[0]} means nothing to a feed of the kind pln: each deposit says what it is")
 
+    def _whole_of_resourcesync(self) -> None:
+        if self.key and self.key_file:
+            raise ValueError("give key or key_file, not both")
+        foreign = {"after", "ignore", "pattern", "profile", "quiet_seconds", "sidecar"}
+        if wrong := sorted(self.model_fields_set & foreign):
+            raise ValueError(
+                f"{wrong[0]} means nothing to a feed of the kind resourcesync: its bags are kept as they are"
+            )
+
     def _only_its_own_keys(self) -> None:
         of_kind = {
             "s3": {"endpoint_url", "region", "access_key", "secret_key", "secret_key_file"},
@@ -171,6 +186,7 @@ class FeedSettings(BaseModel):
                 *("metadata_prefix", "set_spec", "overlap_hours", "content_hosts", "content_links"),
             },
             "pln": {"user", "password", "password_file", "ca_file", "journals", "terms", "terms_updated"},
+            "resourcesync": {"key", "key_file", "ca_file"},
             "folder": set[str](),
         }
         foreign = set().union(*of_kind.values()) - of_kind[self.kind]
@@ -178,11 +194,12 @@ class FeedSettings(BaseModel):
             raise ValueError(f"{wrong[0]} means nothing to a feed of the kind {self.kind}")
 
     def secret(self) -> str | None:
-        """The password or secret key, from wherever it is kept. Raises UsageError when its file cannot be read."""
-        given = self.secret_key or self.password
+        """The password, or the key, from wherever it is kept. Raises UsageError when its file cannot be read."""
+        given = self.secret_key or self.password or self.key
         if given is not None:
             return given.get_secret_value()
-        for key in ("secret_key_file", "password_file"):
+        files = ("secret_key_file", "password_file", *(("key_file",) if self.kind == "resourcesync" else ()))
+        for key in files:
             file: Path | None = getattr(self, key)
             if file is not None:
                 return text_in(file, f"feeds.{self.name}.{key}").strip()

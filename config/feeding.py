@@ -45,7 +45,7 @@ def feed_of(one: FeedSettings, settings: Settings) -> Feed:
         place=one.url,
         open=lambda: _source(one, settings),
         next_after=one.next_after(settings.archive.time_zone),
-        quiet_seconds=one.quiet_seconds if one.kind not in {"oai", "pln"} else 0,
+        quiet_seconds=one.quiet_seconds if one.kind not in {"oai", "pln", "resourcesync"} else 0,
         profile=one.profile,
         cadence_days=one.cadence_days,
         pattern=one.pattern,
@@ -120,6 +120,11 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
 
         most = settings.ingest.max_delivery_bytes
         return PlnSource(one.name, one.url, _entries(one, settings), max_bytes=most, ca_file=one.ca_file)
+    if one.kind == "resourcesync":
+        from ingest.feeds.resourcesync import ResourceSyncSource
+
+        mark = settings.archive.home / "feeds" / one.name / "followed.json"
+        return ResourceSyncSource(one.name, one.url, mark, key=one.secret(), ca_file=one.ca_file)
     if one.kind == "sftp":
         from ingest.feeds.sftp import Account, SftpSource, believed
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ingest.digests import Post
     from ingest.door import Door
     from ingest.ledger import Bookkeeping
+    from ingest.mirroring import Mirror
     from ingest.rebuild import Rebuilding
     from ingest.survivors import Salvaging
     from oai_pmh.descriptions import Said
@@ -133,6 +134,12 @@ class Archive:
             clock=utc_now,
             promises=self.promises(),
         )
+
+    def mirror(self) -> Mirror:
+        """What keeping the bags of other archives is given."""
+        from ingest.mirroring import Mirror
+
+        return Mirror(self.deaccession(), self.promises())
 
     def door(self) -> Door:
         """What ingest is given."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,13 +12,11 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from ingest import begun_anew, inbox, receipts, remembered
+from ingest import begun_anew, inbox, receipts, registering, remembered
 from ingest.fronts import front_among, may_describe
 from ingest.ledger_tables import TABLES, Kept, enter_receipt
-from ingest.premis import with_formats
 from ingest.remembered import Decided, NoticeUnread
 from ingest.taking_up import Taken, TakingUp
-from repository import salvage
 from repository.bags import BagReport, seal_of
 from repository.catalogue import (
     Catalogue,
@@ -240,27 +237,16 @@ def _enter_bag(work: Rebuilding, done: Rebuilt, article: str, version: int, deci
         return
     seal = good.seal
     now = work.clock()
-    info = dict(good.bag_info)
-    record = ArticleRecord.from_json(json.loads(good.tag_files["metadata/article.json"]))
+    info, record = dict(good.bag_info), registering.record_in(good)
     expected = {store.name for store in (*work.stores, *work.other_stores)}
     verified = {store: now if store in reports and reports[store].seal == seal else None for store in sorted(expected)}
     with work.catalogue.writing() as session:
         known = deliveries.find(session, info.get("Delivery-Identifier", ""))
         registration.register(
             session,
-            titles.publisher_named(session, info["Source-Organization"]),
+            titles.publisher_named(session, registering.publisher_in(good)),
             record,
-            Sealed(
-                article_id=article,
-                version=version,
-                seal=seal,
-                bytes=good.bytes,
-                payload_digest=good.payload_digest,
-                bagging_date=info["Bagging-Date"],
-                files=with_formats(good.files, good.tag_files.get("metadata/premis.xml", b"")),
-                verified=verified,
-                salvage=salvage.in_bag(good.tag_files),
-            ),
+            registering.sealed_in(good, article, version, verified),
             at=now,
             agent=work.agent,
             delivery_id=known.id if known else None,

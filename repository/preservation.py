@@ -31,12 +31,18 @@ class Replication:
 
 
 def preserve(
-    bag: Bag, stores: Sequence[Store], clock: Callable[[], datetime], pool: Executor | None = None
+    bag: Bag,
+    stores: Sequence[Store],
+    clock: Callable[[], datetime],
+    pool: Executor | None = None,
+    *,
+    adopting: bool = True,
 ) -> Replication:
     """Put ``bag`` into every store, read each copy back in full, and compare it with the seal.
 
     A valid bag of the same payload that already lies under the key (left by a run that was
-    killed before it could register it) is adopted as it is and copied to the other stores.
+    killed before it could register it) is adopted as it is and copied to the other stores;
+    not where ``adopting`` is False: then the bag is kept as it is, or not at all.
     Raises WouldOverwrite when anything else lies there, StoreUnavailable, RefusedByStore;
     in each case nothing may be registered and the same call may be made again.
     """
@@ -44,12 +50,12 @@ def preserve(
     first, *others = stores
     ours = bag
     # The others are asked first: once our bag lies in one store, an older one in another could not be adopted any more.
-    if any(store.head(key) is not None for store in others):
-        bag = _as_found(bag, key, stores)
+    if any(store.head(key) is not None for store in (others if adopting else stores)):
+        bag = _as_found(bag, key, stores, adopting)
     try:
         first.put(key, bag.path, bag.seal)
     except WouldOverwrite:
-        bag = _as_found(bag, key, stores)
+        bag = _as_found(bag, key, stores, adopting)
     _each(pool, others, lambda store: store.put(key, bag.path, bag.seal))
 
     def verified_in(store: Store) -> tuple[str, datetime]:
@@ -91,7 +97,7 @@ def read_bag(store: Store, key: str, article: str, version: int, wanted: Wanted 
         return verify_stream(stream, own=(article, version), wanted=wanted)
 
 
-def _as_found(bag: Bag, key: str, stores: Sequence[Store]) -> Bag:
+def _as_found(bag: Bag, key: str, stores: Sequence[Store], adopting: bool) -> Bag:
     """The bag that already lies under ``key``, fetched to where ours was written, if it may take the place of ours."""
     adopted: Bag = bag
     for store in stores:
@@ -104,6 +110,8 @@ def _as_found(bag: Bag, key: str, stores: Sequence[Store]) -> Bag:
             raise WouldOverwrite(
                 store.name, key, "it is not a valid bag: " + ", ".join(f.code for f in report.findings)
             )
+        if not adopting:
+            raise WouldOverwrite(store.name, key, f"it is a valid bag with another seal, {report.seal}")
         if report.payload_digest != bag.payload_digest:
             raise WouldOverwrite(store.name, key, "it is a valid bag of another payload")
         if adopted is not bag:

@@ -77,6 +77,8 @@ def listed(asked: Asked, json_wanted: bool) -> None:
                 console.print(f"  not fetched: {item['name']}: {item['problem']}", markup=False)
             for item in line["deleted_at_source"]:
                 kept = f"kept of it is the delivery {item['delivery']}" if item["delivery"] else "it was never brought"
+                if line["kind"] == "resourcesync":
+                    kept = "its article is withdrawn there"
                 console.print(f"  deleted at the source: {item['name']}: {kept}", markup=False)
         if not lines:
             console.print("no feeds; `mahfuz feed add` writes one")
@@ -87,7 +89,7 @@ def listed(asked: Asked, json_wanted: bool) -> None:
 @feed.command()
 @click.option("--name", prompt=True, help="Small letters, digits and hyphens.")
 @click.option("--publisher", prompt=True)
-@click.option("--kind", prompt=True, type=click.Choice(["folder", "s3", "sftp", "https", "oai", "pln"]))
+@click.option("--kind", prompt=True, type=click.Choice(["folder", "s3", "sftp", "https", "oai", "pln", "resourcesync"]))
 @click.option(
     "--url",
     prompt=True,
@@ -252,6 +254,8 @@ def _named(archive: Archive, name: str) -> Feed:
 
 def _of_feed(archive: Archive, one: Feed, wanted: Sequence[str], profile: str | None) -> tuple[list[str], Rehearsal]:
     """One package of the feed, fetched into a passing folder. Raises UsageError when there is none."""
+    if one.mirrors:
+        raise UsageError(f"the feed {one.name!r} brings bags, which are kept as they are: try `mahfuz feed test`")
     home = archive.home / "staging"
     home.mkdir(exist_ok=True)
     with one.open() as source, tempfile.TemporaryDirectory(prefix="rehearsal-", dir=home) as folder:

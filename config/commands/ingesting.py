@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
@@ -32,8 +33,12 @@ from repository.catalogue import titles as title_rows
 from repository.errors import UsageError
 from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
 
+if TYPE_CHECKING:
+    from ingest.mirroring import Mirror, Mirrored
+
 log = structlog.get_logger(__name__)
 
+_NO_ARCHIVE: Mapping[str, Mirrored] = {}
 _ABANDONED = timedelta(days=1)
 """A delivery that has not been copied on for so long never will be: its command was killed."""
 
@@ -73,10 +78,11 @@ def known_profile(asked: Asked, name: str | None) -> None:
 def receive(asked: Asked, json_wanted: bool) -> None:
     """One pass over every feed and the inbox (home/inbox/<publisher>/), after every delivery that was interrupted."""
     with asked.archive() as archive, progress("articles") as bar:
-        done = list(receive_once(archive, replace(archive.door(), progress=_of_several(bar))))
+        mirror = archive.mirror()
+        done = list(receive_once(archive, replace(archive.door(), progress=_of_several(bar)), mirror=mirror))
         chain.link_all(archive.catalogue)
         wait_until_visible(done)
-    _answer_receipts(json_wanted, done)
+    _answer_receipts(json_wanted, done, mirror.done)
 
 
 def _of_several(bar: Callable[[int, int], None]) -> Callable[[int, int], None]:
@@ -93,10 +99,13 @@ def _of_several(bar: Callable[[int, int], None]) -> Callable[[int, int], None]:
     return show
 
 
-def receive_once(archive: Archive, door: Door, among: Sequence[Feed] | None = None) -> Iterator[Receipt]:
+def receive_once(
+    archive: Archive, door: Door, among: Sequence[Feed] | None = None, mirror: Mirror | None = None
+) -> Iterator[Receipt]:
     """Take up what was interrupted, then whatever in the feeds (all of them, or ``among``) is complete.
 
-    A delivery for which our disk has no room pauses and stops no other; what it met is raised at the end.
+    A delivery for which our disk has no room pauses and stops no other; what it met is raised at the end. Bags of other
+    archives are kept by ``mirror``; where there is none, no such feed is looked at.
     """
     trouble: OSError | None = None
     try:
@@ -105,7 +114,11 @@ def receive_once(archive: Archive, door: Door, among: Sequence[Feed] | None = No
         trouble = error
     inbox.tidy(archive.home, utc_now() - _ABANDONED)
     for feed in archive.feeds() if among is None else among:
-        for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
+        if feed.mirrors:
+            if mirror is None:
+                continue
+            mirror.of(feed)
+        for arrived in bring(feed, archive.catalogue, archive.home, utc_now, mirror):
             try:
                 receipt = pipeline.ingest(door, arrived)
             except OSError as error:
@@ -122,9 +135,19 @@ def look_at_feeds(archive: Archive) -> None:
     So a slow publisher holds nobody up, and no connection waits while a delivery is taken in.
     """
     for feed in feeding.configured(archive.settings):
-        if due(feed, archive.catalogue, utc_now()):
+        if not feed.mirrors and due(feed, archive.catalogue, utc_now()):
             for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
                 log.info("arrived", feed=feed.name, delivery=arrived.delivery_id, files=list(arrived.file_names))
+
+
+def follow_archives(archive: Archive) -> None:
+    """Keep what is new in those archives that are mirrored and due. It may take days, and holds no other feed up."""
+    for feed in feeding.configured(archive.settings):
+        if feed.mirrors and due(feed, archive.catalogue, utc_now()):
+            mirror = archive.mirror()
+            for _ in bring(feed, archive.catalogue, archive.home, utc_now, mirror):
+                """Bags are no deliveries: none is given back."""
+            log.info("followed", feed=feed.name, **mirror.of(feed).as_json())
 
 
 def wait_until_visible(done: Iterable[Receipt]) -> None:
@@ -194,22 +217,34 @@ def transfer(asked: Asked, issn: str, receiving: str, on: datetime, json_wanted:
     )
 
 
-def _answer_receipts(json_wanted: bool, done: list[Receipt]) -> None:
+def _answer_receipts(json_wanted: bool, done: list[Receipt], mirrored: Mapping[str, Mirrored] = _NO_ARCHIVE) -> None:
     refused = any(
         receipt.state in (DeliveryState.REFUSED, DeliveryState.QUARANTINED, DeliveryState.PARTIAL) for receipt in done
     )
-    decide = any(
+    refused = refused or any(one.refused for one in mirrored.values())
+    decide = any(one.conflicts for one in mirrored.values()) or any(
         found.code == "STORE_HOLDS_OTHER" for receipt in done for line in receipt.articles for found in line.findings
     )
 
     def say(console: Console) -> None:
         for receipt in done:
             _say_receipt(console, receipt)
-        if not done:
+        for name, one in mirrored.items():
+            console.print(
+                f"{name}: {one.bags} bags mirrored ({one.bytes} bytes), {one.already} here already, "
+                f"{one.withdrawn} articles withdrawn, {one.restored} shown again",
+                markup=False,
+            )
+            for each in (*one.conflicts, *one.refused):
+                console.print(f"  ✗ {each['name']}: {each['problem']}", markup=False)
+        if not done and not mirrored:
             console.print("nothing was waiting")
 
     status = 4 if decide else 1 if refused else 0
-    answer(json_wanted, {"deliveries": [receipt.as_json() for receipt in done]}, say, status)
+    data = {"deliveries": [receipt.as_json() for receipt in done]}
+    if mirrored:
+        data["mirrored"] = [{"feed": name, **one.as_json()} for name, one in mirrored.items()]
+    answer(json_wanted, data, say, status)
 
 
 def _say_receipt(console: Console, receipt: Receipt) -> None:

@@ -28,7 +28,7 @@ from config import demo, feeding, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
 from config.commands.harvesting import make_due
-from config.commands.ingesting import look_at_feeds, receive_once, wait_until_visible
+from config.commands.ingesting import follow_archives, look_at_feeds, receive_once, wait_until_visible
 from config.oai_settings import WEB_THREADS
 from config.schedule import Job, clock_lock, run_clock, tick_beside
 from config.settings import Settings
@@ -229,6 +229,7 @@ def worker(asked: Asked) -> None:
 
         seconds = archive.settings.ingest.tick_seconds
         jobs = [Job("inbox", seconds, take_in), Job("feeds", seconds, lambda: look_at_feeds(archive))]
+        jobs.append(Job("archives", seconds, lambda: follow_archives(archive)))
         jobs += _signs_of_life(archive, "worker")
         run_clock(jobs, lock=None)
 

@@ -41,6 +41,11 @@ class Feed:
     max_wait_days: int = 7
     max_bytes: int = 1 << 40
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether what comes here are bags of another archive, kept as they are, and no deliveries."""
+        return self.kind == "resourcesync"
+
     def wants(self, name: str) -> bool:
         """Whether a file of this name is asked for: the last segment or the whole name fits the patterns."""
         last = name.rpartition("/")[2]

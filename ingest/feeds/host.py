@@ -28,7 +28,14 @@ class Host:
     """The server of ``url`` (http or https); entered, it can be asked. Redirects are followed nowhere."""
 
     def __init__(
-        self, feed: str, url: str, *, user: str | None = None, password: str | None = None, ca_file: Path | None = None
+        self,
+        feed: str,
+        url: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        key: str | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._feed = feed
@@ -37,6 +44,8 @@ class Host:
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "mahfuz"}
         if user is not None:
             self._headers |= urllib3.make_headers(basic_auth=f"{user}:{password or ''}")
+        if key is not None:
+            self._headers["Authorization"] = f"Bearer {key}"
         self._ca_file = ca_file
         self._pool: Any = None
 

@@ -24,6 +24,7 @@ from ingest.feeds.offered import (
     name_problem,
     part_name,
 )
+from ingest.feeds.taking import Taking, take
 from ingest.inbox import Arrived
 from repository.catalogue import Catalogue, feeds
 from repository.catalogue.feeds import Listed
@@ -49,8 +50,12 @@ def due(feed: Feed, catalogue: Catalogue, now: datetime) -> bool:
     return last is None or last > now or feed.next_after(last) <= now
 
 
-def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], datetime]) -> Iterator[Arrived]:
+def bring(
+    feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], datetime], taking: Taking | None = None
+) -> Iterator[Arrived]:
     """Every complete delivery of the feed, kept; take it in before asking for the next.
+
+    Where bags come and no deliveries, ``taking`` keeps them, and none is given back.
 
     A source that fails, or settings of it that cannot be used, are told in the catalogue and end this look only.
     Nothing is brought while another process looks at the same feed. Raises DatabaseUnavailable, and OSError when
@@ -69,7 +74,10 @@ def bring(feed: Feed, catalogue: Catalogue, home: Path, clock: Callable[[], date
             with feed.open() as source:
                 troubles += _remembered(feed, source, catalogue, clock())
                 source.remembered()
-                yield from _complete(feed, source, catalogue, home, clock, troubles)
+                if taking is not None and feed.mirrors:
+                    troubles += take(feed, source, catalogue, home, clock, taking)
+                else:
+                    yield from _complete(feed, source, catalogue, home, clock, troubles)
         except FeedFailed as error:
             troubles.insert(0, error.reason)
         except StoreUnavailable as error:

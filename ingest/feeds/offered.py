@@ -38,6 +38,10 @@ class NotAsPromised(Exception):
     """One delivery cannot be had as it was announced; it is tried again, and the others of its source go on."""
 
 
+class NotKept(NotAsPromised):
+    """It came as it was announced and cannot be kept as it is: only another version of it is tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """One file at a source. ``version`` differs when its bytes may differ; absent is what the source did not say."""

@@ -118,8 +118,8 @@ def sets(catalogue: Catalogue, feed: str, state: str) -> Iterator[list[FeedItem]
         yield pending
 
 
-def brought(session: Session, feed: str, names: Sequence[str], delivery_id: str) -> None:
-    """These files are kept as the delivery ``delivery_id``."""
+def brought(session: Session, feed: str, names: Sequence[str], delivery_id: str | None) -> None:
+    """These files are kept as the delivery ``delivery_id``; None: as bags, which are no delivery."""
     _change(session, feed, names, state=FETCHED, delivery_id=delivery_id, problem=None)
 
 
