@@ -379,6 +379,12 @@ def _is_of_this_machine(address: str | None) -> bool:
 
 def _robots(_rooms: Rooms) -> ResponseReturnValue:
     """What crawlers are asked to leave alone: endless lists and what is for staff."""
-    closed = (url_for("reading.overview"), url_for("reading.find"), url_for("reading.resolve"), "/deliveries/")
+    closed = (
+        url_for("reading.overview"),
+        url_for("reading.find"),
+        url_for("reading.resolve"),
+        "/deliveries/",
+        "/resourcesync/",
+    )
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from repository.access.web.guard import Route, Who, lay
-from repository.web import alerts, overview, reading
+from repository.web import alerts, lockss, overview, reading
 from repository.web.room import ReadingRoom
 
 _ARTICLE = "/articles/<hex32:identifier>"
@@ -32,6 +32,9 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route("/doi/<payload:doi>", reading.doi),
             Route("/openurl", reading.resolve),
             Route("/ServeContent", reading.resolve, endpoint="serve_content"),
+            Route("/lockss/", lockss.journals, endpoint="lockss"),
+            Route("/lockss/<issn:issn>", lockss.years, endpoint="lockss_years"),
+            Route("/lockss/<issn:issn>/<int(max=9999):number>", lockss.year, endpoint="lockss_year"),
             Route("/staff/", overview.overview, Who.STAFF),
             Route("/staff/alerts", alerts.alerts_listed, Who.STAFF),
             Route(_ACKNOWLEDGE, alerts.acknowledge, Who.STAFF, ("POST",)),

@@ -35,6 +35,7 @@ EVERYONE = {
     "/api/sword/2.0/sd-iri", "/api/sword/2.0/col-iri/<uuid:journal>",
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/state",
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/edit",
+    "/lockss/", "/lockss/<issn:issn>", "/lockss/<issn:issn>/<int(max=9999):number>",
     "/.well-known/resourcesync", "/resourcesync/capabilitylist.xml",
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
