@@ -56,7 +56,7 @@ class Wire:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Forward)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         """Nothing is carried any more."""
