@@ -283,3 +283,25 @@ def test_a_damaged_copy_at_the_first_is_passed_over_there(
     assert receive(second)["bags"] == 1
     (kept,) = bags(second, "folder").values()
     assert hashlib.sha256(kept).digest() == hashlib.sha256(whole).digest()
+
+
+def test_a_first_whose_catalogue_burned_is_followed_on_and_nothing_is_fetched_twice(
+    tmp_path: Path, first: First, wire: Wire, mirror: Callable[..., Installation]
+) -> None:
+    articles = first.ingest(tmp_path, *issue(upto=3))
+    second = mirror(wire)
+    assert receive(second)["bags"] == 3
+    first.decide("withdraw", articles[1], "Yazarın isteği.")
+    first.close()
+    (first.archive.home / "mahfuz.sqlite").unlink()
+    assert first.archive.run("rebuild")["aips"] == 3
+    first.serve()
+    first.ingest(tmp_path, *issue(first=3, upto=4))
+    asked = len(wire.bags())
+    told = receive(second)
+    assert told["bags"] == 1
+    assert len(wire.bags()) == asked + 1
+    told = receive(second)
+    assert second.run("article", articles[1])["state"] == "withdrawn"
+    assert bags(second, "folder") == bags(first.archive, "a")
+    assert receive(second) == {**told, "withdrawn": 0}

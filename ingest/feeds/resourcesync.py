@@ -67,7 +67,7 @@ class ResourceSyncSource(Source):
         Raises FeedFailed.
         """
         lists = self._capabilities()
-        since = self._last()
+        since, begins = self._last(), None
         if since is not None:
             told, documents = self._index(lists["changelist"])
             begins = moment_of(told.get("from", ""))
@@ -81,7 +81,8 @@ class ResourceSyncSource(Source):
         for one in documents:
             with self._document(one.address) as document:
                 yield from filter(None, map(_bag, document.entries))
-        self._reached = at
+        # Where the changes begin anew, they begin with what was withdrawn before: that is still to be read.
+        self._reached = min(at, begins) if begins is not None else at
 
     def remembered(self) -> None:
         """The next listing goes on from here."""

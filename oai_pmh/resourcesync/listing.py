@@ -70,9 +70,9 @@ class Lists:
         begins = resources.log_begins(session)
         if begins is None:
             return horizon, 0, 0
-        first, since = begins
-        opened = max(resources.last_change(session, horizon), first - 1) // self.block
-        return min(since, horizon), max((first - 1) // self.block, opened - MOST_LISTS + 1), opened
+        opened = max(resources.last_change(session, horizon), begins.number - 1) // self.block
+        earliest = max((begins.lowest - 1) // self.block, opened - MOST_LISTS + 1)
+        return min(begins.since, horizon), earliest, opened
 
     def _intervals(
         self, session: Session, since: datetime, numbers: range, opened: int
@@ -94,8 +94,8 @@ class Lists:
             found = resources.log_begins(session)
         if found is None:
             return
-        first, last = max(number * self.block + 1, found[0]), (number + 1) * self.block
+        first, last = number * self.block + 1, (number + 1) * self.block
         for begin in range(first, last + 1, _AT_ONCE):
             with self.catalogue.reading() as session:
-                some = resources.changed(session, begin, min(begin + _AT_ONCE - 1, last), whose, horizon)
+                some = resources.changed(session, begin, min(begin + _AT_ONCE - 1, last), whose, horizon, found)
             yield from some

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import heads
@@ -123,17 +123,27 @@ def listed(session: Session, after: int, until: int, whose: Publishers, limit: i
     return [Resource(*row) for row in session.execute(asked)]
 
 
-def log_begins(session: Session) -> tuple[int, datetime] | None:
-    """The first change that is told, with the moment from which on every change is; None while there is none.
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where the log of changes begins: its first number, the first that is a change, and from when on all are told.
 
-    What a catalogue that was written again from its bags entered then are no changes: what stands before is not told.
+    What a catalogue that was written again from its bags entered then are no changes. Of what stands there it is told
+    alone what was withdrawn before: a client that is to begin anew hears of it so.
     """
+
+    lowest: int
+    number: int
+    since: datetime
+
+
+def log_begins(session: Session) -> Beginning | None:
+    """Where the log begins; None while there is none."""
     moment = max((one.at for one in heads.declarations(session)), default=None)
     first = session.execute(select(Change.number, Change.datestamp).order_by(Change.number).limit(1)).first()
     if first is None:
-        return (1, moment) if moment else None
+        return Beginning(1, 1, moment) if moment else None
     if moment is None:
-        return first.number, first.datestamp
+        return Beginning(first.number, first.number, first.datestamp)
     low, high = first.number, session.execute(select(ChangeHead.number)).scalar_one() + 1
     while low < high:  # datestamps ascend with the numbers from that moment on, and before it all are earlier
         middle = (low + high) // 2
@@ -144,7 +154,7 @@ def log_begins(session: Session) -> tuple[int, datetime] | None:
             high = middle
         else:
             low = found.number + 1
-    return low, moment
+    return Beginning(first.number, low, moment)
 
 
 def last_change(session: Session, horizon: datetime) -> int:
@@ -162,7 +172,9 @@ def datestamps(session: Session, numbers: Sequence[int]) -> dict[int, datetime]:
     return found
 
 
-def changed(session: Session, first: int, last: int, whose: Publishers, horizon: datetime) -> list[Changed]:
+def changed(
+    session: Session, first: int, last: int, whose: Publishers, horizon: datetime, begins: Beginning
+) -> list[Changed]:
     """What became of which bag by the changes ``first`` to ``last``, in their order, as far as the clock has come.
 
     A version that is announced again is ``updated``, also where its bytes are the same: what is announced twice was
@@ -171,26 +183,34 @@ def changed(session: Session, first: int, last: int, whose: Publishers, horizon:
     now = session.execute(
         select(Change.number, Change.article_id, Change.version, Change.state, Change.datestamp)
         .join(Article, Article.id == Change.article_id)
-        .where(Change.number.between(first, last), Change.datestamp < _past(horizon), *_of(whose))
+        .where(
+            Change.number.between(first, last),
+            or_(Change.number >= begins.number, Change.state != ArticleState.ACTIVE),
+            Change.datestamp < _past(horizon),
+            *_of(whose),
+        )
         .order_by(Change.number)
     ).all()
     articles = sorted({row.article_id for row in now})
-    before = _states(session, articles, last)
+    before = _states(session, articles, max(last, begins.number - 1))
     bags = _bags(session, articles)
     found = []
     for row in now:
         told = before[row.article_id]
         place = next(index for index, one in enumerate(told) if one[0] == row.number)
+        at = max(row.datestamp, begins.since)
+        if row.number < begins.number and told[place + 1 :] and told[place + 1][0] < begins.number:
+            continue  # not how it stood in the end
         shown = told[place - 1][1] if place and told[place - 1][2] == ArticleState.ACTIVE else 0
         for resource, kept in bags.get(row.article_id, ()):
             if resource.version > row.version:
                 continue
             if row.state != ArticleState.ACTIVE:
-                found.append(Changed(ChangeKind.DELETED, row.datestamp, resource))
+                found.append(Changed(ChangeKind.DELETED, at, resource))
             elif kept and resource.version > shown:
-                found.append(Changed(ChangeKind.CREATED, row.datestamp, resource))
+                found.append(Changed(ChangeKind.CREATED, at, resource))
             elif kept and resource.version == row.version:
-                found.append(Changed(ChangeKind.UPDATED, row.datestamp, resource))
+                found.append(Changed(ChangeKind.UPDATED, at, resource))
     return found
 
 

@@ -143,7 +143,8 @@ def test_where_the_changes_begin_too_late_everything_is_listed_again(archive: Ar
     archive.offers(bag(A), bag(B), at="2026-11-27T11:30:00Z")
     archive.changed("2026-11-27T11:00:00Z")
     assert len(listing(archive, tmp_path)) == 2
-    assert listing(archive, tmp_path) == []
+    archive.changed("2026-11-27T11:00:00Z", bag(A, told='change="deleted" datetime="2026-11-27T11:00:00Z"'))
+    assert [one.name for one in listing(archive, tmp_path)] == [f"{A}/v000001.tar", f"{A}/withdrawal.json"]
 
 
 def test_no_list_leads_anywhere_else(archive: Archive, tmp_path: Path) -> None:
