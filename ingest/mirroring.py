@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,13 +16,14 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import deaccession, registering
-from ingest.announcing import in_time
+from ingest.announcing import in_time, is_overtaken
 from ingest.deaccession import Deaccession, Word
 from ingest.feeds.feed import Feed
 from ingest.feeds.offered import NotAsPromised, NotKept, Offered, Source
 from ingest.feeds.resourcesync import WITHDRAWAL, ResourceSyncSource, bag_of
 from repository.bags import Bag, verify_stream
 from repository.catalogue import changes, holdings, links, notices, registration, testimony, titles
+from repository.catalogue.registration import Entering
 from repository.errors import NotNow, WouldOverwrite
 from repository.notice import NoticeKind
 from repository.preservation import preserve
@@ -53,6 +56,15 @@ class Mirrored:
         return {**vars(self)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A bag that lies in every store: whose it is, what it holds, and where it came from."""
+
+    publisher: str
+    entering: Entering
+    came: dict[str, Any]
+
+
 @dataclass
 class Mirror:
     """What keeping another archive's bags is given, and what came of it by feed."""
@@ -61,6 +73,8 @@ class Mirror:
     promises: Promises
     pool: Executor | None = None
     done: dict[str, Mirrored] = field(default_factory=dict)
+    waiting: dict[str, _Kept] = field(default_factory=dict)
+    """What lies in every store and is not registered yet, by the name under which it was offered."""
 
     def of(self, feed: Feed) -> Mirrored:
         """The figures of this feed."""
@@ -87,7 +101,7 @@ class Mirror:
         return False
 
     def keep(self, feed: Feed, source: Source, offered: Offered, file: Path) -> None:
-        """The bag in ``file`` lies in every store, is read back from each, and is registered; all of it or nothing.
+        """The bag in ``file`` lies in every store and was read back from each, or nothing is said of it; it waits.
 
         Raises NotKept for what is no bag of ours, WouldOverwrite where a store has other bytes under its key, Doubt.
         """
@@ -106,43 +120,59 @@ class Mirror:
         day = dict(report.bag_info).get("Bagging-Date", "")
         bag = Bag(article, version, file, report.seal, report.bytes, report.files, report.payload_digest, day)
         replication = preserve(bag, self.work.stores, self.work.clock, self.pool, adopting=False)
-        now = self.work.clock()
         came = {
             "from": _archive(source).address(offered),
             "feed": feed.name,
             "seal": report.seal,
             "bytes": report.bytes,
         }
+        kept = Entering(record, replace(sealed, verified=replication.verified))
+        self.waiting[offered.name] = _Kept(publisher, kept, came)
+
+    def enter(self, feed: Feed, names: Sequence[str]) -> None:
+        """What waits under these names is registered in one transaction, as a rebuild registers it.
+
+        Only one version of an article is among them. Raises DatabaseUnavailable: it is registered the next time.
+        """
+        waiting = [self.waiting[name] for name in names]
+        now = self.work.clock()
+        told: dict[str, datetime] = {}
         with self.work.catalogue.writing() as session:
-            testimony.witness(
-                session,
-                EventType.CAPTURE,
-                at=now,
-                outcome="success",
-                agent=self.work.agent,
-                detail=came,
-                article_id=article,
-                version=version,
-            )
-            entered = registration.register(
-                session,
-                titles.publisher_named(session, publisher),
-                record,
-                replace(sealed, verified=replication.verified),
-                at=now,
-                agent=self.work.agent,
-                delivery_id=None,
-                promises=self.promises,
-            )
-            told = entered.datestamp
+            for publisher, some in groupby(sorted(waiting, key=_publisher), key=_publisher):
+                entering = []
+                for one in some:
+                    entering.append(one.entering)
+                    self._witness(session, one, now)
+                articles = registration.register_all(
+                    session,
+                    titles.publisher_named(session, publisher),
+                    entering,
+                    at=now,
+                    agent=self.work.agent,
+                    delivery_id=None,
+                    promises=self.promises,
+                )
+                told |= {article.id: article.datestamp for article in articles}
+        done, late = self.of(feed), is_overtaken(self.work.catalogue, min(told.values()))
+        for name, one in zip(names, waiting, strict=True):
+            sealed = one.entering.sealed
+            if late:
+                in_time(self.work.catalogue, told[sealed.article_id], partial(_again, one))
+            del self.waiting[name]
+            done.bags, done.bytes = done.bags + 1, done.bytes + sealed.bytes
+            log.info("mirrored", feed=feed.name, article=sealed.article_id, version=sealed.version, seal=sealed.seal)
 
-        def again(session: Session, seen: datetime) -> datetime | None:
-            return changes.restamp(session, article, seen, links.told_of(session, {article: record}))
-
-        in_time(self.work.catalogue, told, again)
-        done = self.of(feed)
-        done.bags, done.bytes = done.bags + 1, done.bytes + report.bytes
-        log.info("mirrored", feed=feed.name, article=article, version=version, seal=report.seal)
+    def _witness(self, session: Session, one: _Kept, at: datetime) -> None:
+        testimony.witness(
+            session,
+            EventType.CAPTURE,
+            at=at,
+            outcome="success",
+            agent=self.work.agent,
+            detail=one.came,
+            article_id=one.entering.sealed.article_id,
+            version=one.entering.sealed.version,
+        )
 
     def problem(self, feed: Feed, offered: Offered, error: NotKept | WouldOverwrite) -> str:
         """Told among the figures too: a conflict, or what was refused."""
@@ -183,6 +213,16 @@ class Mirror:
         with self.work.catalogue.reading() as session:
             found = holdings.find_article(session, article)
             return ArticleState(found.state) if found is not None else None
+
+
+def _publisher(one: _Kept) -> str:
+    return one.publisher
+
+
+def _again(one: _Kept, session: Session, seen: datetime) -> datetime | None:
+    """An article of which it is a notice was announced with it, and is again."""
+    article = one.entering.sealed.article_id
+    return changes.restamp(session, article, seen, links.told_of(session, {article: one.entering.record}))
 
 
 def _archive(source: Source) -> ResourceSyncSource:
