@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -22,6 +22,9 @@ from repository.storage.durable import write_text
 WELL_KNOWN = "/.well-known/resourcesync"
 WITHDRAWAL = "withdrawal.json"
 """Offered for an article that the other archive shows no more: what it says of that."""
+
+ANEW = timedelta(days=30)
+"""So often everything is listed again: a right that was widened, or whatever else was missed, is made up for."""
 
 _BAG = re.compile(r"/resourcesync/bags/([0-9a-f]{32})/v([1-9][0-9]{0,5})\.tar$")
 _LIST = re.compile(r"/resourcesync/(?:resourcelist|changelist)(?:/[0-9]{1,9})?\.xml$")
@@ -52,6 +55,7 @@ class ResourceSyncSource(Source):
         self._host = Host(feed, base + "/", key=key, ca_file=ca_file)
         self._mark = mark
         self._reached: datetime | None = None
+        self._listed: datetime | None = None
         self._refused = 0
 
     def __enter__(self) -> Self:
@@ -62,32 +66,37 @@ class ResourceSyncSource(Source):
         self._host.__exit__()
 
     def listing(self) -> Iterator[Offered]:
-        """What has changed since the last time; every bag at the first, or where the changes are no longer told.
-
-        Raises FeedFailed.
+        """What has changed since the last time; every bag at the first, every :data:`ANEW`, or where the changes since
+        then are no longer told. What is listed again and known is not fetched again. Raises FeedFailed.
         """
         lists = self._capabilities()
-        since, begins = self._last(), None
+        since, listed = self._last()
+        begins = None
         if since is not None:
             told, documents = self._index(lists["changelist"])
             begins = moment_of(told.get("from", ""))
             if begins is not None and begins <= since:
                 yield from self._changes(documents, since)
-                return
         told, documents = self._index(lists["resourcelist"])
         at = moment_of(told.get("at", ""))
         if at is None:
             raise FeedFailed(self._feed, "the resource list does not say of which moment it is")
+        self._listed = listed
+        if self._reached is not None and listed is not None and at - listed < ANEW:
+            return
         for one in documents:
             with self._document(one.address) as document:
                 yield from filter(None, map(_bag, document.entries))
-        # Where the changes begin anew, they begin with what was withdrawn before: that is still to be read.
-        self._reached = min(at, begins) if begins is not None else at
+        self._listed = at
+        if self._reached is None:
+            # Where the changes begin anew, they begin with what was withdrawn before: that is still to be read.
+            self._reached = min(at, begins) if begins is not None else at
 
     def remembered(self) -> None:
         """The next listing goes on from here."""
-        if self._reached is not None:
-            write_text(self._mark, json.dumps({"url": self._url, "since": self._reached.isoformat()}))
+        if self._reached is not None and self._listed is not None:
+            told = {"since": self._reached.isoformat(), "listed": self._listed.isoformat()}
+            write_text(self._mark, json.dumps({"url": self._url, **told}))
 
     def fetch(self, offered: Offered, target: Path) -> None:
         """Get the bag, or what is lacking of it; it has the seal that was told, or is asked for again.
@@ -207,13 +216,13 @@ class ResourceSyncSource(Source):
                 raise FeedFailed(self._feed, f"{self._url}{path} was answered {answer.status} and not 200")
             yield sitemaps.read(self._feed, answer, f"{self._url}{path}")
 
-    def _last(self) -> datetime | None:
-        """Up to when this very archive was followed."""
+    def _last(self) -> tuple[datetime | None, datetime | None]:
+        """Up to when this very archive was followed, and when all of it was listed last."""
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             found = json.loads(self._mark.read_text(encoding="utf-8"))
             if found["url"] == self._url:
-                return datetime.fromisoformat(found["since"])
-        return None
+                return datetime.fromisoformat(found["since"]), datetime.fromisoformat(found["listed"])
+        return None, None
 
 
 def bag_of(name: str) -> tuple[str, int] | None:

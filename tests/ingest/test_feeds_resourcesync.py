@@ -132,7 +132,7 @@ def test_every_bag_is_offered_and_then_what_has_changed(
         (f"{A}/v000001.tar", True),
         (f"{A}/withdrawal.json", False),
     ]
-    assert "/resourcesync/resourcelist/0.xml" not in [path for path, _ in archive.asked[-4:]]
+    assert "/resourcesync/resourcelist/0.xml" not in [path for path, _ in archive.asked[-5:]]
     assert [one.name for one in listing(archive, tmp_path, archive.url + ending)] == [one.name for one in found[1:]]
 
 
@@ -145,6 +145,20 @@ def test_where_the_changes_begin_too_late_everything_is_listed_again(archive: Ar
     assert len(listing(archive, tmp_path)) == 2
     archive.changed("2026-11-27T11:00:00Z", bag(A, told='change="deleted" datetime="2026-11-27T11:00:00Z"'))
     assert [one.name for one in listing(archive, tmp_path)] == [f"{A}/v000001.tar", f"{A}/withdrawal.json"]
+
+
+def test_everything_is_listed_again_once_a_month(archive: Archive, tmp_path: Path) -> None:
+    """A peer whose right was widened hears of what lay there before."""
+    archive.offers(bag(A))
+    archive.changed("2026-11-27T00:00:00Z")
+    assert len(listing(archive, tmp_path)) == 1
+    archive.offers(bag(A), bag(B), at="2026-12-20T10:00:00Z")
+    archive.changed("2026-11-27T00:00:00Z")
+    assert listing(archive, tmp_path) == []
+    archive.offers(bag(A), bag(B), at="2026-12-27T10:00:00Z")
+    archive.changed("2026-11-27T00:00:00Z", bag(A, told='change="updated" datetime="2026-12-01T00:00:00Z"'))
+    assert [one.name[:1] for one in listing(archive, tmp_path)] == ["a", "a", "b"]
+    assert [one.name[:1] for one in listing(archive, tmp_path)] == ["a"]
 
 
 def test_no_list_leads_anywhere_else(archive: Archive, tmp_path: Path) -> None:

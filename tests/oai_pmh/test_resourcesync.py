@@ -21,7 +21,7 @@ import oai_pmh.resourcesync.web as web
 from oai_pmh.resourcesync.listing import Lists
 from repository.access.peers import Peer
 from repository.catalogue import changes, notices, testimony
-from repository.models import Aip, Article
+from repository.models import Aip, Article, Change
 from repository.notice import Notice, NoticeKind
 from repository.vocabulary import EventType, as_utc_text, bag_key
 from repository.web import streaming
@@ -33,8 +33,8 @@ PEER = Peer("ikinci", KEY)
 
 
 @pytest.fixture
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Site]:
-    site = pages.site(f"sqlite:///{tmp_path_factory.mktemp('rs') / 'catalogue.sqlite'}", peers=(PEER,))
+def archive(database_url: str) -> Iterator[pages.Site]:
+    site = pages.site(database_url, peers=(PEER,))
     yield site
     site.catalogue.close()
 
@@ -253,9 +253,7 @@ def test_what_a_rebuild_entered_is_no_change(archive: pages.Site) -> None:
         for place, identifier in enumerate(old):
             past = now - timedelta(days=9 - place % 3)
             session.query(Article).filter_by(id=identifier).update({"datestamp": past})
-            session.connection().exec_driver_sql(
-                "UPDATE change SET datestamp = ? WHERE article_id = ?", (f"{past:%Y-%m-%d %H:%M:%S}.000000", identifier)
-            )
+            session.query(Change).filter_by(article_id=identifier).update({"datestamp": past})
         testimony.witness(
             session, EventType.REBUILD, at=now, outcome="success", agent="t", detail={"begins": "anew", "lost": None}
         )
