@@ -69,7 +69,7 @@ class Lists:
         """From when on all changes are told, and the numbers of the first and of the open list."""
         begins = resources.log_begins(session)
         if begins is None:
-            return horizon, 0, 0
+            return resources.EVER, 0, 0
         opened = max(resources.last_change(session, horizon), begins.number - 1) // self.block
         earliest = max((begins.lowest - 1) // self.block, opened - MOST_LISTS + 1)
         return min(begins.since, horizon), earliest, opened

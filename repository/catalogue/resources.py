@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
@@ -22,6 +22,9 @@ from repository.vocabulary import ArticleState, CopyState, Digest, bag_key, bag_
 
 Publishers = Collection[int] | None
 """Whose bags: the rows of these publishers; None: everybody's."""
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when on a log tells every change that never lost any: the same for each who asks, at whatever moment."""
 
 _KEPT = exists().where(Copy.aip_id == Aip.id, Copy.state != CopyState.DISPOSED)
 
@@ -143,7 +146,7 @@ def log_begins(session: Session) -> Beginning | None:
     if first is None:
         return Beginning(1, 1, moment) if moment else None
     if moment is None:
-        return Beginning(first.number, first.number, first.datestamp)
+        return Beginning(first.number, first.number, EVER)
     low, high = first.number, session.execute(select(ChangeHead.number)).scalar_one() + 1
     while low < high:  # datestamps ascend with the numbers from that moment on, and before it all are earlier
         middle = (low + high) // 2

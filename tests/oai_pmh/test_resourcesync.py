@@ -21,7 +21,7 @@ import oai_pmh.resourcesync.web as web
 from oai_pmh.resourcesync.listing import Lists
 from repository.access.peers import Peer
 from repository.catalogue import changes, notices, testimony
-from repository.models import Aip, Article, Change
+from repository.models import Aip, Article, Change, Copy
 from repository.notice import Notice, NoticeKind
 from repository.vocabulary import EventType, as_utc_text, bag_key
 from repository.web import streaming
@@ -220,6 +220,25 @@ def test_what_was_withdrawn_is_deleted_and_what_is_shown_again_is_created(archiv
     withdraw(archive, one, 2)
     assert changes_of(archive) == [*before, ("created", one, 1), ("created", one, 2)]
     assert len(walk(archive)) == 3
+
+
+@pytest.mark.usefixtures("later")
+def test_a_version_that_was_disposed_of_is_in_no_list(archive: pages.Site) -> None:
+    identifier = enter(archive, 1)
+    enter(archive, 1, version=2)
+    withdraw(archive, identifier)
+    with archive.catalogue.writing() as session:
+        gone = session.query(Aip).filter_by(article_id=identifier, version=1).one().id
+        session.query(Copy).filter_by(aip_id=gone).update({"state": "disposed"})
+    withdraw(archive, identifier, 2)
+    assert [address.rpartition("/")[2] for address, _ in walk(archive)] == ["v2.tar"]
+    assert changes_of(archive)[-3:] == [
+        ("deleted", identifier, 1),
+        ("deleted", identifier, 2),
+        ("created", identifier, 2),
+    ]
+    assert ask(archive, f"/resourcesync/bags/{identifier}/v1.tar").status_code == 404
+    assert ask(archive, f"/resourcesync/bags/{identifier}/v2.tar").status_code == 200
 
 
 @pytest.mark.usefixtures("later")
