@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ingest import deaccession, registering
-from ingest.announcing import in_time, is_overtaken
 from ingest.deaccession import Deaccession, Word
 from ingest.feeds.feed import Feed
 from ingest.feeds.offered import NotAsPromised, NotKept, Offered, Source
 from ingest.feeds.resourcesync import WITHDRAWAL, ResourceSyncSource, bag_of
+from ingest.fronts import front_among, may_describe
 from repository.bags import Bag, verify_stream
-from repository.catalogue import changes, holdings, links, notices, registration, testimony, titles
+from repository.catalogue import changes, holdings, notices, registration, testimony, titles
 from repository.catalogue.registration import Entering
 from repository.errors import NotNow, WouldOverwrite
 from repository.notice import NoticeKind
@@ -109,12 +108,13 @@ class Mirror:
         assert named is not None
         article, version = named
         with file.open("rb", buffering=0) as stream:
-            report = verify_stream(stream, own=named)
+            report = verify_stream(stream, own=named, wanted=may_describe)
         if not report.valid or report.seal != offered.version:
             raise NotKept(", ".join(sorted({found.code for found in report.findings})) or f"its seal is {report.seal}")
         try:
             publisher, record = registering.publisher_in(report), registering.record_in(report)
             sealed = registering.sealed_in(report, article, version, {})
+            front = front_among(report.held, record)
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise NotKept(f"its metadata cannot be read: {error!r}") from error
         day = dict(report.bag_info).get("Bagging-Date", "")
@@ -126,7 +126,7 @@ class Mirror:
             "seal": report.seal,
             "bytes": report.bytes,
         }
-        kept = Entering(record, replace(sealed, verified=replication.verified))
+        kept = Entering(record, replace(sealed, verified=replication.verified), front)
         self.waiting[offered.name] = _Kept(publisher, kept, came)
 
     def enter(self, feed: Feed, names: Sequence[str]) -> None:
@@ -153,11 +153,11 @@ class Mirror:
                     promises=self.promises,
                 )
                 told |= {article.id: article.datestamp for article in articles}
-        done, late = self.of(feed), is_overtaken(self.work.catalogue, min(told.values()))
+        for announced in sorted(set(told.values())):
+            changes.in_time(self.work.catalogue, announced)
+        done = self.of(feed)
         for name, one in zip(names, waiting, strict=True):
             sealed = one.entering.sealed
-            if late:
-                in_time(self.work.catalogue, told[sealed.article_id], partial(_again, one))
             del self.waiting[name]
             done.bags, done.bytes = done.bags + 1, done.bytes + sealed.bytes
             log.info("mirrored", feed=feed.name, article=sealed.article_id, version=sealed.version, seal=sealed.seal)
@@ -217,12 +217,6 @@ class Mirror:
 
 def _publisher(one: _Kept) -> str:
     return one.publisher
-
-
-def _again(one: _Kept, session: Session, seen: datetime) -> datetime | None:
-    """An article of which it is a notice was announced with it, and is again."""
-    article = one.entering.sealed.article_id
-    return changes.restamp(session, article, seen, links.told_of(session, {article: one.entering.record}))
 
 
 def _archive(source: Source) -> ResourceSyncSource:
