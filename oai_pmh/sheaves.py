@@ -51,9 +51,16 @@ class Run:
     """Some records of a list, as they go out; ``more`` is whether any follow."""
 
     parts: tuple[Part, ...]
-    numbers: Sequence[int]
+    records: int
+    mark: bytes
+    """Which they are: their change numbers, eight octets each."""
     last: Place
     more: bool
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Their change numbers."""
+        return sheaves.unpacked(self.mark)
 
 
 def run(
@@ -87,27 +94,31 @@ def run(
     for each in taken:
         parts += [each.part] if each.part is not None else [next(written) for _ in each.numbers]
     more = more or given < len(numbers)
-    return Run(tuple(parts), numbers[:given], harvest.place_of(session, numbers[given - 1]), more)
+    mark = sheaves.packed(numbers[:given])
+    return Run(tuple(parts), given, mark, harvest.place_of(session, numbers[given - 1]), more)
 
 
 def _ready(session: Session, span: harvest.Span, after: Place | None, limit: int, lying_as: str) -> Run | None:
     """A run of whole sheaves, where the next ones are whole and nothing stands between them: as nearly always."""
     begin = after or (span.since or sheaves.BEGINNING[0], 0)
-    found: list[Lying] = []
+    found: list[sheaves.Ready] = []
     room = limit
     for one in sheaves.following(session, lying_as, begin, max(1, limit // A_SHEAF)):
-        room -= len(one.numbers)
-        if room < 0 or one.first <= begin or one.last[0] >= span.end:
+        room -= one.records
+        if room < 0 or one.last[0] >= span.end:
             break
         found.append(one)
+    # One that begins before this place holds more than is to be counted, and does not go out whole.
     if not found or not sheaves.whole(session, begin, found):
         return None
+    newest = harvest.latest(session, span)
     last = found[-1].last
     return Run(
         parts=tuple(Packed(one.deflated, one.size, one.crc) for one in found),
-        numbers=[number for one in found for number in one.numbers],
+        records=sum(one.records for one in found),
+        mark=b"".join(one.numbers for one in found),
         last=last,
-        more=sheaves.any_beyond(session, last, span.end),
+        more=newest is not None and newest > last,
     )
 
 

@@ -207,23 +207,24 @@ def _list(window: Window, request: Listing, moment: datetime) -> Page:
         if found is not None and first and found.more:
             place = replace(place, size=harvest.size(session, part, within))
         # Of the whole feed: a page changes too when a record of it goes on to another.
-        modified = harvest.latest(session, moment)
+        newest = harvest.latest(session, harvest.Span(moment))
     # Written out only now: in SQLite an open reader would keep writers from committing.
     if found is None:
         raise refused(ErrorCode.NO_RECORDS_MATCH, _nothing(first))
     if first:
         window.asked_for(prefix)
     last = (ticks(found.last[0]), found.last[1])
-    token = _token(window, place, len(found.numbers), last, more=found.more)
+    token = _token(window, place, found.records, last, more=found.more)
     if prefix not in window.preparable:
-        return Page(request.verb, found.parts, token, records=len(found.numbers))
-    return Page(request.verb, found.parts, token, modified, _state(place, found), len(found.numbers))
+        return Page(request.verb, found.parts, token, records=found.records)
+    modified = newest[0] if newest else None
+    return Page(request.verb, found.parts, token, modified, _state(place, found), found.records)
 
 
 def _state(place: Continuation, found: Run) -> str:
     """What two answers have in common that give the same records of the same list: an entity tag."""
-    said = (place.verb, place.metadata_prefix, place.set_spec, found.more, list(found.numbers))
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+    said = f"{place.verb} {place.metadata_prefix} {place.set_spec} {found.more} "
+    return hashlib.sha256(said.encode() + found.mark).hexdigest()[:32]
 
 
 def write(window: Window, prefix: str) -> Write:

@@ -84,7 +84,7 @@ def _sent(document: xml.Document) -> Response:
     if 0 < wanted["gzip"] >= wanted["zstd"]:  # what lies here is compressed in this way: it costs nothing
         pieces = wire.gzipped(document.parts)
         answer.content_encoding, answer.content_length = "gzip", sum(map(len, pieces))
-        answer.response = pieces
+        answer.response = [b"".join(pieces)]
     elif wanted["zstd"] > 0:
         answer.content_encoding = "zstd"
         answer.response = wire.zstandard_of(document.parts)

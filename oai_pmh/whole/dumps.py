@@ -195,7 +195,7 @@ def _write_part(
                 line = feed_days.Line(entry.article_id, entry.datestamp, gone)
                 progress.digest = (progress.digest + line.number) % feed_days.MODULUS
                 progress.deleted += gone
-            records += len(found.numbers)
+            records += found.records
             after, more = found.last, found.more
         put(*member.add(behind.encode()), member.end())
         file.flush()

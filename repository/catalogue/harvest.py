@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from repository.catalogue import feed_days, sets
 from repository.catalogue.parts import parts
+from repository.catalogue.straight import Straight, moment_of
 from repository.models import Article, HarvestSet, Moment, Publisher, SetMember, Title, TitleIssn
 from repository.vocabulary import as_utc_text
 
@@ -174,17 +175,18 @@ def first(session: Session, horizon: datetime) -> tuple[datetime, str] | None:
     return (row[0], row[1]) if row else None
 
 
-_LATEST = (
-    select(Article.__table__.c.datestamp)
+_LATEST = Straight(
+    select(Article.__table__.c.datestamp, Article.__table__.c.change_number)
     .where(Article.__table__.c.datestamp < bindparam("end", type_=Moment()))
-    .order_by(Article.__table__.c.datestamp.desc())
+    .order_by(Article.__table__.c.datestamp.desc(), Article.__table__.c.change_number.desc())
     .limit(1)
 )
 
 
-def latest(session: Session, horizon: datetime) -> datetime | None:
-    """The newest datestamp of the feed; None while nothing can be harvested."""
-    return session.connection().execute(_LATEST, {"end": Span(horizon).end}).scalar()
+def latest(session: Session, span: Span) -> tuple[datetime, int] | None:
+    """The place of the newest record that is not past the end of ``span``, wherever that begins; None without one."""
+    rows = _LATEST(session, {"end": span.end})
+    return (moment_of(rows[0][0]), rows[0][1]) if rows else None
 
 
 def range_of_publisher(session: Session, slug: str) -> Range | None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from repository.catalogue.straight import Straight, moment_of
 from repository.catalogue.upsert import Upsert
 from repository.models import Article, Change, Moment, Sheaf, SheafForm
 
@@ -55,27 +56,50 @@ _COLUMNS = (
 )
 _PLACE = tuple_(bindparam("datestamp", type_=Moment()), bindparam("number", type_=BigInteger()))
 
-# Made once and asked past the mapper: these three are all that a page of the whole feed costs the catalogue.
+# These two are all that a page of the whole feed costs the catalogue, beside harvest.latest.
 _OF_FORM = _TABLE.form == bindparam("form")
-_FOLLOWING = select(*_COLUMNS).where(_OF_FORM, _LAST > _PLACE).order_by(*_ORDER).limit(bindparam("most"))
+_NEXT = (
+    _TABLE.last_datestamp,
+    _TABLE.last_number,
+    _TABLE.first_number,
+    _TABLE.size,
+    _TABLE.crc,
+    _TABLE.numbers,
+    _TABLE.deflated,
+)
+_FOLLOWING = Straight(select(*_NEXT).where(_OF_FORM, _LAST > _PLACE).order_by(*_ORDER).limit(bindparam("most")))
 _ARTICLE = Article.__table__.c
 _FEED_PLACE = tuple_(_ARTICLE.datestamp, _ARTICLE.change_number)
 _END = tuple_(bindparam("last_datestamp", type_=Moment()), bindparam("last_number", type_=BigInteger()))
-_COUNTED = select(func.count(), func.sum(_ARTICLE.change_number)).where(_FEED_PLACE > _PLACE, _FEED_PLACE <= _END)
-_BEYOND = (
-    select(_ARTICLE.change_number)
-    .where(_FEED_PLACE > _PLACE, _ARTICLE.datestamp < bindparam("end", type_=Moment()))
-    .limit(1)
+_COUNTED = Straight(
+    select(func.count(), func.sum(_ARTICLE.change_number)).where(_FEED_PLACE > _PLACE, _FEED_PLACE <= _END)
 )
 
 
-def following(session: Session, form: str, place: Place, most: int) -> list[Lying]:
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A sheaf that goes out whole; ``numbers`` packed as they lie."""
+
+    last: Place
+    first_number: int
+    size: int
+    crc: int
+    numbers: bytes
+    deflated: bytes
+
+    @property
+    def records(self) -> int:
+        """How many it holds."""
+        return len(self.numbers) // 8
+
+
+def following(session: Session, form: str, place: Place, most: int) -> list[Ready]:
     """The next sheaves of ``form`` that end after ``place``, ``most`` of them."""
-    values = {"form": form, "datestamp": place[0], "number": place[1], "most": most}
-    return [_lying(row) for row in session.connection().execute(_FOLLOWING, values)]
+    rows = _FOLLOWING(session, {"form": form, "datestamp": place[0], "number": place[1], "most": most})
+    return [Ready((moment_of(row[0]), row[1]), *row[2:]) for row in rows]
 
 
-def whole(session: Session, after: Place, found: Sequence[Lying]) -> bool:
+def whole(session: Session, after: Place, found: Sequence[Ready]) -> bool:
     """Whether the feed after ``after``, up to the end of the last of these sheaves, is what they hold and no more.
 
     They are as many, and the sum of their numbers is the same: what has gone on since they were bound left smaller
@@ -83,14 +107,10 @@ def whole(session: Session, after: Place, found: Sequence[Lying]) -> bool:
     """
     last = found[-1].last
     values = {"datestamp": after[0], "number": after[1], "last_datestamp": last[0], "last_number": last[1]}
-    number, total = session.connection().execute(_COUNTED, values).one()
-    return number == sum(len(one.numbers) for one in found) and int(total) == sum(sum(one.numbers) for one in found)
-
-
-def any_beyond(session: Session, place: Place, end: datetime) -> bool:
-    """Whether anything stands in the feed after ``place`` with a datestamp before ``end``."""
-    values = {"datestamp": place[0], "number": place[1], "end": end}
-    return session.connection().execute(_BEYOND, values).first() is not None
+    ((number, total),) = _COUNTED(session, values)
+    return number == sum(one.records for one in found) and int(total) == sum(
+        sum(_unpacked("q", one.numbers)) for one in found
+    )
 
 
 def overlapping(session: Session, form: str, since: Place, until: Place, most: int) -> list[Lying] | None:
@@ -234,6 +254,16 @@ def _row(form: str, one: Lying) -> dict[str, object]:
         "ends": _packed("I", one.ends),
         "deflated": one.deflated,
     }
+
+
+def packed(numbers: Sequence[int]) -> bytes:
+    """Change numbers as a sheaf keeps them."""
+    return _packed("q", numbers)
+
+
+def unpacked(octets: bytes) -> Sequence[int]:
+    """The inverse of :func:`packed`."""
+    return _unpacked("q", octets)
 
 
 def _packed(kind: str, numbers: Sequence[int]) -> bytes:
