@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from oai_pmh.sheaves import A_SHEAF, HEADERS, LARGEST, bound, texts
 from oai_pmh.verbs import Window, write
 from repository.catalogue import changes, harvest, sheaves
-from repository.catalogue.parts import parts
 from repository.catalogue.sheaves import Lying, Place
 
 _SETTLED = timedelta(seconds=5)
@@ -137,15 +138,8 @@ def _follow(window: Window, form: str) -> int | None:
         upto, places = sheaves.gone_on(session, begun, window.clock(session) - _SETTLED, _CHANGES)
         if upto == begun:
             return None
-        gone: list[Lying] = []
-        bundles: list[list[tuple[Place, bytes]]] = []
-        for some in parts(sheaves.holding(session, form, places), _AT_ONCE):
-            for one in sheaves.read(session, some):
-                still = harvest.standing(session, one.numbers)
-                if len(still) < len(one.numbers):
-                    gone.append(one)
-                    bundles.append([((still[number], number), text) for number, text in texts(one) if number in still])
-    made = [bound(bundle) for bundle in bundles if bundle]
+        gone, bundles = _rebound(session, form, sheaves.holding(session, form, places))
+    made = [bound(bundle) for bundle in bundles]
     with window.catalogue.writing() as session:
         stood = sheaves.standing(session, form, locked=True)
         if stood is None or stood.followed != begun:
@@ -153,6 +147,38 @@ def _follow(window: Window, form: str) -> int | None:
         sheaves.replace(session, form, gone, made)
         stood.followed = upto
     return len(gone)
+
+
+def _rebound(session: Session, form: str, ids: Sequence[int]) -> tuple[list[Lying], list[list[tuple[Place, bytes]]]]:
+    """Those of these sheaves of which records have gone on, and what is left of them, to be bound anew.
+
+    What is less than half a sheaf is put together with the next one: else pages would become smaller and smaller.
+    """
+    gone: list[Lying] = []
+    bundles: list[list[tuple[Place, bytes]]] = []
+    for number in ids:
+        if any(one.id == number for one in gone):
+            continue
+        one = sheaves.read(session, [number])[0]
+        left = _left(session, one)
+        if len(left) == len(one.numbers):
+            continue
+        gone.append(one)
+        while len(left) < A_SHEAF // 2 and (following := sheaves.after(session, form, gone[-1].last)) is not None:
+            more = _left(session, following)
+            if len(left) + len(more) > A_SHEAF:
+                break
+            left += more
+            gone.append(following)
+        if left:
+            bundles.append(left)
+    return gone, bundles
+
+
+def _left(session: Session, one: Lying) -> list[tuple[Place, bytes]]:
+    """The records of a sheaf that stand in the feed still: the place of each, and its text."""
+    still = harvest.standing(session, one.numbers)
+    return [((still[number], number), text) for number, text in texts(one) if number in still]
 
 
 def _drop_others(window: Window, forms: set[str], stopping: Callable[[], bool]) -> None:

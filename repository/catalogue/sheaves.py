@@ -146,6 +146,13 @@ def _lying(row: Any) -> Lying:
     )
 
 
+def after(session: Session, form: str, place: Place) -> Lying | None:
+    """The next sheaf of ``form`` that ends after ``place``, whole as it lies; None behind the last."""
+    ids = select(Sheaf.id).where(Sheaf.form == form, _last() > _place(place)).order_by(*_ORDER).limit(1)
+    found = session.execute(ids).scalar()
+    return None if found is None else read(session, [found])[0]
+
+
 def enter(session: Session, form: str, sheaves: Sequence[Lying]) -> None:
     """Lay these ready."""
     if sheaves:

@@ -166,6 +166,22 @@ def test_records_that_have_gone_on_are_passed_over_and_sheaves_bound_anew(
     assert len(written) == 4
 
 
+def test_what_is_left_of_many_sheaves_is_bound_together(
+    archive: Any, window: Window, harvester: Any, article: Callable[[int], ArticleRecord]
+) -> None:
+    archive.fill(56)
+    preparing.prepare(window, ["oai_dc"], never)
+    for place in range(56):
+        if place % 7 > 1:
+            stamp = LONG_AGO + timedelta(days=1, minutes=place)
+            archive.add(replace(article(place), title=f"Düzeltme {place}"), datestamp=stamp, version=2)
+    found = records(harvester)
+    preparing.prepare(window, ["oai_dc"], never)
+    assert [number for form, number in lying(archive) if form == "oai_dc"] == [4, 4, 4, 4, *[7] * 5]
+    assert records(harvester) == found
+    assert len(found) == 56
+
+
 def test_what_another_program_or_other_settings_wrote_is_taken_away(
     archive: Any, window: Window, harvester_of: Any
 ) -> None:
