@@ -25,7 +25,7 @@ lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-prove: .venv/installed-dev ## what is promised of faults, in full size: some hours of flips, stops, lies and jumps of the clock
+prove: .venv/installed-dev ## what is promised of faults, in full size: some hours of flips, stops, lies, jumps of the clock and harvests
 	MAHFUZ_PROVE=1 $(BIN)/python -m pytest -n 0 -s tests/proofs tests/oai_pmh/test_hostile.py tests/oai_pmh/test_probe.py
 
 bench: .venv/installed-dev ## measure against the naive way; prints a table and keeps it in docs/performance.md
