@@ -56,7 +56,7 @@ def size(parts: Sequence[Part]) -> int:
     return sum(len(part) if isinstance(part, bytes) else part.size for part in parts)
 
 
-def _gathered(parts: Sequence[Part]) -> Iterator[Part]:
+def gathered(parts: Sequence[Part]) -> Iterator[Part]:
     """The parts, with those that are text and stand side by side as one."""
     for packed, some in groupby(parts, lambda part: isinstance(part, Packed)):
         if packed:
@@ -67,7 +67,7 @@ def _gathered(parts: Sequence[Part]) -> Iterator[Part]:
 
 def plain(parts: Sequence[Part]) -> Iterator[bytes]:
     """The text of the parts, piece by piece: the first is under way while the next is unpacked."""
-    for part in _gathered(parts):
+    for part in gathered(parts):
         yield part if isinstance(part, bytes) else unpacked(part)
 
 
@@ -94,7 +94,7 @@ class Member:
 def gzipped(parts: Sequence[Part]) -> list[bytes]:
     """The pieces of one gzip member that holds the text of the parts."""
     member = Member()
-    return [*(piece for part in _gathered(parts) for piece in member.add(part)), member.end()]
+    return [*(piece for part in gathered(parts) for piece in member.add(part)), member.end()]
 
 
 def zstandard_of(parts: Sequence[Part]) -> Iterator[bytes]:

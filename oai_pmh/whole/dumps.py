@@ -33,6 +33,7 @@ ALL = "all"
 A_PART = 50_000
 _A_RUN = 2_000
 _WORD = re.compile(r"(?!\.)[A-Za-z0-9\-_.!~*'():]+")
+_LEVEL = 6
 _SETTLED = timedelta(seconds=5)
 _MADE = "dump.json"
 _MAKING = "making"
@@ -188,8 +189,8 @@ def _write_part(
             if found is None:
                 more = False
                 break
-            for one in found.parts:
-                put(*member.add(one))
+            for one in wire.gathered(found.parts):
+                put(*member.add(one, _LEVEL))
             for entry in entries:
                 gone = entry.state == ArticleState.WITHDRAWN
                 line = feed_days.Line(entry.article_id, entry.datestamp, gone)

@@ -1,4 +1,4 @@
-"""A catalogue of many articles whose bags exist only on paper, filled, queried and harvested in one process each."""
+"""A catalogue of many articles whose bags exist only on paper, filled and laid ready in one process each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import accumulate
@@ -13,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.generate import PUBLISHER, describe
-from bench.harvest import harvest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
 from config import wiring
-from config.app import create_app
 from config.settings import load
 from oai_pmh import preparing
 from oai_pmh.sheaves import A_SHEAF
@@ -28,7 +27,19 @@ from repository.vocabulary import ArticleRecord, ArticleState, Author, article_i
 
 _LETTERS = "aaaaeeeeiiııoöuüürrrllnnnnddkkkttssşmmybgzçhğvpcfj"
 _AT_ONCE = 5000
+_TEXTS = 2999
+"""Abstracts that are told again and again, too far apart for any compression to notice."""
+
 _BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is long in a description."""
+
+    turkish: str
+    english: str
+    keywords: tuple[str, ...]
 
 
 def fill(catalogue: Catalogue, count: int) -> None:
@@ -39,14 +50,15 @@ def fill(catalogue: Catalogue, count: int) -> None:
     chance = random.Random(count)
     words = ["".join(chance.choices(_LETTERS, k=chance.randint(2, 11))) for _ in range(20_000)]
     weights = list(accumulate(1 / (rank + 5) for rank in range(len(words))))
+    said = partial(_said, chance, words, weights)
+    texts = [Said(said(60), said(70), tuple(said(2) for _ in range(6))) for _ in range(_TEXTS)]
     places: dict[tuple[str, str], tuple[int, int]] = {}
     for start in range(0, count, _AT_ONCE):
         with catalogue.writing() as session:
             publisher = titles.publisher_named(session, PUBLISHER)
             entered = []
             for number in range(start, min(start + _AT_ONCE, count)):
-                said = partial(_said, chance, words, weights)
-                record = _record(number, said)
+                record = _record(number, said, texts[number % _TEXTS])
                 place = (record.issns[0], shelves.issue_shelf(record))
                 if place not in places:
                     title = titles.title_of(session, publisher, record)
@@ -82,27 +94,7 @@ def _said(chance: random.Random, words: list[str], weights: list[float], number:
     return " ".join(chance.choices(words, cum_weights=weights, k=number)).capitalize() + "."
 
 
-def rows(catalogue: Catalogue, count: int) -> float:
-    """Seconds to read what a harvest needs of every article, in its order, as values, in one query."""
-    columns = (Article.change_number, Article.datestamp, Article.id, Article.state, Article.title_id)
-    statement = select(*columns, Article.publisher_id, Article.record)
-    statement = statement.order_by(Article.datestamp, Article.change_number).execution_options(yield_per=500)
-    began = time.perf_counter()
-    with catalogue.reading() as session:
-        found = sum(1 for _ in session.execute(statement))
-    seconds = time.perf_counter() - began
-    if found != count:
-        raise SystemExit(f"the query brought {found} of {count} rows: nothing was measured")
-    return seconds
-
-
-def wsgi(archive: wiring.Archive, count: int) -> float:
-    """Seconds of a full harvest through the web application without a server in front."""
-    client = create_app(wiring.rooms(archive)).test_client()
-    return harvest(lambda query: client.get(f"/oai?{query}").data, count)
-
-
-def _record(number: int, said: Callable[[int], str]) -> ArticleRecord:
+def _record(number: int, said: Callable[[int], str], texts: Said) -> ArticleRecord:
     article = describe(number)
     return ArticleRecord(
         title=said(10),
@@ -121,8 +113,8 @@ def _record(number: int, said: Callable[[int], str]) -> ArticleRecord:
         published={"electronic/pub": article.published},
         article_type=article.type,
         licence=article.licence or None,
-        abstracts={"tr": said(60), "en": said(70)},
-        keywords=tuple(said(2) for _ in range(6)),
+        abstracts={"tr": texts.turkish, "en": texts.english},
+        keywords=texts.keywords,
     )
 
 
@@ -144,16 +136,14 @@ def _row(number: int, record: ArticleRecord, publisher: int, title: int, issue: 
 
 def main(step: str, settings: Path, count: int) -> None:
     """Do one step; print its seconds."""
-    with wiring.opened(load(settings).settings, with_stores=step == "wsgi") as archive:
+    with wiring.opened(load(settings).settings, with_stores=False) as archive:
         began = time.perf_counter()
         if step == "fill":
             fill(archive.catalogue, count)
-        elif step == "prepare":
+        else:
             laid = preparing.prepare(wiring.window(archive), ["oai_dc"], lambda: False)
             if laid.records < 2 * (count - A_SHEAF):
                 raise SystemExit(f"{laid.records} of {2 * count} records were laid ready: nothing was measured")
-        else:
-            began = time.perf_counter() - (rows(archive.catalogue, count) if step == "rows" else wsgi(archive, count))
         sys.stdout.write(f"{time.perf_counter() - began}\n")
 
 
