@@ -132,23 +132,22 @@ def _plain(raw: IO[bytes]) -> io.BufferedReader:
 
 def _of_xml(opened: IO[bytes], file: str) -> Iterator[Header]:
     try:
-        walk = etree.iterparse(opened, tag=_OAI + "header", resolve_entities=False, no_network=True, huge_tree=True)
-        for _, node in walk:
-            name, stamp = node.findtext(_OAI + "identifier") or "", node.findtext(_OAI + "datestamp") or ""
-            yield _checked(name.strip(), stamp.strip(), node.get("status") == "deleted", f"{file}, {name!r}")
+        ends = (_OAI + "header", _OAI + "record")
+        for _, node in etree.iterparse(opened, tag=ends, resolve_entities=False, no_network=True, huge_tree=True):
+            if node.tag == _OAI + "header":
+                name, stamp = node.findtext(_OAI + "identifier") or "", node.findtext(_OAI + "datestamp") or ""
+                yield _checked(name.strip(), stamp.strip(), node.get("status") == "deleted", f"{file}, {name!r}")
             _forget(node)
     except etree.XMLSyntaxError as error:
         raise UsageError(f"{file} is no answer of OAI-PMH from its beginning to its end: {error}") from error
 
 
 def _forget(node: etree._Element) -> None:
-    """Of a list of millions nothing is kept but the one that is being read."""
+    """Of a list of millions nothing is kept but what is being read; the parser is still inside what is around it."""
+    node.clear()
     around = node.getparent()
-    record = around if around is not None and around.tag == _OAI + "record" else node
-    listed = record.getparent()
-    record.clear()
-    while listed is not None and len(listed) > 1:
-        del listed[0]
+    while around is not None and node.getprevious() is not None:
+        del around[0]
 
 
 def _of_lines(opened: IO[bytes], file: str) -> Iterator[Header]:
