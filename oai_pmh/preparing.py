@@ -99,7 +99,8 @@ def _lay(window: Window, prefix: str, form: str) -> int:
         if len(numbers) < A_SHEAF:
             return 0
         entries = harvest.entries(session, numbers, records=False)
-        written = write(window, prefix)(session, numbers)
+        writing_out = write(window, prefix)(session, numbers)
+    written = writing_out()  # when nobody is kept from committing any more
     places = [(entry.datestamp, entry.change_number) for entry in entries]
     made = [
         bound(some)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,8 +26,9 @@ _FEW = 8
 HEADERS = "headers"
 """Lies ready for ListIdentifiers, as records do under their metadataPrefix."""
 
-Write = Callable[[Session, Sequence[int]], list[bytes]]
-"""The records (or headers) with these change numbers, each as it stands in a list."""
+Write = Callable[[Session, Sequence[int]], Callable[[], list[bytes]]]
+"""The records (or headers) with these change numbers, each as it stands in a list: looked up now, and written out when
+what is returned is called. That takes longer, and in SQLite an open reader keeps writers from committing."""
 
 
 @cache
@@ -50,7 +51,8 @@ def form(prefix: str, base_url: str, repository_identifier: str) -> str:
 class Run:
     """Some records of a list, as they go out; ``more`` is whether any follow."""
 
-    parts: tuple[Part, ...]
+    build: Callable[[], list[Part]]
+    """They themselves, to be asked for when the transaction is over."""
     records: int
     mark: bytes
     """Which they are: their change numbers, eight octets each."""
@@ -89,13 +91,10 @@ def run(
     taken = _taken(numbers, found, more=more)
     given = sum(each.count for each in taken)
     bare = [number for each in taken if each.part is None for number in each.numbers]
-    written = iter(write(session, bare) if bare else ())
-    parts: list[Part] = []
-    for each in taken:
-        parts += [each.part] if each.part is not None else [next(written) for _ in each.numbers]
+    written = write(session, bare) if bare else list
     more = more or given < len(numbers)
     mark = sheaves.packed(numbers[:given])
-    return Run(tuple(parts), given, mark, harvest.place_of(session, numbers[given - 1]), more)
+    return Run(lambda: _built(taken, written()), given, mark, harvest.place_of(session, numbers[given - 1]), more)
 
 
 def _ready(session: Session, span: harvest.Span, after: Place | None, limit: int, lying_as: str) -> Run | None:
@@ -114,12 +113,20 @@ def _ready(session: Session, span: harvest.Span, after: Place | None, limit: int
     newest = harvest.latest(session, span)
     last = found[-1].last
     return Run(
-        parts=tuple(Packed(one.deflated, one.size, one.crc) for one in found),
+        build=lambda: [Packed(one.deflated, one.size, one.crc) for one in found],
         records=sum(one.records for one in found),
         mark=b"".join(one.numbers for one in found),
         last=last,
         more=newest is not None and newest > last,
     )
+
+
+def _built(taken: Sequence[_Taken], written: Iterable[bytes]) -> list[Part]:
+    rest = iter(written)
+    parts: list[Part] = []
+    for each in taken:
+        parts += [each.part] if each.part is not None else [next(rest) for _ in each.numbers]
+    return parts
 
 
 @dataclass(frozen=True, slots=True)

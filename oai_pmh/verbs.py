@@ -216,9 +216,9 @@ def _list(window: Window, request: Listing, moment: datetime) -> Page:
     last = (ticks(found.last[0]), found.last[1])
     token = _token(window, place, found.records, last, more=found.more)
     if prefix not in window.preparable:
-        return Page(request.verb, found.parts, token, records=found.records)
+        return Page(request.verb, tuple(found.build()), token, records=found.records)
     modified = newest[0] if newest else None
-    return Page(request.verb, found.parts, token, modified, _state(place, found), found.records)
+    return Page(request.verb, tuple(found.build()), token, modified, _state(place, found), found.records)
 
 
 def _state(place: Continuation, found: Run) -> str:
@@ -230,17 +230,17 @@ def _state(place: Continuation, found: Run) -> str:
 def write(window: Window, prefix: str) -> Write:
     """How records in the format ``prefix``, or as headers, are written out for a list."""
 
-    def headers(session: Session, numbers: Sequence[int]) -> list[bytes]:
-        entries = harvest.entries(session, numbers, records=False)
-        return [xml.item(header).encode() for header in _headers(window, session, entries)]
+    def headers(session: Session, numbers: Sequence[int]) -> Callable[[], list[bytes]]:
+        found = _headers(window, session, harvest.entries(session, numbers, records=False))
+        return lambda: [xml.item(header).encode() for header in found]
 
-    def records(session: Session, numbers: Sequence[int]) -> list[bytes]:
+    def records(session: Session, numbers: Sequence[int]) -> Callable[[], list[bytes]]:
         known = FORMATS[prefix]
         entries = harvest.entries(session, numbers, records=True)
         found = items.of_page(session, entries, known, window.places)
-        return [
-            xml.item(Record(header, _written(known, found.get(entry.article_id)))).encode()
-            for header, entry in zip(_headers(window, session, entries), entries, strict=True)
+        listed = list(zip(_headers(window, session, entries), entries, strict=True))
+        return lambda: [
+            xml.item(Record(header, _written(known, found.get(entry.article_id)))).encode() for header, entry in listed
         ]
 
     return headers if prefix == HEADERS else records

@@ -189,7 +189,7 @@ def _write_part(
             if found is None:
                 more = False
                 break
-            for one in wire.gathered(found.parts):
+            for one in wire.gathered(found.build()):
                 put(*member.add(one, _LEVEL))
             for entry in entries:
                 gone = entry.state == ArticleState.WITHDRAWN

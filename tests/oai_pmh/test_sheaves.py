@@ -70,7 +70,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     really = verbs.write
 
     def write(window: Window, prefix: str) -> Any:
-        def noting(session: Any, numbers: Any) -> list[bytes]:
+        def noting(session: Any, numbers: Any) -> Callable[[], list[bytes]]:
             noted.extend(numbers)
             return really(window, prefix)(session, numbers)
 
