@@ -70,7 +70,7 @@ def announce_all(session: Session, articles: Sequence[Article], *, promised: dat
     if articles:
         told = Announcement(first=head.number + 1, last=head.number + len(articles), datestamp=head.datestamp)
         session.add(told)
-    _numbered(session, head, articles, head.datestamp, places)
+    _numbered(session, head, articles, [head.datestamp] * len(articles), places)
     return head.datestamp
 
 
@@ -82,10 +82,18 @@ def promise(session: Session) -> datetime:
 
 def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:
     """Give the next number with a datestamp of the past: only for a catalogue written again from its bags."""
-    places = sets.places_of(session, [article])
+    announce_as_they_were(session, [(article, datestamp)])
+
+
+def announce_as_they_were(session: Session, told: Sequence[tuple[Article, datetime]]) -> None:
+    """As :func:`announce_as_it_was`, for several articles, each with its own datestamp."""
+    if not told:
+        return
+    articles = [article for article, _ in told]
+    places = sets.places_of(session, articles)
     head = _locked_head(session)
-    head.datestamp = max(head.datestamp, datestamp)
-    _numbered(session, head, [article], datestamp, places)
+    head.datestamp = max(head.datestamp, *(datestamp for _, datestamp in told))
+    _numbered(session, head, articles, [datestamp for _, datestamp in told], places)
 
 
 def _locked_head(session: Session) -> ChangeHead:
@@ -98,7 +106,7 @@ def _numbered(
     session: Session,
     head: ChangeHead,
     articles: Sequence[Article],
-    datestamp: datetime,
+    datestamps: Sequence[datetime],
     places: Mapping[str, list[str]],
 ) -> None:
     """Give each article the next number; it leaves the places in the feed where it stood for those where it belongs."""
@@ -108,7 +116,7 @@ def _numbered(
         for article in articles
         if article.change_number > 0
     ]
-    for article in articles:
+    for article, datestamp in zip(articles, datestamps, strict=True):
         head.number += 1
         article.change_number, article.datestamp = head.number, datestamp
         article.places = places[article.id]

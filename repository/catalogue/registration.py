@@ -157,15 +157,16 @@ def register_all(
         if datestamp is None:
             changes.announce_all(session, [*changed, *pointed_at, *elsewhere])
         else:
-            for article in changed:
-                notice = links.latest_notice(session, ArticleRecord.from_json(article.record))
-                changes.announce_as_it_was(session, article, max(datestamp, notice or datestamp))
-            for article in pointed_at:
-                if article.datestamp < datestamp:
-                    changes.announce_as_it_was(session, article, datestamp)
-            for article in elsewhere:
-                changes.announce_as_it_was(session, article, article.datestamp)
+            changes.announce_as_they_were(session, [(one, _told_again(session, one, datestamp)) for one in changed])
+            later = [(one, datestamp) for one in pointed_at if one.datestamp < datestamp]
+            changes.announce_as_they_were(session, [*later, *((one, one.datestamp) for one in elsewhere)])
     return [articles[identifier] for identifier in ids]
+
+
+def _told_again(session: Session, article: Article, datestamp: datetime) -> datetime:
+    """Under which datestamp an article is told of again: that of the newest notice about it, if that came later."""
+    notice = links.latest_notice(session, ArticleRecord.from_json(article.record))
+    return max(datestamp, notice or datestamp)
 
 
 def _describe(

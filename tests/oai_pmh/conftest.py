@@ -23,6 +23,7 @@ from oai_pmh.tokens import TokenKeys
 from oai_pmh.web import Window, blueprint
 from repository.catalogue import Catalogue, changes, registration, schema, tallies, titles
 from repository.catalogue.holdings import KeptBag, KeptCopy, KeptFile
+from repository.catalogue.registration import Entering, Sealed
 from repository.models import Article
 from repository.promise import Promises
 from repository.vocabulary import ArticleRecord, ArticleState, Author, Related, article_id
@@ -84,32 +85,32 @@ class Archive:
         front: bytes | None = None,
     ) -> str:
         """The same inside a transaction of the caller's."""
+        self.enter_all(session, [record], publisher, datestamp, version, front)
         name = article_id(record)
-        sealed = registration.Sealed(
-            article_id=name,
-            version=version,
-            seal=hashlib.sha256(f"{name} {version}".encode()).hexdigest(),
-            bytes=10240,
-            payload_digest=hashlib.sha256(f"payload {name} {version}".encode()).hexdigest(),
-            bagging_date="2026-11-23",
-            files=(),
-            verified={},
-        )
-        registration.register(
+        if name not in self.ids:
+            self.ids.append(name)
+        return name
+
+    def enter_all(
+        self,
+        session: Session,
+        records: Sequence[ArticleRecord],
+        publisher: str,
+        datestamp: datetime | None,
+        version: int = 1,
+        front: bytes | None = None,
+    ) -> None:
+        """Several at once, as the door enters them."""
+        registration.register_all(
             session,
             titles.publisher_named(session, publisher),
-            record,
-            sealed,
+            [Entering(record, _sealed(article_id(record), version), front) for record in records],
             at=datetime.now(UTC),
             agent="test",
             delivery_id=None,
             promises=Promises(),
-            front=front,
             datestamp=datestamp,
         )
-        if name not in self.ids:
-            self.ids.append(name)
-        return name
 
     def withdraw(self, name: str, *, datestamp: datetime | None = None, besides: Sequence[str] = ()) -> None:
         """Make a tombstone of an article, and tell of those ``besides`` whose description changes with it."""
@@ -126,11 +127,27 @@ class Archive:
 
     def fill(self, number: int, *, per_second: int = 7) -> None:
         """``number`` articles in six journals of two publishers, ``per_second`` of them under one datestamp."""
+        together: dict[tuple[int, str], list[ArticleRecord]] = {}
+        for place in range(number):
+            publisher = "Örnek Yayınevi" if place % 6 < 4 else "Ikinci Yayınevi"
+            together.setdefault((place // per_second, publisher), []).append(article(place))
+            self.ids += [article_id(article(place))]
         with self.catalogue.writing() as session:
-            for place in range(number):
-                datestamp = LONG_AGO + timedelta(minutes=place // per_second)
-                publisher = "Örnek Yayınevi" if place % 6 < 4 else "Ikinci Yayınevi"
-                self.enter(session, article(place), publisher, datestamp)
+            for (minute, publisher), records in together.items():
+                self.enter_all(session, records, publisher, LONG_AGO + timedelta(minutes=minute))
+
+
+def _sealed(name: str, version: int) -> Sealed:
+    return Sealed(
+        article_id=name,
+        version=version,
+        seal=hashlib.sha256(f"{name} {version}".encode()).hexdigest(),
+        bytes=10240,
+        payload_digest=hashlib.sha256(f"payload {name} {version}".encode()).hexdigest(),
+        bagging_date="2026-11-23",
+        files=(),
+        verified={},
+    )
 
 
 def article(place: int) -> ArticleRecord:

@@ -20,7 +20,7 @@ from repository.vocabulary import ArticleRecord, ArticleState, as_utc_text
 
 PREFIX = "oai:arsiv.example.org:"
 WRITERS = 8
-CHANGES = sized(160, 500)
+CHANGES = sized(64, 500)
 
 
 @dataclass
@@ -113,7 +113,7 @@ def test_eight_writers_and_two_clients(
             PREFIX + one.id: (as_utc_text(one.datestamp), one.state == ArticleState.WITHDRAWN)
             for one in session.query(Article)
         }
-    assert min(made.values()) >= 5, made
+    assert min(made.values()) >= sized(3, 20), made
     assert len(made) == 3
     assert by_answer.lists > 4, "they harvested while others wrote"
     assert by_answer.grew > len(there), "records came again when they had changed"
