@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from config.addresses import is_web_address
 from config.kept_files import text_in
 from config.mail_settings import Address
 
@@ -17,12 +16,7 @@ _SHORTEST_SECRET = 16
 
 def _address(url: str) -> str:
     """An address that may be asked: by https, or on this very machine. Raises ValueError."""
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and (parts.port or 1) > 0 and "@" not in parts.netloc
-    except ValueError:
-        usable = False
-    if not usable or not re.fullmatch(r"(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|$))[!-~]*", url):
+    if not is_web_address(url, r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|$)"):
         raise ValueError('must be like "https://monitor.example.org/…"; without TLS only on this machine')
     return url
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from config.addresses import is_web_address
 
 WEB_THREADS = 16
 """With how many threads the web server answers: harvesters may never have all of them."""
@@ -15,12 +15,7 @@ READERS_THREADS = 4
 
 
 def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and (parts.port or 1) > 0 and "@" not in parts.netloc
-    except ValueError:
-        usable = False
-    if url and not (usable and re.fullmatch(r"https?://[!-~]+", url)):
+    if url and not is_web_address(url):
         raise ValueError('must be an address like "https://archive.example.org/oai": http or https, without a user')
     return url
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from config.addresses import is_web_address
 
 
 class TestimonySettings(BaseModel):
@@ -24,12 +24,7 @@ class TestimonySettings(BaseModel):
     @field_validator("time_stamp_url")
     @classmethod
     def _usable(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            usable = bool(parts.hostname) and (parts.port or 1) > 0 and "@" not in parts.netloc
-        except ValueError:
-            usable = False
-        if url and not (usable and re.fullmatch(r"https?://[!-~]+", url)):
+        if url and not is_web_address(url):
             raise ValueError('must be like "http://tsa.example.org/": http or https, without a user')
         return url
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
 import socket
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from ingest.mirroring import Mirror
     from ingest.rebuild import Rebuilding
     from ingest.survivors import Salvaging
-    from oai_pmh.descriptions import Said
     from oai_pmh.verbs import Window
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
@@ -394,43 +392,18 @@ def initialise(archive: Archive) -> None:
             store.tidy()
 
 
-def window(archive: Archive) -> Window:
-    """What OAI-PMH is given. Raises UsageError for a format that there is not."""
-    from oai_pmh.tokens import TokenKeys
-    from oai_pmh.verbs import Window
-
-    settings = archive.settings
-    given = settings.oai
-    secret = secret_key(archive.home)
-    made = Window(
-        catalogue=archive.catalogue,
-        repository_name=settings.archive.name,
-        base_url=settings.archive.base_url,
-        repository_identifier=settings.archive.repository_identifier,
-        admin_emails=tuple(dict.fromkeys((settings.archive.admin_email, *given.admin_emails))),
-        token_keys=TokenKeys((hmac.digest(secret, b"resumption tokens", "sha256"),)),
-        page_size=given.page_size,
-        said=_said(settings),
-    )
-    if unknown := sorted({*given.prepared} - {*made.preparable}):
-        there_are = ", ".join(made.preparable)
-        raise UsageError(f"oai.prepared names {unknown[0]!r}, which cannot lie ready; there are: {there_are}")
-    return made
-
-
 def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
     """What the web application is given; the window among it."""
     import oai_pmh.whole.web as whole
+    from config import window
     from config.app import Rooms
-    from oai_pmh.manners import Figures, Turns
+    from oai_pmh.manners import Figures
     from oai_pmh.web import blueprint
 
     settings = archive.settings
-    given = settings.oai
-    turns = Turns(given.requests_at_once, given.requests_per_client, given.requests_waiting, given.wait_seconds)
-    figures = Figures()
+    turns, figures = window.turns(settings), Figures()
     stores = archive.by_name
-    seen_from = seen_from or window(archive)
+    seen_from = seen_from or window.of(archive)
     return Rooms(
         archive=settings.archive.name,
         base_url=settings.archive.base_url,
@@ -459,22 +432,6 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
             whole.blueprint(seen_from, archive.dumps, turns, figures),
         ),
         harvested=figures,
-    )
-
-
-def _said(settings: Settings) -> Said:
-    """What the window says of the archive beside what the protocol asks for."""
-    from oai_pmh.descriptions import Icon, Said
-
-    given, who = settings.oai, settings.archive
-    icon = Icon(given.icon_url, who.name, who.base_url + "/", given.icon_width, given.icon_height)
-    return Said(
-        friends=tuple(given.friends),
-        metadata_licence=given.metadata_licence,
-        icon=icon if given.icon_url else None,
-        content=given.content,
-        metadata_policy=given.metadata_policy,
-        data_policy=given.data_policy,
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from oai_pmh.formats import Format, Told
-from repository.access.entitlement import openly_licensed
 from repository.catalogue import fronts, harvest, holdings, links
+from repository.open_licence import openly_licensed
 from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related
 
 

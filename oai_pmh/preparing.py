@@ -81,7 +81,7 @@ def write_down_wishes(window: Window) -> None:
         now = window.clock(session)
         head = changes.last_number(session)
         for prefix in wishes:
-            sheaves.begin(session, window.form(prefix), head, now)
+            sheaves.begin(session, window.form(prefix), head)
             sheaves.asked(session, window.form(prefix), now)
     window.wishes.difference_update(wishes)
 

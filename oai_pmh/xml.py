@@ -177,17 +177,17 @@ def response(moment: datetime, base_url: str, request: Mapping[str, str], answer
             body, modified = f"<GetRecord>\n{item(answer.record)}</GetRecord>\n", answer.last_modified
         case Page():
             token = "" if answer.token is None else _token(answer.token)
-            before, after = _around(moment, base_url, request)
-            begin, end = f"{before}<{answer.verb}>\n", f"{token}</{answer.verb}>\n{after}"
-            return Document([begin.encode(), *answer.items, end.encode()], answer.state, answer.last_modified)
+            begin, end = around_list(answer.verb, moment, base_url, request)
+            parts = [begin.encode(), *answer.items, f"{token}{end}".encode()]
+            return Document(parts, answer.state, answer.last_modified)
     state = hashlib.sha256(body.encode()).hexdigest()[:32]
     return Document(_document(moment, base_url, request, body), state, modified)
 
 
-def around_records(moment: datetime, base_url: str, request: Mapping[str, str]) -> tuple[str, str]:
-    """What stands before and after the records of a whole list that is kept as a file."""
+def around_list(verb: Verb, moment: datetime, base_url: str, request: Mapping[str, str]) -> tuple[str, str]:
+    """What stands before and after the items of a list."""
     before, after = _around(moment, base_url, request)
-    return f"{before}<{Verb.LIST_RECORDS}>\n", f"</{Verb.LIST_RECORDS}>\n{after}"
+    return f"{before}<{verb}>\n", f"</{verb}>\n{after}"
 
 
 def refusal(moment: datetime, base_url: str, request: Mapping[str, str], errors: Iterable[ProtocolError]) -> Document:

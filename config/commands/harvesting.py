@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,15 +12,17 @@ from urllib.parse import urlencode
 import click
 from rich.console import Console
 
-from config import wiring
+from config import window
 from config.commands.answers import Asked, answer, as_json, progress
 from ingest.feeds.asking import Asking
+from ingest.feeds.oai_protocol import Repository
 from ingest.feeds.offered import FeedFailed
 from oai_pmh.whole import dumps
 from oai_pmh.whole.compared import Comparison, compare
 from oai_pmh.whole.days import Counted
 from oai_pmh.whole.dumps import Of
-from oai_pmh.whole.harvested import Harvested, Header, headers_in, read, token_in
+from oai_pmh.whole.harvested import Harvested, Header, read
+from repository.catalogue.feed_days import Count
 from repository.errors import UsageError
 
 _LARGEST = 256 << 20
@@ -70,23 +72,20 @@ def _compared(
     for year in told["years"]:
         of_year = json.loads(_fetched(asking, f"{url}/days.json?{urlencode({**asked, 'year': year['year']})}"))
         for day in of_year["days"]:
-            days[day["day"]] = Counted(day["day"], day["number"], day["deleted"], int(day["digest"], 16))
+            count = Count(day["number"], day["deleted"], int(day["digest"], 16))
+            days[day["day"]] = Counted(day["day"], count)
+    archive = Repository(_WHO, asking, url, "oai_dc", set_spec)
 
     def listed(day: str) -> list[Header]:
-        return list(_listed(asking, url, {**asked, "from": day, "until": day}))
+        begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        end = begin + timedelta(seconds=24 * 3600 - 1)
+        return [
+            Header(one.identifier, one.datestamp, one.deleted)
+            for part in archive.parts("ListIdentifiers", begin, None, end)
+            for one in part.headers
+        ]
 
     return compare(harvested, days, "9999", listed, most), str(told["as_of"])
-
-
-def _listed(asking: Asking, url: str, asked: dict[str, str]) -> Iterator[Header]:
-    query = {"verb": "ListIdentifiers", "metadataPrefix": "oai_dc", **asked}
-    while True:
-        page = _fetched(asking, f"{url}?{urlencode(query)}")
-        yield from headers_in(page, url)
-        token = token_in(page)
-        if token is None:
-            return
-        query = {"verb": "ListIdentifiers", "resumptionToken": token}
 
 
 def _fetched(asking: Asking, url: str) -> bytes:
@@ -105,7 +104,7 @@ def _say(console: Console, found: Comparison, as_of: str) -> None:
         console.print("The harvest is complete: every record as it is in the archive, and no other.", style="bold")
     for day in found.differing:
         console.print(
-            f"  {day.there.name}: {day.here.number} here, {day.there.number} there;"
+            f"  {day.there.name}: {day.here.count.number} here, {day.there.count.number} there;"
             f" {len(day.missing)} missing, {len(day.surplus)} only here",
             markup=False,
         )
@@ -127,7 +126,7 @@ def make(asked: Asked, prefix: str, set_spec: str | None, json_wanted: bool) -> 
     """Make a dump now. One that was interrupted goes on where it was."""
     with asked.archive(with_stores=False) as archive:
         of = Of(prefix, set_spec)
-        dumps.make(wiring.window(archive), archive.dumps, of)
+        dumps.make(window.of(archive), archive.dumps, of)
         told = dumps.latest(archive.dumps, of)
     assert told is not None
     answer(json_wanted, told, lambda console: _say_dump(console, told))
@@ -155,13 +154,3 @@ def _say_dump(console: Console, told: dict[str, Any]) -> None:
         f"files, {size} bytes; goes on with from={told['continue_from']}",
         markup=False,
     )
-
-
-def make_due(archive: wiring.Archive, stopping: Callable[[], bool]) -> None:
-    """Make the dumps of the settings that are due. Raises UsageError, DatabaseUnavailable."""
-    window, settings = wiring.window(archive), archive.settings.oai
-    for one in settings.dumps:
-        prefix, _, spec = one.partition("/")
-        of = Of(prefix, spec or None)
-        if not stopping() and dumps.is_due(window, archive.dumps, of, settings.dump_days):
-            dumps.make(window, archive.dumps, of, stopping)

@@ -24,10 +24,9 @@ import structlog
 from gunicorn.app.base import BaseApplication
 from rich.console import Console
 
-from config import demo, feeding, wiring
+from config import demo, feeding, window, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
-from config.commands.harvesting import make_due
 from config.commands.ingesting import follow_archives, look_at_feeds, receive_once, wait_until_visible
 from config.oai_settings import WEB_THREADS
 from config.schedule import Job, clock_lock, run_clock, tick_beside
@@ -39,6 +38,7 @@ from ingest import completeness, digests, disposal, inbox, pipeline
 from ingest.burning import rehearse_when_due
 from ingest.ledger import lay_down
 from oai_pmh import preparing
+from oai_pmh.whole import dumps
 from repository.access import staff as accounts
 from repository.catalogue import chain, changes, recount
 from repository.errors import UsageError
@@ -124,10 +124,10 @@ class _Web(BaseApplication):  # type: ignore[misc]
         # Wired in the worker itself: neither a database connection nor an S3 client survives a fork.
         context = wiring.opened(self.archive_settings)
         archive = context.__enter__()
-        window = wiring.window(archive)
-        wishes = Job("wishes", WISHES_TICK_SECONDS, lambda: preparing.write_down_wishes(window))
+        seen_from = window.of(archive)
+        wishes = Job("wishes", WISHES_TICK_SECONDS, lambda: preparing.write_down_wishes(seen_from))
         tick_beside([*_signs_of_life(archive, "web"), wishes])
-        return create_app(wiring.rooms(archive, window))
+        return create_app(wiring.rooms(archive, seen_from))
 
 
 @click.command()
@@ -170,7 +170,7 @@ def clock(asked: Asked) -> None:
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
 
-        window = wiring.window(archive)
+        seen_from, oai = window.of(archive), archive.settings.oai
         notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
 
         def recounted() -> None:
@@ -190,9 +190,13 @@ def clock(asked: Asked) -> None:
             Job(
                 "records",
                 RECORDS_TICK_SECONDS,
-                lambda: preparing.prepare(window, archive.settings.oai.prepared, stop.is_set),
+                lambda: preparing.prepare(seen_from, oai.prepared, stop.is_set),
             ),
-            Job("dumps", DUMPS_TICK_SECONDS, lambda: make_due(archive, stop.is_set)),
+            Job(
+                "dumps",
+                DUMPS_TICK_SECONDS,
+                lambda: dumps.make_due(seen_from, archive.dumps, oai.dumps, oai.dump_days, stop.is_set),
+            ),
             Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),

@@ -64,12 +64,14 @@ class Repository:
         self._prefix = prefix
         self._set = set_spec
 
-    def parts(self, verb: str, since: datetime | None, token: str | None) -> Iterator[Part]:
-        """The list of records changed since then, or the rest of one from ``token`` on.
+    def parts(
+        self, verb: str, since: datetime | None, token: str | None, until: datetime | None = None
+    ) -> Iterator[Part]:
+        """The list of records changed since then (and until then), or the rest of one from ``token`` on.
 
         ``verb`` is ListRecords or ListIdentifiers. Raises FeedFailed: Malformed for what is no XML.
         """
-        asked = {"resumptionToken": token} if token else self._first(since)
+        asked = {"resumptionToken": token} if token else self._first(since, until)
         met = {token}
         while True:
             part = self._part(verb, asked)
@@ -94,15 +96,14 @@ class Repository:
             raise NotAnswered(self._feed, f"GetRecord of {identifier!a} was answered with another record")
         return None if header.get("status") == "deleted" else root
 
-    def _first(self, since: datetime | None) -> dict[str, str]:
+    def _first(self, since: datetime | None, until: datetime | None) -> dict[str, str]:
         granularity = _text(child(self._answer({"verb": "Identify"}), "Identify", "granularity"))
         asked = {"metadataPrefix": self._prefix}
         if self._set:
             asked["set"] = self._set
-        if since is not None:
-            fine = len(granularity) == _SECONDS_LONG
-            asked["from"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ" if fine else "%Y-%m-%d")
-        return asked
+        form = "%Y-%m-%dT%H:%M:%SZ" if len(granularity) == _SECONDS_LONG else "%Y-%m-%d"
+        bounds = {"from": since, "until": until}
+        return asked | {name: at.astimezone(UTC).strftime(form) for name, at in bounds.items() if at is not None}
 
     def _part(self, verb: str, asked: dict[str, str]) -> Part:
         try:

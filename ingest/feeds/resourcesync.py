@@ -34,7 +34,6 @@ _NAME = re.compile(r"([0-9a-f]{32})/v([0-9]{6})\.tar")
 _TRIES = 4
 _MOST_REFUSED = 20
 _MOST_TOLD = 64 << 20
-_READ_BACK = 1 << 20
 _EXPLAINED = 300
 
 
@@ -268,7 +267,4 @@ def _refusal(answer: Any) -> str:
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(_READ_BACK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -71,9 +71,7 @@ def capability_list(giving: Giving) -> ResponseReturnValue:
 
 def resource_list_index(giving: Giving) -> ResponseReturnValue:
     """The parts of the list of all bags."""
-    who = _who(giving)
-    if isinstance(who, Response):
-        return who
+    _who(giving)
     at = giving.lists.now()
     return _xml(documents.resource_list_index(giving.where, at, giving.lists.parts()))
 
@@ -81,8 +79,6 @@ def resource_list_index(giving: Giving) -> ResponseReturnValue:
 def resource_list(giving: Giving, number: int) -> ResponseReturnValue:
     """The bags of one part that this archive may have."""
     who = _who(giving)
-    if isinstance(who, Response):
-        return who
     at = giving.lists.now()
     if number not in giving.lists.parts():
         raise NotFound
@@ -92,9 +88,7 @@ def resource_list(giving: Giving, number: int) -> ResponseReturnValue:
 
 def change_list_index(giving: Giving) -> ResponseReturnValue:
     """Every change list with the time that it covers; the last one is open."""
-    who = _who(giving)
-    if isinstance(who, Response):
-        return who
+    _who(giving)
     horizon = giving.lists.now()
     blocks = giving.lists.blocks(horizon)
     return _xml(documents.change_list_index(giving.where, blocks[0][1], blocks))
@@ -103,8 +97,6 @@ def change_list_index(giving: Giving) -> ResponseReturnValue:
 def change_list(giving: Giving, number: int) -> ResponseReturnValue:
     """What became of the bags that this archive may have, as far as the clock has come."""
     who = _who(giving)
-    if isinstance(who, Response):
-        return who
     horizon = giving.lists.now()
     interval = giving.lists.block_of(number, horizon)
     if interval is None:
@@ -116,8 +108,6 @@ def change_list(giving: Giving, number: int) -> ResponseReturnValue:
 def bag(giving: Giving, identifier: str, version: int) -> ResponseReturnValue:
     """One bag as it lies in the stores, whole or a range of it; it is written down who had how many bytes of it."""
     who = _who(giving)
-    if isinstance(who, Response):
-        return who
     with giving.lists.catalogue.reading() as session:
         found = resources.bag(session, identifier, version)
         allowed = who.publishers is None or resources.publishers_named(session, who.publishers)
@@ -160,8 +150,8 @@ def _written_down(answer: Response, who: Peer, found: FoundBag) -> None:
     answer.call_on_close(tell)
 
 
-def _who(giving: Giving) -> Peer | Response:
-    """Who asks, or the answer that it has no right."""
+def _who(giving: Giving) -> Peer:
+    """Who asks. Who has no right is answered so, and nothing else is done."""
     authorization = request.authorization
     kind = authorization.type if authorization is not None else ""
     key = name = None
@@ -172,9 +162,9 @@ def _who(giving: Giving) -> Peer | Response:
     found = peers.known(giving.peers, Shown(key, name, request.remote_addr))
     if isinstance(found, Peer):
         return found
-    if member() is not None:
-        return Peer(STAFF)
-    return _refused(found)
+    if member() is None:
+        abort(_refused(found))
+    return Peer(STAFF)
 
 
 def _refused(why: Refusal) -> Response:

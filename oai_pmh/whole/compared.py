@@ -8,6 +8,7 @@ from typing import Any
 
 from oai_pmh.whole.days import Counted
 from oai_pmh.whole.harvested import Harvested, Header
+from repository.catalogue.feed_days import NONE
 
 MOST_NAMED = 100
 """Records of one day that are named; how many there are is told anyway."""
@@ -60,14 +61,14 @@ def compare(harvested: Harvested, archive: Mapping[str, Counted], until: str, li
     here = {day.name: day for day in harvested.days(until)}
     differing: list[Differing] = []
     for name in sorted(here.keys() | archive.keys()):
-        ours, theirs = (side.get(name, Counted(name, 0, 0, 0)) for side in (here, archive))
+        ours, theirs = (side.get(name, Counted(name, NONE)) for side in (here, archive))
         if ours != theirs:
             missing, surplus = _named(harvested, name, listed(name)) if len(differing) < most else ((), ())
             differing.append(Differing(ours, theirs, missing, surplus))
     return Comparison(
         days=len(here.keys() | archive.keys()),
-        records=sum(day.number for day in here.values()),
-        archive_records=sum(day.number for day in archive.values()),
+        records=sum(day.count.number for day in here.values()),
+        archive_records=sum(day.count.number for day in archive.values()),
         differing=tuple(differing),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from oai_pmh import sets
 from oai_pmh.verbs import Window
 from repository.catalogue import changes, feed_days
+from repository.catalogue.feed_days import Count
 from repository.vocabulary import as_utc_text
 
 LINE = "{what stands behind the last colon of the identifier} {datestamp}, and ' deleted' behind it if it is so"
@@ -18,16 +19,14 @@ DIGEST = "the sum, modulo 2^256, of the SHA-256 of a line of UTF-8 for each reco
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is counted of one day, one year, or everything; ``digest`` as a number."""
+    """What is counted of one day, one year, or everything, by its name."""
 
     name: str
-    number: int
-    deleted: int
-    digest: int
+    count: Count
 
     def as_json(self) -> dict[str, Any]:
         """For machines: the digest in hexadecimal."""
-        return {"number": self.number, "deleted": self.deleted, "digest": f"{self.digest:064x}"}
+        return {"number": self.count.number, "deleted": self.count.deleted, "digest": self.count.hexadecimal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def account(window: Window, set_spec: str | None, year: str | None) -> Account |
             return None
         rows = feed_days.days(session, part.place)
         head = changes.last_number(session)
-    counted = [Counted(row.day, row.number, row.deleted, int.from_bytes(row.digest)) for row in rows]
+    counted = [Counted(row.day, feed_days.count_of(row)) for row in rows]
     by_year: dict[str, list[Counted]] = {}
     for day in counted:
         by_year.setdefault(day.name[:4], []).append(day)
@@ -71,11 +70,7 @@ def account(window: Window, set_spec: str | None, year: str | None) -> Account |
 
 def summed(name: str, days: Iterable[Counted]) -> Counted:
     """Several days as one."""
-    number = deleted = digest = 0
-    for day in days:
-        number, deleted = number + day.number, deleted + day.deleted
-        digest = (digest + day.digest) % feed_days.MODULUS
-    return Counted(name, number, deleted, digest)
+    return Counted(name, sum((day.count for day in days), feed_days.NONE))
 
 
 def as_json(window: Window, told: Account) -> dict[str, Any]:

@@ -13,18 +13,21 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from oai_pmh import sets, wire, xml
+from oai_pmh.arguments import Verb
 from oai_pmh.sheaves import run
 from oai_pmh.verbs import Window, write
-from repository.catalogue import feed_days, harvest
+from repository.catalogue import harvest
+from repository.catalogue.feed_days import NONE, Count, Line
 from repository.catalogue.sheaves import Place
 from repository.errors import UsageError
+from repository.storage.durable import write_text
 from repository.vocabulary import ArticleState, as_utc_text
 
 ALL = "all"
@@ -51,12 +54,22 @@ class Of:
     @property
     def is_lawful(self) -> bool:
         """Whether it can be the name of a folder: a stranger may ask for anything."""
-        return all(_WORD.fullmatch(word) for word in (self.prefix, self.set_spec or ALL))
+        return all(_WORD.fullmatch(word) for word in (self.prefix, self.place))
+
+    @classmethod
+    def named(cls, prefix: str, place: str) -> Of:
+        """What lies at this place of this format."""
+        return cls(prefix, None if place == ALL else place)
+
+    @property
+    def place(self) -> str:
+        """Of which set, as folders and addresses say it."""
+        return self.set_spec or ALL
 
     @property
     def path(self) -> str:
         """Its place below the folder of dumps, and in addresses."""
-        return f"{self.prefix}/{self.set_spec or ALL}"
+        return f"{self.prefix}/{self.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +89,7 @@ class _Progress:
     horizon: str
     after: tuple[str, int] | None = None
     parts: list[FilePart] = field(default_factory=list)
-    records: int = 0
-    deleted: int = 0
-    digest: int = 0
+    count: Count = NONE
 
 
 def make(window: Window, folder: Path, of: Of, stopping: Callable[[], bool] = lambda: False) -> Path | None:
@@ -122,13 +133,21 @@ def is_due(window: Window, folder: Path, of: Of, days: int) -> bool:
     return newest is None or datetime.fromisoformat(newest["horizon"]) <= window.now() - timedelta(days=days)
 
 
+def make_due(window: Window, folder: Path, wanted: Iterable[str], days: int, stopping: Callable[[], bool]) -> None:
+    """Make those of the ``wanted`` dumps (a format, or a format and a set with a slash between) that are due.
+
+    Raises as :func:`make`.
+    """
+    for one in wanted:
+        prefix, _, spec = one.partition("/")
+        of = Of(prefix, spec or None)
+        if not stopping() and is_due(window, folder, of, days):
+            make(window, folder, of, stopping)
+
+
 def every(folder: Path) -> list[Of]:
     """Of what there are complete dumps."""
-    return [
-        Of(place.parent.name, None if place.name == ALL else place.name)
-        for place in sorted(folder.glob("*/*"))
-        if _complete(place)
-    ]
+    return [Of.named(place.parent.name, place.name) for place in sorted(folder.glob("*/*")) if _complete(place)]
 
 
 def _complete(place: Path) -> list[Path]:
@@ -153,6 +172,7 @@ def _begun(window: Window, making: Path) -> _Progress:
     except FileNotFoundError:
         return _Progress(as_utc_text(window.now() - _SETTLED))
     known["parts"] = [FilePart(**part) for part in known["parts"]]
+    known["count"] = Count(**known["count"])
     return _Progress(**known)
 
 
@@ -163,7 +183,7 @@ def _write_part(
     name = f"part-{len(progress.parts) + 1:05}.xml.gz"
     after: Place | None = progress.after and (datetime.fromisoformat(progress.after[0]), progress.after[1])
     digest, size, records, more = hashlib.sha256(), 0, 0, True
-    before, behind = xml.around_records(span.horizon, window.address, _request(of, span.horizon))
+    before, behind = xml.around_list(Verb.LIST_RECORDS, span.horizon, window.address, _request(of, span.horizon))
     member = wire.Member()
     with (making / name).open("wb") as file:
 
@@ -193,9 +213,7 @@ def _write_part(
                 put(*member.add(one, _LEVEL))
             for entry in entries:
                 gone = entry.state == ArticleState.WITHDRAWN
-                line = feed_days.Line(entry.article_id, entry.datestamp, gone)
-                progress.digest = (progress.digest + line.number) % feed_days.MODULUS
-                progress.deleted += gone
+                progress.count += Line(entry.article_id, entry.datestamp, gone).count
             records += found.records
             after, more = found.last, found.more
         put(*member.add(behind.encode()), member.end())
@@ -203,7 +221,6 @@ def _write_part(
         os.fsync(file.fileno())
     if records:
         progress.parts.append(FilePart(name, records, size, digest.hexdigest()))
-        progress.records += records
         assert after is not None
         progress.after = (after[0].isoformat(), after[1])
     else:
@@ -212,7 +229,7 @@ def _write_part(
 
 
 def _request(of: Of, horizon: datetime) -> dict[str, str]:
-    asked = {"verb": "ListRecords", "metadataPrefix": of.prefix, "until": as_utc_text(horizon)}
+    asked = {"verb": str(Verb.LIST_RECORDS), "metadataPrefix": of.prefix, "until": as_utc_text(horizon)}
     return asked | ({"set": of.set_spec} if of.set_spec else {})
 
 
@@ -224,21 +241,15 @@ def _description(window: Window, of: Of, progress: _Progress) -> dict[str, Any]:
         "set": of.set_spec,
         "horizon": as_utc_text(horizon),
         "continue_from": as_utc_text(horizon + timedelta(seconds=1)),
-        "records": progress.records,
-        "deleted": progress.deleted,
-        "digest": f"{progress.digest:064x}",
+        "records": progress.count.number,
+        "deleted": progress.count.deleted,
+        "digest": progress.count.hexadecimal,
         "parts": [asdict(part) for part in progress.parts],
     }
 
 
 def _keep(file: Path, said: dict[str, Any]) -> None:
-    """Written whole or not at all."""
-    new = file.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as out:
-        json.dump(said, out, ensure_ascii=False, indent=1)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
+    write_text(file, json.dumps(said, ensure_ascii=False, indent=1))
 
 
 def part(folder: Path, of: Of, made: str, file: str) -> tuple[Path, FilePart] | None:

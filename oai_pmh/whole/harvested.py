@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 
 from lxml import etree
 
 from oai_pmh.whole.days import Counted
-from repository.catalogue.feed_days import MODULUS, Line
+from repository.catalogue.feed_days import NONE, Line
 from repository.errors import UsageError
 
 _OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -70,16 +71,8 @@ class Harvested:
     def days(self, until: str) -> Iterator[Counted]:
         """What is counted of each day, of records with a datestamp of ``until`` or before."""
         rows = self._rows.execute("SELECT name, stamp, deleted FROM header WHERE stamp <= ? ORDER BY stamp", (until,))
-        day, number, gone, digest = "", 0, 0, 0
-        for name, stamp, deleted in rows:
-            if stamp[:10] != day:
-                if day:
-                    yield Counted(day, number, gone, digest)
-                day, number, gone, digest = stamp[:10], 0, 0, 0
-            number, gone = number + 1, gone + deleted
-            digest = (digest + _line(name, stamp, bool(deleted)).number) % MODULUS
-        if day:
-            yield Counted(day, number, gone, digest)
+        for day, some in groupby(rows, lambda row: row[1][:10]):
+            yield Counted(day, sum((_line(name, stamp, bool(deleted)).count for name, stamp, deleted in some), NONE))
 
     def of_day(self, day: str) -> dict[str, tuple[str, bool]]:
         """Every record of one day by its identifier: its datestamp, and whether it is deleted."""
@@ -91,18 +84,6 @@ class Harvested:
 
 def _line(name: str, stamp: str, deleted: bool) -> Line:
     return Line(name.rpartition(":")[2], datetime.fromisoformat(stamp).astimezone(UTC), deleted)
-
-
-def headers_in(answer: bytes, where: str) -> list[Header]:
-    """The headers of one answer of OAI-PMH. Raises UsageError."""
-    return list(_of_xml(io.BytesIO(answer), where))
-
-
-def token_in(answer: bytes) -> str | None:
-    """The resumptionToken of an answer; None on the last part of a list."""
-    for _, node in etree.iterparse(io.BytesIO(answer), tag=_OAI + "resumptionToken", resolve_entities=False):
-        return (node.text or "").strip() or None
-    return None
 
 
 def read(file: Path) -> Iterator[Header]:

@@ -16,7 +16,7 @@ from oai_pmh.manners.web import mind
 from oai_pmh.people import account
 from oai_pmh.verbs import Window
 from oai_pmh.whole import days, dumps
-from oai_pmh.whole.dumps import ALL, Of
+from oai_pmh.whole.dumps import Of
 
 
 def blueprint(window: Window, folder: Path, turns: Turns | None = None, figures: Figures | None = None) -> Blueprint:
@@ -46,14 +46,14 @@ def blueprint(window: Window, folder: Path, turns: Turns | None = None, figures:
 
     @pages.get("/oai/dumps/<prefix>/<spec>/dump.json")
     def newest(prefix: str, spec: str) -> ResponseReturnValue:
-        told = _told(folder, Of(prefix, None if spec == ALL else spec))
+        told = _told(folder, Of.named(prefix, spec))
         if told is None:
             raise NotFound
         return jsonify(told)
 
     @pages.get("/oai/dumps/<prefix>/<spec>/<made>/<file>")
     def part(prefix: str, spec: str, made: str, file: str) -> Response:
-        found = dumps.part(folder, Of(prefix, None if spec == ALL else spec), made, file)
+        found = dumps.part(folder, Of.named(prefix, spec), made, file)
         if found is None:
             raise NotFound
         place, known = found
@@ -82,9 +82,9 @@ def _told(folder: Path, of: Of) -> dict[str, Any] | None:
     made = told.pop("folder")
 
     def address(file: str) -> str:
-        return url_for(".part", prefix=of.prefix, spec=of.set_spec or ALL, made=made, file=file, _external=True)
+        return url_for(".part", prefix=of.prefix, spec=of.place, made=made, file=file, _external=True)
 
     told["parts"] = [{**one, "url": address(one["file"])} for one in told["parts"]]
-    told["url"] = url_for(".newest", prefix=of.prefix, spec=of.set_spec or ALL, _external=True)
+    told["url"] = url_for(".newest", prefix=of.prefix, spec=of.place, _external=True)
     told["bytes"] = sum(one["bytes"] for one in told["parts"])
     return told

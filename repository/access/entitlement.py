@@ -9,8 +9,6 @@ from repository.open_licence import openly_licensed
 from repository.texts import marked
 from repository.vocabulary import ArticleRecord
 
-__all__ = ["Decision", "Reason", "may_read", "openly_licensed"]
-
 
 class Reason(StrEnum):
     """Why a file opens or stays closed. A code is never renamed."""

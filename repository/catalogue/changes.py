@@ -12,7 +12,7 @@ its process was killed before it could look (:func:`take_up`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,13 +80,8 @@ def promise(session: Session) -> datetime:
     return max(head, now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD + _TO_WRITE)
 
 
-def announce_as_it_was(session: Session, article: Article, datestamp: datetime) -> None:
-    """Give the next number with a datestamp of the past: only for a catalogue written again from its bags."""
-    announce_as_they_were(session, [(article, datestamp)])
-
-
 def announce_as_they_were(session: Session, told: Sequence[tuple[Article, datetime]]) -> None:
-    """As :func:`announce_as_it_was`, for several articles, each with its own datestamp."""
+    """Give each the next number with a datestamp of the past: only for a catalogue written again from its bags."""
     if not told:
         return
     articles = [article for article, _ in told]
@@ -205,13 +200,19 @@ def _announced_again(session: Session, left: Select[Announcement]) -> datetime |
         ids.update(session.execute(of_it).scalars())
         session.delete(row)
     session.flush()
-    articles: list[Article] = []
-    # Locked before the head, as every writer does: who holds the head waits for nobody's article.
-    for some in parts(sorted(ids)):
-        locked = select(Article).where(Article.id.in_(some)).order_by(Article.id).with_for_update()
-        articles += session.execute(locked.execution_options(populate_existing=True)).scalars()
-    still = [one for one in articles if any(row.first <= one.change_number <= row.last for row in rows)]
+    # Before the head, as every writer does: who holds the head waits for nobody's article.
+    still = [one for one in locked(session, ids) if any(row.first <= one.change_number <= row.last for row in rows)]
     return announce_all(session, still) if still else None
+
+
+def locked(session: Session, ids: Iterable[str]) -> list[Article]:
+    """The articles with these ids as they are now, locked; in one order everywhere, so that two transactions never
+    wait for each other."""
+    found: list[Article] = []
+    for some in parts(sorted(ids)):
+        rows = select(Article).where(Article.id.in_(some)).order_by(Article.id).with_for_update()
+        found += session.execute(rows.execution_options(populate_existing=True)).scalars()
+    return found
 
 
 def last_number(session: Session) -> int:

@@ -20,8 +20,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import Row, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue.parts import parts
@@ -30,7 +31,34 @@ from repository.models import FeedDay
 from repository.vocabulary import as_utc_text
 
 MODULUS = 1 << 256
+WHOLE = ""
+"""The place of the whole feed (catalogue.sets)."""
+
+FIRST_DAY, LAST_DAY = "", "9999-12-31"
 _OCTETS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many records, how many of them withdrawn, and the sum of their lines; what was taken away is negative."""
+
+    number: int = 0
+    deleted: int = 0
+    digest: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.number + other.number, self.deleted + other.deleted, (self.digest + other.digest) % MODULUS)
+
+    def __neg__(self) -> Count:
+        return Count(-self.number, -self.deleted, -self.digest % MODULUS)
+
+    @property
+    def hexadecimal(self) -> str:
+        """The digest as it is told: 64 digits."""
+        return f"{self.digest:064x}"
+
+
+NONE = Count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +75,13 @@ class Line:
         return as_utc_text(self.datestamp)[:10]
 
     @property
-    def number(self) -> int:
-        """What it adds to the digest of its day."""
+    def count(self) -> Count:
+        """What it adds to its day."""
         said = f"{self.article_id} {as_utc_text(self.datestamp)}{' deleted' if self.deleted else ''}"
-        return int.from_bytes(hashlib.sha256(said.encode()).digest())
+        return Count(1, int(self.deleted), int.from_bytes(hashlib.sha256(said.encode()).digest()))
 
 
-@dataclass(slots=True)
-class Day:
-    """What is counted of one day."""
-
-    number: int = 0
-    deleted: int = 0
-    digest: int = 0
-
-    def add(self, line: Line, times: int = 1) -> None:
-        """One record more, or (``times`` -1) one less."""
-        self.number += times
-        self.deleted += times * line.deleted
-        self.digest = (self.digest + times * line.number) % MODULUS
-
-
+_COLUMNS = (FeedDay.place, FeedDay.day, FeedDay.number, FeedDay.deleted, FeedDay.digest)
 _KEEP = Upsert(FeedDay, lambda now: {"number": now.number, "deleted": now.deleted, "digest": now.digest})
 
 Placed = tuple[Line, Iterable[str]]
@@ -79,53 +93,40 @@ def moved(session: Session, left: Iterable[Placed], entered: Iterable[Placed]) -
 
     The caller holds the lock of the change log (catalogue.changes): nobody else counts meanwhile.
     """
-    steps: dict[tuple[str, str], Day] = defaultdict(Day)
-    for times, records in ((-1, left), (1, entered)):
+    steps: dict[tuple[str, str], Count] = defaultdict(Count)
+    for gone, records in ((True, left), (False, entered)):
         for line, places in records:
-            for place in ("", *places):
-                steps[place, line.day].add(line, times)
+            day, count = line.day, -line.count if gone else line.count
+            for place in (WHOLE, *places):
+                steps[place, day] += count
     for some in parts(sorted(steps)):
-        known = {
-            (row.place, row.day): row
-            for row in session.execute(
-                select(FeedDay.place, FeedDay.day, FeedDay.number, FeedDay.deleted, FeedDay.digest).where(
-                    tuple_(FeedDay.place, FeedDay.day).in_(some)
-                )
-            )
-        }
-        kept, gone = [], []
-        for key in some:
-            step, row = steps[key], known.get(key)
-            number = step.number + (row.number if row else 0)
-            deleted = step.deleted + (row.deleted if row else 0)
-            digest = (step.digest + (int.from_bytes(row.digest) if row else 0)) % MODULUS
-            if number:
-                kept.append(_row(key, number, deleted, digest))
-            elif row:
-                gone.append(key)
-        _KEEP(session, kept)
-        if gone:
-            session.execute(delete(FeedDay).where(tuple_(FeedDay.place, FeedDay.day).in_(gone)))
+        # Columns, not objects: those of an earlier step of this transaction would be as they were then.
+        asked = select(*_COLUMNS).where(tuple_(FeedDay.place, FeedDay.day).in_(some))
+        known = {(row.place, row.day): count_of(row) for row in session.execute(asked)}
+        now = {key: known.get(key, NONE) + steps[key] for key in some}
+        _KEEP(session, [_row(key, count) for key, count in now.items() if count.number])
+        if empty := [key for key, count in now.items() if not count.number and key in known]:
+            session.execute(delete(FeedDay).where(tuple_(FeedDay.place, FeedDay.day).in_(empty)))
 
 
-def _row(key: tuple[str, str], number: int, deleted: int, digest: int) -> dict[str, object]:
+def count_of(row: FeedDay | Row[*tuple[Any, ...]]) -> Count:
+    """What a row has counted."""
+    return Count(row.number, row.deleted, int.from_bytes(row.digest))
+
+
+def _row(key: tuple[str, str], count: Count) -> dict[str, object]:
     place, day = key
-    return {
-        "place": place,
-        "day": day,
-        "number": number,
-        "deleted": deleted,
-        "digest": digest.to_bytes(_OCTETS),
-    }
+    digest = count.digest.to_bytes(_OCTETS)
+    return {"place": place, "day": day, "number": count.number, "deleted": count.deleted, "digest": digest}
 
 
-def days(session: Session, place: str, since: str = "", until: str = "9999-12-31") -> Sequence[FeedDay]:
+def days(session: Session, place: str, since: str = FIRST_DAY, until: str = LAST_DAY) -> Sequence[FeedDay]:
     """The days of one part of the feed that have any record, from ``since`` to ``until``, in their order."""
     rows = select(FeedDay).where(FeedDay.place == place, FeedDay.day >= since, FeedDay.day <= until)
     return session.execute(rows.order_by(FeedDay.day)).scalars().all()
 
 
-def number(session: Session, place: str, since: str = "", until: str = "9999-12-31") -> int:
+def number(session: Session, place: str, since: str = FIRST_DAY, until: str = LAST_DAY) -> int:
     """How many records one part of the feed has on these days: as many rows are added up as there are days."""
     rows = select(func.coalesce(func.sum(FeedDay.number), 0)).where(
         FeedDay.place == place, FeedDay.day >= since, FeedDay.day <= until

@@ -27,8 +27,6 @@ from repository.vocabulary import as_utc_text
 MOST_COUNTED = 100_000
 """A list longer than this is not counted to the end: the count would cost more than the page."""
 
-LAST_DAY = "9999-12-31"
-
 _AFTER_COLON = chr(ord(":") + 1)
 
 Columns = TypeVarTuple("Columns")
@@ -49,7 +47,7 @@ class Range:
             return sets.place_of_publisher(self.publisher_id)
         if self.title_id is not None:
             return sets.place_of_title(self.title_id)
-        return sets.WHOLE if self.set_id is None else sets.place_of_set(self.set_id)
+        return feed_days.WHOLE if self.set_id is None else sets.place_of_set(self.set_id)
 
 
 WHOLE_FEED = Range()
@@ -156,8 +154,8 @@ def size(session: Session, part: Range, span: Span) -> int | None:
     """
     _, number = _key(part)
     if span.whole_days:
-        since = as_utc_text(span.since)[:10] if span.since else ""
-        until = as_utc_text(span.until)[:10] if span.until else LAST_DAY
+        since = as_utc_text(span.since)[:10] if span.since else feed_days.FIRST_DAY
+        until = as_utc_text(span.until)[:10] if span.until else feed_days.LAST_DAY
         ahead = select(func.count()).select_from(_beyond(select(number), part, span).subquery())
         return feed_days.number(session, part.place, since, until) - session.execute(ahead).scalar_one()
     some = _within(select(number), part, span).limit(MOST_COUNTED + 1).subquery()
@@ -221,7 +219,7 @@ def issns(session: Session, title_ids: Collection[int]) -> dict[int, str]:
 
 def specs(session: Session, entries: Sequence[Entry]) -> dict[int, list[str]]:
     """By change number, the setSpecs of the further sets in which each of these stands."""
-    numbers = {one.change_number: [int(place[1:]) for place in one.places if place[0] == "s"] for one in entries}
+    numbers = {one.change_number: sets.sets_among(one.places) for one in entries}
     known: dict[int, str] = {}
     for some in parts(sorted({number for each in numbers.values() for number in each})):
         rows = session.execute(select(HarvestSet.id, HarvestSet.spec).where(HarvestSet.id.in_(some)))

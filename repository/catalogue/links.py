@@ -126,10 +126,7 @@ def pointing_at(session: Session, record: ArticleRecord, *, limit: int) -> list[
 
 def notices_of(session: Session, records: Mapping[str, ArticleRecord]) -> dict[str, list[Pointing]]:
     """For each of these articles the notices that point at it; one query for some hundred articles."""
-    whose: dict[str, list[str]] = defaultdict(list)
-    for identifier, record in records.items():
-        for each in keys_of(record):
-            whose[each].append(identifier)
+    whose = _whose(records)
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for some in parts(list(whose)):
         rows = session.execute(
@@ -146,10 +143,7 @@ def notices_of(session: Session, records: Mapping[str, ArticleRecord]) -> dict[s
 
 def retracted(session: Session, records: Mapping[str, ArticleRecord]) -> set[str]:
     """Those of these articles that a notice which is shown retracts; one query for some hundred articles."""
-    whose: dict[str, list[str]] = defaultdict(list)
-    for identifier, record in records.items():
-        for each in keys_of(record):
-            whose[each].append(identifier)
+    whose = _whose(records)
     found: set[str] = set()
     for some in parts(list(whose)):
         rows = session.execute(
@@ -158,6 +152,15 @@ def retracted(session: Session, records: Mapping[str, ArticleRecord]) -> set[str
             .where(Link.target.in_(some), Link.type == _RETRACTS, Article.state == ArticleState.ACTIVE)
         )
         found.update(identifier for target in rows.scalars() for identifier in whose[target])
+    return found
+
+
+def _whose(records: Mapping[str, ArticleRecord]) -> dict[str, list[str]]:
+    """The ids of these articles by each name that others may call them by."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for identifier, record in records.items():
+        for each in keys_of(record):
+            found[each].append(identifier)
     return found
 
 

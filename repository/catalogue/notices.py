@@ -64,7 +64,7 @@ def enter(session: Session, notice: Notice, *, agent: str) -> datetime | None:
     turns.take(session)
     moved = notice.kind in _STATE
     told = links.told_of(session, {notice.article_id: _record(session, notice.article_id)}) if moved else []
-    articles = _locked(session, [notice.article_id, *told])
+    articles = {one.id: one for one in changes.locked(session, [notice.article_id, *told])}
     if not _entered(session, notice, agent):
         return None
     if not moved:
@@ -83,13 +83,13 @@ def enter_again(session: Session, article_id: str, found: Sequence[Notice], *, a
     """
     telling = [notice for notice in found if notice.kind in _STATE]
     told = links.told_of(session, {article_id: _record(session, article_id)}) if telling else []
-    articles = _locked(session, [article_id, *told])
+    articles = {one.id: one for one in changes.locked(session, [article_id, *told])}
     for notice in found:
         if _entered(session, notice, agent) and notice.kind in _STATE:
             _move(session, articles[article_id], _STATE[notice.kind])
-    for article in articles.values():
-        if telling and article.datestamp < telling[-1].datestamp:
-            changes.announce_as_it_was(session, article, telling[-1].datestamp)
+    if telling:
+        at = telling[-1].datestamp
+        changes.announce_as_they_were(session, [(one, at) for one in articles.values() if one.datestamp < at])
 
 
 def _entered(session: Session, notice: Notice, agent: str) -> bool:
@@ -143,10 +143,3 @@ def _move(session: Session, article: Article, state: ArticleState) -> None:
 def _record(session: Session, article_id: str) -> ArticleRecord:
     told = session.execute(select(Article.record).where(Article.id == article_id)).scalar_one()
     return ArticleRecord.from_json(told)
-
-
-def _locked(session: Session, ids: Sequence[str]) -> dict[str, Article]:
-    """In one order everywhere, so that two transactions never wait for each other."""
-    rows = select(Article).where(Article.id.in_(ids)).order_by(Article.id).with_for_update()
-    found = session.execute(rows.execution_options(populate_existing=True)).scalars()
-    return {article.id: article for article in found}

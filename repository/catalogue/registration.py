@@ -26,7 +26,6 @@ from repository.catalogue import (
     titles,
     turns,
 )
-from repository.catalogue.parts import parts
 from repository.models import Aip, Article, ArticleWord, File, Publisher, Title
 from repository.promise import Promise, Promises
 from repository.salvage import Salvage
@@ -153,7 +152,7 @@ def register_all(
         )
         changed = [articles[one.sealed.article_id] for one in new]
         pointed_at = [articles[identifier] for identifier in told]
-        elsewhere = _those(session, moved, articles)
+        elsewhere = changes.locked(session, set(moved) - articles.keys())
         if datestamp is None:
             changes.announce_all(session, [*changed, *pointed_at, *elsewhere])
         else:
@@ -234,15 +233,6 @@ def _describe(
     fronts.enter(session, brought, [article.id for article, _ in described if article.version > 1])
     _enter_words(session, [article for article, _ in described])
     return steps, moved
-
-
-def _those(session: Session, ids: Sequence[str], besides: Mapping[str, Article]) -> list[Article]:
-    """The articles with these ids, but for those that are at hand."""
-    found: list[Article] = []
-    for some in parts(sorted(set(ids) - besides.keys())):
-        rows = select(Article).where(Article.id.in_(some)).order_by(Article.id).with_for_update()
-        found += session.execute(rows.execution_options(populate_existing=True)).scalars()
-    return found
 
 
 def _journal(record: ArticleRecord) -> tuple[str | None, ...]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from repository.catalogue import heads
+from repository.catalogue import changes, heads
 from repository.catalogue.browse import Place, places_of
+from repository.catalogue.harvest import Span
 from repository.catalogue.parts import parts
-from repository.models import Aip, Article, Change, ChangeHead, Copy, Publisher
+from repository.models import Aip, Article, Change, Copy, Publisher
 from repository.vocabulary import ArticleState, CopyState, Digest, bag_key, bag_name
 
 Publishers = Collection[int] | None
@@ -147,7 +148,7 @@ def log_begins(session: Session) -> Beginning | None:
         return Beginning(1, 1, moment) if moment else None
     if moment is None:
         return Beginning(first.number, first.number, EVER)
-    low, high = first.number, session.execute(select(ChangeHead.number)).scalar_one() + 1
+    low, high = first.number, changes.last_number(session) + 1
     while low < high:  # datestamps ascend with the numbers from that moment on, and before it all are earlier
         middle = (low + high) // 2
         found = session.execute(
@@ -162,7 +163,7 @@ def log_begins(session: Session) -> Beginning | None:
 
 def last_change(session: Session, horizon: datetime) -> int:
     """The number of the last change whose datestamp the clock has reached; 0 where there is none."""
-    reached = select(Change.number).where(Change.datestamp < _past(horizon)).order_by(Change.number.desc()).limit(1)
+    reached = select(Change.number).where(Change.datestamp < Span(horizon).end).order_by(Change.number.desc()).limit(1)
     return session.execute(reached).scalar() or 0
 
 
@@ -189,7 +190,7 @@ def changed(
         .where(
             Change.number.between(first, last),
             or_(Change.number >= begins.number, Change.state != ArticleState.ACTIVE),
-            Change.datestamp < _past(horizon),
+            Change.datestamp < Span(horizon).end,
             *_of(whose),
         )
         .order_by(Change.number)
@@ -248,7 +249,3 @@ def _bags(session: Session, articles: Sequence[str]) -> dict[str, list[tuple[Res
 
 def _of(whose: Publishers) -> tuple[ColumnElement[bool], ...]:
     return () if whose is None else (Article.publisher_id.in_(whose),)
-
-
-def _past(horizon: datetime) -> datetime:
-    return horizon + timedelta(microseconds=1)

@@ -27,9 +27,6 @@ from repository.vocabulary import ArticleRecord, ArticleState
 
 OPEN, RETRACTED, TYPES, SUBJECTS = "open", "retracted", "type", "subject"
 
-WHOLE = ""
-"""The place of everything, among those of :func:`places_of`."""
-
 _LONGEST_WORD = 56
 _DEEPEST = 6
 
@@ -64,6 +61,11 @@ def place_of_title(title_id: int) -> str:
 def place_of_set(set_id: int) -> str:
     """The same of a :class:`~repository.models.HarvestSet`."""
     return f"s{set_id}"
+
+
+def sets_among(places: Sequence[str]) -> list[int]:
+    """The numbers of the further sets among these places: neither a publisher nor a journal."""
+    return [int(place[1:]) for place in places if place.startswith("s")]
 
 
 def specs_of(record: ArticleRecord, *, retracted: bool) -> dict[str, str]:
@@ -113,7 +115,7 @@ def places_of(session: Session, articles: Sequence[Article]) -> dict[str, list[s
         if article.id in said:
             own += [place_of_set(numbers[spec]) for spec in said[article.id]]
         else:
-            own += [place for place in article.places or () if place.startswith("s")]
+            own += [place_of_set(number) for number in sets_among(article.places or ())]
         found[article.id] = own
     return found
 
@@ -139,10 +141,9 @@ def _known(session: Session, specs: Sequence[str]) -> dict[str, int]:
 def leave(session: Session, standing: Sequence[Standing]) -> None:
     """These articles are no longer where they stood."""
     rows = [
-        {"of_set": int(place[1:]), "at": one.datestamp, "numbered": one.change_number}
+        {"of_set": number, "at": one.datestamp, "numbered": one.change_number}
         for one in standing
-        for place in one.places
-        if place.startswith("s")
+        for number in sets_among(one.places)
     ]
     if rows:
         session.connection().execute(_LEAVE, rows)
@@ -151,10 +152,9 @@ def leave(session: Session, standing: Sequence[Standing]) -> None:
 def join(session: Session, articles: Sequence[Article]) -> None:
     """These articles stand where they have just been announced."""
     rows = [
-        {"set_id": int(place[1:]), "datestamp": article.datestamp, "change_number": article.change_number}
+        {"set_id": number, "datestamp": article.datestamp, "change_number": article.change_number}
         for article in articles
-        for place in article.places
-        if place.startswith("s")
+        for number in sets_among(article.places)
     ]
     if rows:
         session.connection().execute(_JOIN, rows)

@@ -40,8 +40,8 @@ class Lying:
 
 
 _TABLE = Sheaf.__table__.c
-_LAST = tuple_(_TABLE.last_datestamp, _TABLE.last_number)
 _ORDER = (_TABLE.last_datestamp, _TABLE.last_number)
+_LAST = tuple_(*_ORDER)
 _COLUMNS = (
     _TABLE.id,
     _TABLE.first_datestamp,
@@ -61,7 +61,6 @@ _OF_FORM = _TABLE.form == bindparam("form")
 _NEXT = (
     _TABLE.last_datestamp,
     _TABLE.last_number,
-    _TABLE.first_number,
     _TABLE.size,
     _TABLE.crc,
     _TABLE.numbers,
@@ -81,7 +80,6 @@ class Ready:
     """A sheaf that goes out whole; ``numbers`` packed as they lie."""
 
     last: Place
-    first_number: int
     size: int
     crc: int
     numbers: bytes
@@ -109,7 +107,7 @@ def whole(session: Session, after: Place, found: Sequence[Ready]) -> bool:
     values = {"datestamp": after[0], "number": after[1], "last_datestamp": last[0], "last_number": last[1]}
     ((number, total),) = _COUNTED(session, values)
     return number == sum(one.records for one in found) and int(total) == sum(
-        sum(_unpacked("q", one.numbers)) for one in found
+        sum(unpacked(one.numbers)) for one in found
     )
 
 
@@ -118,11 +116,11 @@ def overlapping(session: Session, form: str, since: Place, until: Place, most: i
 
     None when there are more than ``most``: nobody wants to read so many for one page.
     """
-    rows = select(Sheaf.id).where(Sheaf.form == form, _last() >= _place(since)).order_by(*_ORDER).limit(most + 1)
+    rows = select(Sheaf.id).where(Sheaf.form == form, _place(since) <= _LAST).order_by(*_ORDER).limit(most + 1)
     # The first that ends at or after the end is the last that may hold anything of it.
-    beyond = select(*_ORDER).where(Sheaf.form == form, _last() >= _place(until)).order_by(*_ORDER).limit(1)
+    beyond = select(*_ORDER).where(Sheaf.form == form, _place(until) <= _LAST).order_by(*_ORDER).limit(1)
     if end := session.execute(beyond).first():
-        rows = rows.where(_last() <= _place((end[0], end[1])))
+        rows = rows.where(_place((end[0], end[1])) >= _LAST)
     ids = session.execute(rows).scalars().all()
     return None if len(ids) > most else read(session, ids)
 
@@ -139,8 +137,8 @@ def _lying(row: Any) -> Lying:
         last=(row[3], row[4]),
         size=row[5],
         crc=row[6],
-        numbers=_unpacked("q", row[7]),
-        ends=_unpacked("I", row[8]),
+        numbers=unpacked(row[7]),
+        ends=unpacked(row[8], "I"),
         deflated=row[9],
         id=row[0],
     )
@@ -148,7 +146,7 @@ def _lying(row: Any) -> Lying:
 
 def after(session: Session, form: str, place: Place) -> Lying | None:
     """The next sheaf of ``form`` that ends after ``place``, whole as it lies; None behind the last."""
-    ids = select(Sheaf.id).where(Sheaf.form == form, _last() > _place(place)).order_by(*_ORDER).limit(1)
+    ids = select(Sheaf.id).where(Sheaf.form == form, _place(place) < _LAST).order_by(*_ORDER).limit(1)
     found = session.execute(ids).scalar()
     return None if found is None else read(session, [found])[0]
 
@@ -170,10 +168,10 @@ def standing(session: Session, form: str, *, locked: bool = False) -> SheafForm 
     return session.get(SheafForm, form, with_for_update=locked, populate_existing=True)
 
 
-def begin(session: Session, form: str, followed: int, asked_at: datetime | None = None) -> None:
+def begin(session: Session, form: str, followed: int) -> None:
     """A format is to be laid ready, from the beginning of the feed; nothing is done where it has been begun."""
     stamp, number = BEGINNING
-    row = {"form": form, "datestamp": stamp, "number": number, "followed": followed, "asked_at": asked_at}
+    row = {"form": form, "datestamp": stamp, "number": number, "followed": followed, "asked_at": None}
     _BEGIN(session, [row])
 
 
@@ -228,7 +226,7 @@ def holding(session: Session, form: str, places: Sequence[Place]) -> list[int]:
             continue
         row = session.execute(
             select(Sheaf.id, Sheaf.first_datestamp, Sheaf.first_number, Sheaf.last_datestamp, Sheaf.last_number)
-            .where(Sheaf.form == form, _last() >= _place(place))
+            .where(Sheaf.form == form, _place(place) <= _LAST)
             .order_by(Sheaf.last_datestamp, Sheaf.last_number)
             .limit(1)
         ).first()
@@ -238,10 +236,6 @@ def holding(session: Session, form: str, places: Sequence[Place]) -> list[int]:
             found.append(row[0])
             covered = (row[3], row[4])
     return found
-
-
-def _last() -> ColumnElement[Any]:
-    return tuple_(Sheaf.last_datestamp, Sheaf.last_number)
 
 
 def _place(place: Place) -> ColumnElement[Any]:
@@ -257,30 +251,22 @@ def _row(form: str, one: Lying) -> dict[str, object]:
         "last_number": one.last[1],
         "size": one.size,
         "crc": one.crc,
-        "numbers": _packed("q", one.numbers),
-        "ends": _packed("I", one.ends),
+        "numbers": packed(one.numbers),
+        "ends": packed(one.ends, "I"),
         "deflated": one.deflated,
     }
 
 
-def packed(numbers: Sequence[int]) -> bytes:
-    """Change numbers as a sheaf keeps them."""
-    return _packed("q", numbers)
-
-
-def unpacked(octets: bytes) -> Sequence[int]:
-    """The inverse of :func:`packed`."""
-    return _unpacked("q", octets)
-
-
-def _packed(kind: str, numbers: Sequence[int]) -> bytes:
+def packed(numbers: Sequence[int], kind: str = "q") -> bytes:
+    """Numbers as a sheaf keeps them, the lowest octet first: change numbers, or (``kind`` "I") where records end."""
     made = array(kind, numbers)
     if sys.byteorder == "big":
         made.byteswap()
     return made.tobytes()
 
 
-def _unpacked(kind: str, octets: bytes) -> array[int]:
+def unpacked(octets: bytes, kind: str = "q") -> array[int]:
+    """The inverse of :func:`packed`."""
     made = array(kind)
     made.frombytes(octets)
     if sys.byteorder == "big":

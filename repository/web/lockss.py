@@ -6,9 +6,9 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from repository.access.entitlement import openly_licensed
 from repository.catalogue import browse, openings
 from repository.catalogue.browse import TitleLine
+from repository.open_licence import openly_licensed
 from repository.web import paging
 from repository.web.room import ReadingRoom, file_address
 

@@ -19,6 +19,7 @@ from repository.catalogue import browse, copies, holdings, links, notices, talli
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.notice import NoticeKind
+from repository.open_licence import openly_licensed
 from repository.turkish import machine_lower
 from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, CopyState
 from repository.web import description, files, openurl, paging
@@ -294,7 +295,7 @@ def _landing(
             (room.absolute(file_address(found.id, file.path)), files.media_type(file.path)[0])
             for file in (*latest.files, *([pdf] if pdf and pdf not in latest.files else ()))
         ],
-        is_open=entitlement.openly_licensed(record),
+        is_open=openly_licensed(record),
     )
 
 

@@ -17,7 +17,7 @@ from bench.generate import PUBLISHER, describe
 from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
-from config import wiring
+from config import window, wiring
 from config.settings import load
 from oai_pmh import preparing
 from oai_pmh.sheaves import A_SHEAF
@@ -141,7 +141,7 @@ def main(step: str, settings: Path, count: int) -> None:
         if step == "fill":
             fill(archive.catalogue, count)
         else:
-            laid = preparing.prepare(wiring.window(archive), ["oai_dc"], lambda: False)
+            laid = preparing.prepare(window.of(archive), ["oai_dc"], lambda: False)
             if laid.records < 2 * (count - A_SHEAF):
                 raise SystemExit(f"{laid.records} of {2 * count} records were laid ready: nothing was measured")
         sys.stdout.write(f"{time.perf_counter() - began}\n")

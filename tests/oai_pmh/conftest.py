@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pages
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -122,8 +123,8 @@ class Archive:
             if datestamp is None:
                 changes.announce(session, gone)
             else:
-                for one in (gone, *(session.get_one(Article, other) for other in besides)):
-                    changes.announce_as_it_was(session, one, datestamp)
+                told = [gone, *(session.get_one(Article, other) for other in besides)]
+                changes.announce_as_they_were(session, [(one, datestamp) for one in told])
 
     def fill(self, number: int, *, per_second: int = 7) -> None:
         """``number`` articles in six journals of two publishers, ``per_second`` of them under one datestamp."""
@@ -376,6 +377,23 @@ def window(archive: Archive) -> Window:
         token_keys=KEYS,
         page_size=10,
     )
+
+
+@pytest.fixture
+def site_window(database_url: str) -> Iterator[Window]:
+    """The window of a site of :mod:`pages`, long after whatever is entered there."""
+    catalogue = Catalogue(database_url)
+    schema.migrate(catalogue)
+    yield Window(
+        catalogue=catalogue,
+        repository_name="Mahfuz",
+        base_url=pages.BASE_URL,
+        repository_identifier="mahfuz.example.org",
+        admin_emails=("arsiv@example.org",),
+        token_keys=KEYS,
+        clock=lambda _session: pages.NOW.replace(year=2999),
+    )
+    catalogue.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,9 @@ from lxml import etree, html
 from oai_pmh.descriptions import Said
 from oai_pmh.manners import Turns
 from oai_pmh.people import account, web
-from oai_pmh.tokens import TokenKeys
 from oai_pmh.verbs import Window
 from oai_pmh.web import blueprint
 from oai_pmh.whole.web import blueprint as whole
-from repository.catalogue import Catalogue, schema
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PLACE = re.compile(r"href=\"(https?://[^\"]*/oai\?verb=[^\"]*)\"")
@@ -27,30 +26,22 @@ OAI = "{http://www.openarchives.org/OAI/2.0/}"
 
 
 @pytest.fixture
-def site(database_url: str, tmp_path: Path) -> Iterator[pages.Site]:
-    catalogue = Catalogue(database_url)
-    schema.migrate(catalogue)
-    window = Window(
-        catalogue=catalogue,
-        repository_name="Mahfuz",
-        base_url=pages.BASE_URL,
-        repository_identifier="mahfuz.example.org",
+def site(database_url: str, tmp_path: Path, site_window: Window) -> Iterator[pages.Site]:
+    window = replace(
+        site_window,
         admin_emails=("arsiv@example.org", "teknik@example.org"),
-        token_keys=TokenKeys((b"a secret of the tests, long enough",)),
         said=Said(
             friends=("https://dergi.example.org/oai",),
             metadata_licence="https://example.org/licence",
             data_policy="Only <here> & now",
         ),
         page_size=5,
-        clock=lambda _session: pages.NOW.replace(year=2999),
     )
     opened = pages.site(
         database_url, open_blueprints=(blueprint(window, Turns(at_once=800, each=400)), whole(window, tmp_path))
     )
     yield opened
     opened.catalogue.close()
-    catalogue.close()
 
 
 def filled(site: pages.Site, number: int) -> None:

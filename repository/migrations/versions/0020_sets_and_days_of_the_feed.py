@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from repository.catalogue.feed_days import Day, Line
+from repository.catalogue.feed_days import Count, Line
 from repository.catalogue.links import keys_of
 from repository.catalogue.sets import specs_of
 from repository.models import Bytewise, Id, Moment
@@ -94,7 +94,7 @@ def downgrade() -> None:
 
 def _gather(connection: sa.Connection) -> None:
     numbers: dict[str, int] = {}
-    days: dict[tuple[str, str], Day] = defaultdict(Day)
+    days: dict[tuple[str, str], Count] = defaultdict(Count)
     retracted = _retracted(connection)
     for page in _pages(connection):
         members, standing = [], []
@@ -111,7 +111,7 @@ def _gather(connection: sa.Connection) -> None:
             standing.append({"which": row.id, "where": places})
             line = Line(row.id, row.datestamp, row.state == "withdrawn")
             for place in ("", *places):
-                days[place, line.day].add(line)
+                days[place, line.day] += line.count
         stands = sa.update(_ARTICLES).where(_ARTICLES.c.id == sa.bindparam("which"))
         connection.execute(stands.values(places=sa.bindparam("where", type_=sa.JSON())), standing)
         if members:
