@@ -10,12 +10,12 @@ from enum import StrEnum
 from typing import ClassVar
 
 from oai_pmh.errors import ErrorCode, ProtocolError, Refused, refused
+from repository.lawful_text import ILLEGAL
 
 Pairs = Sequence[tuple[str, str]]
 """Argument names and values in the order in which they came, repeated ones included."""
 
 _MOST_ERRORS = 20
-_LEGAL_XML = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _PREFIX = re.compile(r"[A-Za-z0-9\-_.!~*'()]+")
 _SET_SPEC = re.compile(r"[A-Za-z0-9\-_.!~*'()]+(:[A-Za-z0-9\-_.!~*'()]+)*")
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -176,7 +176,7 @@ def _decoded(octets: bytes) -> str:
         text = plain.decode("utf-8")
     except UnicodeDecodeError:
         raise refused(ErrorCode.BAD_ARGUMENT, "an argument is not UTF-8") from None
-    if not _LEGAL_XML.fullmatch(text):
+    if ILLEGAL.search(text):
         raise refused(ErrorCode.BAD_ARGUMENT, "an argument holds a character that XML 1.0 does not allow")
     return text
 

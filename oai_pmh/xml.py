@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,9 @@ from datetime import datetime
 from oai_pmh.arguments import Verb
 from oai_pmh.errors import ProtocolError
 from oai_pmh.wire import Part
+from repository.lawful_text import ILLEGAL
 from repository.vocabulary import as_utc_text
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BETWEEN = "\u241e"  # the picture of a record separator: printable, lawful, and in no one's title
 _BLANKS = str.maketrans({"\t": "&#9;", "\n": "&#10;"})
 
@@ -40,7 +39,7 @@ def text(value: str) -> str:
     """``value`` as XML character data or inside a quoted attribute; what XML 1.0 cannot hold is left out."""
     if not value.isprintable():
         # Whatever XML cannot hold is not printable, and asking for that is ten times as fast as the expression.
-        value = _ILLEGAL.sub("", value)
+        value = ILLEGAL.sub("", value)
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return value.replace("\r", "&#13;")
 

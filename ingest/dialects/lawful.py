@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from repository.lawful_text import ILLEGAL
 from repository.vocabulary import ArticleRecord, Author, Related
-
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0, production 2: controls, halves of surrogates, U+FFFE and U+FFFF."""
 
 
 def lawful(record: ArticleRecord) -> ArticleRecord:
     """The same record without them; a parser of XML lets none through, but a record can be told of in other ways."""
     # Whatever is illegal is not printable, and nearly every text is.
-    if all(text.isprintable() or not _ILLEGAL.search(text) for text in _texts(record)):
+    if all(text.isprintable() or not ILLEGAL.search(text) for text in _texts(record)):
         return record
     return replace(record, **{field.name: _without(getattr(record, field.name)) for field in fields(record)})
 
@@ -37,7 +34,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _without(value: Any) -> Any:
     if isinstance(value, str):
-        return _ILLEGAL.sub("", value)
+        return ILLEGAL.sub("", value)
     if isinstance(value, Mapping):
         return {_without(key): _without(each) for key, each in value.items()}
     if isinstance(value, tuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +9,7 @@ from datetime import date, datetime
 from lxml import etree
 
 from ingest.feeds.pln_entry import ATOM, PKP, Entry
+from repository.lawful_text import ILLEGAL
 from repository.vocabulary import as_utc_text
 
 APP = "http://www.w3.org/2007/app"
@@ -20,8 +20,6 @@ STATE = f"{TERMS}state"
 OWN_STATE = "urn:mahfuz:deposit-state"
 FINDING = "urn:mahfuz:finding"
 PACKAGINGS = tuple(f"{PACKAGES}{name}" for name in ("SimpleZip", "BagIt", "Binary"))
-
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ def _add(parent: etree._Element, namespace: str, name: str, content: str = "", /
 
 
 def _lawful(text: str) -> str:
-    return _ILLEGAL.sub("", text)
+    return ILLEGAL.sub("", text)
 
 
 def _written(root: etree._Element) -> bytes:
