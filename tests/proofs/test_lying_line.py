@@ -42,7 +42,7 @@ from repository.storage.retrying import RetryingStore
 from repository.storage.s3 import S3Limits, S3Store
 from repository.vocabulary import AuditOutcome, DeliveryState, bag_key, utc_now
 
-LIMITS = S3Limits(connect_seconds=1, read_seconds=1, deadline_seconds=2, attempts=1, slowest_bytes=10 << 20)
+LIMITS = S3Limits(connect_seconds=1, read_seconds=1, deadline_seconds=3, attempts=1, slowest_bytes=10 << 20)
 
 
 @pytest.fixture

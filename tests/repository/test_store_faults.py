@@ -49,7 +49,7 @@ def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
 @pytest.fixture
 def through(proxy: FaultProxy, s3_server: S3Server, s3_store: S3Store) -> S3Store:
     """The place of ``s3_store``, reached through the proxy, with one attempt only and little patience."""
-    limits = S3Limits(read_seconds=0.5, deadline_seconds=1, attempts=1, slowest_bytes=10 << 20)
+    limits = S3Limits(read_seconds=1, deadline_seconds=3, attempts=1, slowest_bytes=10 << 20)
     return s3_server.store(
         "main",
         s3_store.bucket,
