@@ -220,6 +220,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository_identifier=rooms.repository_identifier,
         catalogue=rooms.catalogue,
         counter=counter,
+        time_zone=rooms.time_zone,
     )
     giving = Giving(
         Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)

@@ -8,7 +8,7 @@ has a ``sort_key``, what is searched has a ``folded`` column.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -110,6 +110,8 @@ class Title(Table):
     issn_electronic: Mapped[str | None] = mapped_column(String(9))
     set_issn: Mapped[str | None] = mapped_column(String(9))
     """The ISSN that names its set: the one by which it was known first. It never changes, whatever is learnt later."""
+    preceding_id: Mapped[int | None] = mapped_column(Id, index=True)
+    """The journal that it continues, under the name and the ISSN that were that one's (KBART 6.6.24)."""
     articles: Mapped[int] = mapped_column(Integer, default=0)
 
     __table_args__ = (
@@ -1154,7 +1156,7 @@ class Heartbeat(Table):
 
 
 class Staff(Table):
-    """A member of the archive's staff who may sign in. Readers have no account."""
+    """An account: of the archive's staff, of a member library, of a publisher. Readers have none."""
 
     __tablename__ = "staff"
 
@@ -1162,6 +1164,10 @@ class Staff(Table):
     login: Mapped[str] = mapped_column(String(120), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(32))
+    institution_id: Mapped[int | None] = mapped_column(Id, index=True)
+    """Whose librarian it is, for accounts with that role."""
+    publisher_id: Mapped[int | None] = mapped_column(Id, index=True)
+    """Whose account it is, for accounts of publishers."""
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     must_change: Mapped[bool] = mapped_column(Boolean, default=False)
     failures: Mapped[int] = mapped_column(Integer, default=0)
@@ -1178,3 +1184,372 @@ class StaffSession(Table):
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
     data: Mapped[dict[str, Any]]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Institution(Table):
+    """A library that reads, or has read, what it licensed: how its readers are known, and whom to ask."""
+
+    __tablename__ = "institution"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    """By which commands and files name it, for ever: small ASCII letters, digits and hyphens."""
+    name: Mapped[str] = mapped_column(Text)
+    sort_key: Mapped[str] = mapped_column(Bytewise)
+    folded: Mapped[str] = mapped_column(Bytewise)
+    ror: Mapped[str | None] = mapped_column(String(9))
+    isni: Mapped[str | None] = mapped_column(String(16))
+    counter_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    """COUNTER's Customer_ID."""
+    resolver: Mapped[str | None] = mapped_column(Text)
+    """The address of its link resolver."""
+    contact: Mapped[str | None] = mapped_column(Text)
+    """The address, or the e-mail, at which its readers find help."""
+    supply: Mapped[str | None] = mapped_column(Text)
+    """The address at which its readers ask for document supply."""
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "sort_key", "id"), Index(None, "folded", "id"))
+
+
+class InstitutionNetwork(Table):
+    """One range of addresses from which an institution's readers come, as 128-bit numbers in hexadecimal (RFC 4291)."""
+
+    __tablename__ = "institution_network"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    institution_id: Mapped[int] = mapped_column(ForeignKey("institution.id"))
+    given: Mapped[str] = mapped_column(String(90))
+    """As it was entered: an address, a network, or the first and the last."""
+    first: Mapped[str] = mapped_column(String(32))
+    last: Mapped[str] = mapped_column(String(32))
+
+    __table_args__ = (UniqueConstraint("institution_id", "first", "last"), Index(None, "first", "last", "id"))
+
+
+class InstitutionLogin(Table):
+    """By which name an identity provider tells of an institution's readers."""
+
+    __tablename__ = "institution_login"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """``entity``: an identity provider's entityID; ``scope``: the part behind the @ of a scoped affiliation."""
+    value: Mapped[str] = mapped_column(Bytewise, primary_key=True)
+    institution_id: Mapped[int] = mapped_column(ForeignKey("institution.id"), index=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Requestor(Table):
+    """A key with which a machine of an institution fetches its usage and its holdings."""
+
+    __tablename__ = "requestor"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    institution_id: Mapped[int] = mapped_column(ForeignKey("institution.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    """COUNTER's requestor_id."""
+    key_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(120))
+    closed_at: Mapped[datetime | None]
+
+
+class Consortium(Table):
+    """Institutions that license together."""
+
+    __tablename__ = "consortium"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+
+
+class Membership(Table):
+    """From when to when an institution belongs to a consortium, both days included."""
+
+    __tablename__ = "membership"
+
+    consortium_id: Mapped[int] = mapped_column(ForeignKey("consortium.id"), primary_key=True)
+    institution_id: Mapped[int] = mapped_column(ForeignKey("institution.id"), primary_key=True)
+    since: Mapped[date] = mapped_column(primary_key=True)
+    until: Mapped[date | None]
+
+    __table_args__ = (Index(None, "institution_id", "consortium_id"), {"sqlite_with_rowid": False})
+
+
+class Licence(Table):
+    """An agreement with a publisher, as far as it decides who may read what for ever (repository.rights)."""
+
+    __tablename__ = "licence"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    folded: Mapped[str] = mapped_column(Bytewise)
+    publisher_id: Mapped[int] = mapped_column(ForeignKey("publisher.id"))
+    type: Mapped[str] = mapped_column(String(16))
+    basis: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    closure: Mapped[str | None] = mapped_column(String(16))
+    perpetual: Mapped[str] = mapped_column(String(16))
+    perpetual_from: Mapped[str | None] = mapped_column(String(10))
+    perpetual_to: Mapped[str | None] = mapped_column(String(10))
+    back_years: Mapped[int] = mapped_column(Integer, default=0)
+    hosting: Mapped[str] = mapped_column(String(16))
+    archival_copy: Mapped[bool | None] = mapped_column(Boolean)
+    """Whether the licence permits an archival copy; None: it does not say."""
+    supply: Mapped[bool | None] = mapped_column(Boolean)
+    """Whether it permits document supply to other libraries; None: it does not say."""
+    note: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("(status = 'closed') = (closure IS NOT NULL)", name="closed_for_a_reason"),
+        Index(None, "publisher_id", "code"),
+        Index(None, "status", "code"),
+    )
+
+
+class LicencePeriod(Table):
+    """From when to when a licence runs, both days included; the periods of one licence do not overlap."""
+
+    __tablename__ = "licence_period"
+
+    licence_id: Mapped[int] = mapped_column(ForeignKey("licence.id"), primary_key=True)
+    since: Mapped[date] = mapped_column(primary_key=True)
+    until: Mapped[date | None]
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class LicenceParty(Table):
+    """An institution, or a consortium as a whole, for which a licence runs, and from when to when."""
+
+    __tablename__ = "licence_party"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    licence_id: Mapped[int] = mapped_column(ForeignKey("licence.id"), index=True)
+    institution_id: Mapped[int | None] = mapped_column(ForeignKey("institution.id"))
+    consortium_id: Mapped[int | None] = mapped_column(ForeignKey("consortium.id"))
+    since: Mapped[date | None]
+    """None: as long as the licence."""
+    until: Mapped[date | None]
+
+    __table_args__ = (
+        CheckConstraint("(institution_id IS NULL) <> (consortium_id IS NULL)", name="one_of_both"),
+        Index(None, "institution_id", "licence_id"),
+        Index(None, "consortium_id", "licence_id"),
+    )
+
+
+class Document(Table):
+    """A file that bears witness: a licence, an invoice, a letter. It is told by its digest."""
+
+    __tablename__ = "document"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    bytes: Mapped[int] = mapped_column(Integer)
+    content: Mapped[Octets] = mapped_column(LargeBinary)
+    by: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class LicenceDocument(Table):
+    """Which documents belong to a licence."""
+
+    __tablename__ = "licence_document"
+
+    licence_id: Mapped[int] = mapped_column(ForeignKey("licence.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("document.sha256"), primary_key=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Entitlement(Table):
+    """One line of a licence's title list, or what one institution claims under it: a run of one journal."""
+
+    __tablename__ = "entitlement"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    licence_id: Mapped[int] = mapped_column(ForeignKey("licence.id"))
+    institution_id: Mapped[int | None] = mapped_column(ForeignKey("institution.id"))
+    """None: for all parties of the licence."""
+    title_id: Mapped[int] = mapped_column(ForeignKey("title.id"))
+    name: Mapped[str] = mapped_column(Text)
+    """The journal as the list names it."""
+    first_date: Mapped[str | None] = mapped_column(String(10))
+    first_volume: Mapped[str | None] = mapped_column(Text)
+    first_issue: Mapped[str | None] = mapped_column(Text)
+    last_date: Mapped[str | None] = mapped_column(String(10))
+    last_volume: Mapped[str | None] = mapped_column(Text)
+    last_issue: Mapped[str | None] = mapped_column(Text)
+    embargo: Mapped[str | None] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str | None] = mapped_column(Text)
+    """The list that says so, by the name of its file."""
+    row: Mapped[int | None] = mapped_column(Integer)
+    """Its line there."""
+    by: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "title_id", "licence_id", "id"),
+        Index(None, "licence_id", "id"),
+        Index(None, "institution_id", "id"),
+        Index("ix_entitlement_unsettled", "state", "id", **_only("state <> 'agreed'")),
+    )
+
+
+class EntitlementAct(Table):
+    """What was said of an entitlement, by whom, when, and with which evidence: append-only."""
+
+    __tablename__ = "entitlement_act"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    entitlement_id: Mapped[int] = mapped_column(ForeignKey("entitlement.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    side: Mapped[str] = mapped_column(String(16))
+    """``library``, ``publisher`` or ``archive``: for whom it was said."""
+    by: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text)
+    document: Mapped[str | None] = mapped_column(ForeignKey("document.sha256"))
+
+    __table_args__ = (Index(None, "entitlement_id", "id"),)
+
+
+class Trigger(Table):
+    """An event from which articles open, asked for by one person and approved by another (repository.rights)."""
+
+    __tablename__ = "trigger_event"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    audience: Mapped[str] = mapped_column(String(16))
+    nation: Mapped[bool] = mapped_column(Boolean, default=False)
+    """All that is kept, whatever its scope names."""
+    reason: Mapped[str] = mapped_column(Text)
+    effective: Mapped[datetime]
+    until: Mapped[datetime | None]
+    preview: Mapped[dict[str, Any]]
+    """What it was said to open when it was proposed (access.preview)."""
+    proposed_by: Mapped[str] = mapped_column(String(120))
+    proposed_at: Mapped[datetime]
+    approved_by: Mapped[str | None] = mapped_column(String(120))
+    approved_at: Mapped[datetime | None]
+    refused_by: Mapped[str | None] = mapped_column(String(120))
+    refused_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None] = mapped_column(String(120))
+    revoked_at: Mapped[datetime | None]
+    said: Mapped[str | None] = mapped_column(Text)
+    """Why it was refused or revoked."""
+    next_due: Mapped[datetime | None]
+    """When the feed is to tell of it next: at its beginning, while articles are being announced, at its end."""
+    announced_state: Mapped[str | None] = mapped_column(String(16))
+    """``open`` or ``closed``: what the feed has been told, or is being told."""
+    announced_to: Mapped[str | None] = mapped_column(String(32))
+    """The last article that was announced; None: all were."""
+    announced: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="two_people"),
+        Index(None, "next_due", "id"),
+    )
+
+
+class TriggerScope(Table):
+    """A journal, or all journals of a publisher, of which a trigger speaks."""
+
+    __tablename__ = "trigger_scope"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    trigger_id: Mapped[int] = mapped_column(ForeignKey("trigger_event.id"), index=True)
+    title_id: Mapped[int | None] = mapped_column(ForeignKey("title.id"), index=True)
+    publisher_id: Mapped[int | None] = mapped_column(ForeignKey("publisher.id"), index=True)
+
+    __table_args__ = (CheckConstraint("(title_id IS NULL) <> (publisher_id IS NULL)", name="one_of_both"),)
+
+
+class TriggerInstitution(Table):
+    """An institution for which a trigger opens, where it does not open for all."""
+
+    __tablename__ = "trigger_institution"
+
+    trigger_id: Mapped[int] = mapped_column(ForeignKey("trigger_event.id"), primary_key=True)
+    institution_id: Mapped[int] = mapped_column(ForeignKey("institution.id"), primary_key=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class TriggerTrial(Table):
+    """One rehearsal of a trigger: which of its articles could be decided on and read from the stores."""
+
+    __tablename__ = "trigger_trial"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    trigger_id: Mapped[int] = mapped_column(ForeignKey("trigger_event.id"), index=True)
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(120))
+    outcome: Mapped[dict[str, Any]]
+
+
+class AccessHead(Table):
+    """The one row whose number grows with every change to who may read what: what was worked out by it is kept."""
+
+    __tablename__ = "access_head"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
+class SupplyLink(Table):
+    """An address that opens one file for a short time, made by a library for a reader elsewhere."""
+
+    __tablename__ = "supply_link"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the secret in the address, so that the table alone opens nothing."""
+    article_id: Mapped[str] = mapped_column(ForeignKey("article.id"))
+    institution_id: Mapped[int | None] = mapped_column(ForeignKey("institution.id"), index=True)
+    by: Mapped[str] = mapped_column(String(120))
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    left: Mapped[int] = mapped_column(Integer)
+    """How many times it may still be used."""
+
+
+class UsageDay(Table):
+    """What the readers of one institution did with one journal on one day: counted, and no reader among it."""
+
+    __tablename__ = "usage_day"
+
+    institution_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    """0: the world, whose readers are of no institution."""
+    day: Mapped[date] = mapped_column(primary_key=True)
+    title_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    """0: the platform as a whole."""
+    year: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """COUNTER's YOP; 0001: not known, 9999: not yet published."""
+    access_type: Mapped[str] = mapped_column(String(16), primary_key=True)
+    metric: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (Index(None, "day", "title_id"), {"sqlite_with_rowid": False})
+
+
+class UsageSeen(Table):
+    """That a session has asked for an item lately: forgotten after a day, and unreadable by anyone meanwhile."""
+
+    __tablename__ = "usage_seen"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of session, item and kind, under a key that is thrown away."""
+    at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)

@@ -327,14 +327,19 @@ class ArticleRecord:
         return machine_lower(self.article_type or "").rpartition("/")[2] in NOTICE_TYPES
 
     @property
-    def year(self) -> int | None:
-        """The year under which the article is shelved: that of its issue if one is given, else the earliest."""
+    def issue_date(self) -> str | None:
+        """The date under which the article is shelved: that of its issue if one is given, else the earliest."""
         for kind in ("cover", "CoverDate", "display", "ppub", "collection", "print", "pub", "epub-ppub", "epub"):
             for name, date in self.published.items():
                 if (name == kind or name.endswith("/" + kind) or name.startswith(kind + "/")) and date[:4].isdigit():
-                    return int(date[:4])
-        years = [int(date[:4]) for date in self.published.values() if date[:4].isdigit()]
-        return min(years) if years else None
+                    return date
+        return min((date for date in self.published.values() if date[:4].isdigit()), default=None)
+
+    @property
+    def year(self) -> int | None:
+        """The year of :attr:`issue_date`."""
+        date = self.issue_date
+        return int(date[:4]) if date else None
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries, keys in the order above; written to ``metadata/article.json``."""

@@ -13,7 +13,7 @@ from repository.catalogue.chain import START
 from repository.errors import UsageError
 from repository.models import ChainEnd, ChangeHead
 
-HEAD = "0021"
+HEAD = "0022"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"

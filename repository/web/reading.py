@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden, Gone, NotFound
 
 from repository import search
-from repository.access import entitlement
+from repository.access import rights
 from repository.access.entitlement import Decision
-from repository.access.web.guard import member
+from repository.access.web.readers import reader
 from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
@@ -155,7 +155,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         held = links.held(rows, record.related[:RELATED])
         related = [(pointer, held.get(pointer)) for pointer in record.related[:RELATED]]
         pointing = links.pointing_at(rows, record, limit=RELATED)
-    decision = entitlement.may_read(record, staff=member() is not None)
+        decision = rights.on_article(rows, found, reader(), room.now())
     pdf_version, pdf = main_pdf(versions)
     landing = _landing(room, found, record, title_line, versions[-1], pdf)
     page = render_template(
@@ -202,7 +202,7 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
             raise Gone
-        decision = entitlement.may_read(ArticleRecord.from_json(found.record), staff=member() is not None)
+        decision = rights.on_article(rows, found, reader(), room.now())
         if not decision.allowed:
             return _closed(found, decision)
         located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import url_for
 
@@ -21,7 +23,13 @@ class ReadingRoom:
     repository_identifier: str
     catalogue: Catalogue
     counter: Counter
+    time_zone: str = "Europe/Istanbul"
+    """By its days licences run."""
     oai_address: str = "/oai"
+
+    def now(self) -> datetime:
+        """The present moment, in the archive's time zone."""
+        return datetime.now(ZoneInfo(self.time_zone))
 
     def absolute(self, path: str) -> str:
         """``path`` of this site, as :func:`flask.url_for` gives it, as the world reaches it."""

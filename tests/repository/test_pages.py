@@ -12,9 +12,10 @@ import pytest
 from lxml import html
 from sqlalchemy import select
 
-from repository.access import entitlement
+from repository.access.entitlement import Reader
+from repository.access.rights import Rights
 from repository.models import Article, Issue, Title
-from repository.vocabulary import ArticleState, Author, Related
+from repository.vocabulary import ArticleState, Author, Related, utc_now
 
 
 @pytest.fixture
@@ -210,10 +211,11 @@ def test_what_is_not_open_is_not_indexed_and_says_why(archive: pages.Site) -> No
     ],
 )
 def test_only_the_address_of_an_open_licence_opens(licence: str | None, allowed: bool) -> None:
-    decision = entitlement.may_read(replace(pages.record(), licence=licence), staff=False)
+    on, somebodys = utc_now(), Rights(1, 1, (), ())
+    decision = somebodys.decide(replace(pages.record(), licence=licence), Reader(), on)
     assert decision.allowed is allowed
     assert decision.reason
-    assert entitlement.may_read(replace(pages.record(), licence=licence), staff=True).allowed
+    assert somebodys.decide(replace(pages.record(), licence=licence), Reader(staff=True), on).allowed
 
 
 def test_the_withdrawn_leave_a_tombstone_everywhere(archive: pages.Site) -> None:
