@@ -18,7 +18,6 @@ from flask import Blueprint, Flask, Response, g, jsonify, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError, ServiceUnavailable
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import fixity.web
 import fixity.web.evidence
@@ -30,6 +29,7 @@ import repository
 import repository.access.web
 import repository.web
 from config import languages, metrics
+from config.proxies import Hops
 from fixity.evidence.room import Evidence
 from fixity.forecast import Policy
 from ingest.deaccession import Deaccession
@@ -43,8 +43,10 @@ from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
-from repository.access.web.guard import Member, Route, Who, lay, member, open_door
+from repository.access.web.guard import Member, Route, Who, account, lay, member, open_door
+from repository.access.web.readers import know_readers
 from repository.access.web.sessions import Door
+from repository.access.web.sign_on_cookie import SignOnCookie
 from repository.catalogue import Catalogue, schema, watch
 from repository.errors import DatabaseUnavailable, MahfuzError, StoreUnavailable
 from repository.texts import marked
@@ -126,6 +128,8 @@ class Rooms:
     """What Prometheus brings to read the figures; empty: they are given to this machine only."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
+    sign_on_lasts: timedelta = timedelta(hours=8)
+    """For how long a reader's sign-on is remembered."""
     harvested: Figures | None = None
     """What the window has given out; None: there are no figures of it."""
     peers: Sequence[Peer] = field(default=(), repr=False)
@@ -166,10 +170,8 @@ def create_app(rooms: Rooms) -> Flask:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    if rooms.trusted_proxies:
-        hops = rooms.trusted_proxies
-        # Not the host: a proxy passes Host on, and one that forgets X-Forwarded-Host would let visitors choose it.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    # Not the host: a proxy passes Host on, and one that forgets X-Forwarded-Host would let visitors choose it.
+    app.wsgi_app = Hops(app.wsgi_app, rooms.trusted_proxies)  # type: ignore[method-assign]
     if world.path:
         app.wsgi_app = Mounted(app.wsgi_app, world.path)  # type: ignore[method-assign]
     texts = languages.load(rooms.languages)
@@ -181,6 +183,7 @@ def create_app(rooms: Rooms) -> Flask:
     open_names = [blueprint.name for blueprint in protocols]
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
+    know_readers(app, SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
@@ -270,17 +273,18 @@ def _face(app: Flask, rooms: Rooms) -> None:
             "languages": list(rooms.languages),
             "here": paging.here,
             "style": style,
-            "signed_in": _signed_in,
+            "signed_in": lambda: _unless_silent(member),
+            "account": lambda: _unless_silent(account),
             "has_oai": bool(rooms.open_blueprints),
             "has_evidence": rooms.evidence is not None,
         }
 
 
-def _signed_in() -> Member | None:
+def _unless_silent(who: Callable[[], Member | None]) -> Member | None:
     if g.get("catalogue_is_silent"):
         return None
     try:
-        return member()
+        return who()
     except DatabaseUnavailable:
         g.catalogue_is_silent = True
         return None

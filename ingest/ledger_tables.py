@@ -26,6 +26,7 @@ from repository.models import (
     Delivery,
     Disposal,
     DisposalTurn,
+    Institution,
     Publisher,
     Staff,
     Title,
@@ -170,17 +171,33 @@ def _enter_agreements(session: Session, told: Sequence[Told], newer: bool) -> No
 
 
 def _staff(session: Session) -> Iterator[Told]:
-    rows = select(Staff.login, Staff.role, Staff.active, Staff.created_at).where(Staff.login != "")
+    rows = (
+        select(Staff.login, Staff.role, Staff.active, Staff.created_at, Institution.code, Publisher.name)
+        .outerjoin(Institution, Institution.id == Staff.institution_id)
+        .outerjoin(Publisher, Publisher.id == Staff.publisher_id)
+        .where(Staff.login != "")
+    )
     for row in sorted(session.execute(rows), key=lambda row: str(row.login)):
-        yield {"login": row.login, "role": row.role, "active": row.active, "created_at": _text(row.created_at)}
+        yield {
+            "login": row.login,
+            "role": row.role,
+            "institution": row.code,
+            "publisher": row.name,
+            "active": row.active,
+            "created_at": _text(row.created_at),
+        }
 
 
 def _enter_staff(session: Session, told: Sequence[Told], newer: bool) -> None:
     """Nobody can sign in before `mahfuz staff reset`: no ledger holds anything that opens an account.
 
-    One that is closed here stays closed, whatever is told.
+    One that is closed here stays closed, whatever is told. Whose it is is known by code and name; where that is not
+    here, it is nobody's and opens nothing.
     """
     for one in told:
+        code = one.get("institution")
+        institution = session.execute(select(Institution.id).where(Institution.code == code)).scalar_one_or_none()
+        publisher = titles.find_publisher(session, one["publisher"]) if one.get("publisher") else None
         row = session.execute(select(Staff).where(Staff.login == one["login"])).scalar_one_or_none()
         if row is None:
             row = Staff(
@@ -195,6 +212,7 @@ def _enter_staff(session: Session, told: Sequence[Told], newer: bool) -> None:
         elif not newer:
             continue
         row.role, row.active = one["role"], row.active and one["active"]
+        row.institution_id, row.publisher_id = institution, publisher.id if publisher else None
     session.flush()
 
 

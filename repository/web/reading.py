@@ -155,7 +155,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         held = links.held(rows, record.related[:RELATED])
         related = [(pointer, held.get(pointer)) for pointer in record.related[:RELATED]]
         pointing = links.pointing_at(rows, record, limit=RELATED)
-        decision = rights.on_article(rows, found, reader(), room.now())
+        decision = rights.on_article(rows, found, reader(rows), room.now())
     pdf_version, pdf = main_pdf(versions)
     landing = _landing(room, found, record, title_line, versions[-1], pdf)
     page = render_template(
@@ -202,7 +202,7 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
             raise Gone
-        decision = rights.on_article(rows, found, reader(), room.now())
+        decision = rights.on_article(rows, found, reader(rows), room.now())
         if not decision.allowed:
             return _closed(found, decision)
         located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)
