@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden, Gone, NotFound
 
 from repository import search
-from repository.access import rights
+from repository.access import rights, told
 from repository.access.entitlement import Decision
-from repository.access.web.readers import reader
+from repository.access.explain import explained
+from repository.access.web.readers import known, reader
 from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
@@ -22,7 +23,7 @@ from repository.notice import NoticeKind
 from repository.open_licence import openly_licensed
 from repository.turkish import machine_lower
 from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, CopyState
-from repository.web import description, files, openurl, paging
+from repository.web import description, files, language, openurl, paging
 from repository.web.room import ReadingRoom, file_address
 
 A_PAGE = 50
@@ -191,6 +192,18 @@ def article_json(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         if found.state == ArticleState.WITHDRAWN:
             return jsonify(holdings.tombstone_json(rows, found)), 410
         return jsonify(holdings.article_json(rows, found))
+
+
+def access_json(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
+    """Whether whoever asks may open the article's files, and why, for machines."""
+    with room.catalogue.reading() as rows:
+        found = _article(rows, identifier)
+        if found.state == ArticleState.WITHDRAWN:
+            return jsonify(holdings.tombstone_json(rows, found)), 410
+        asked = explained(rows, found, known(rows), room.now())
+    answer = jsonify(told.as_json(asked, language.in_every_language(), considered=False))
+    answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
 
 
 def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:

@@ -29,6 +29,7 @@ PO = Path(__file__).parents[2] / "config" / "translations" / "tr" / "LC_MESSAGES
 EVERYONE = {
     "/", "/search", "/titles", "/titles/<issn:issn>",
     "/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>",
+    "/articles/<hex32:identifier>/access.json",
     "/articles/<hex32:identifier>", "/articles/<hex32:identifier>.json",
     "/articles/<hex32:identifier>/files/<payload:path>", "/doi/<payload:doi>", "/openurl", "/ServeContent",
 
@@ -65,7 +66,9 @@ ACCOUNTS = {
     "/staff/sign-out",
 }
 """For whoever is signed in with an account, whatever its role."""
-LIBRARIANS: set[str] = set()
+LIBRARIANS = {
+    "/staff/access/explain",
+}
 """For librarians, each of whom sees what is their institution's, and for staff."""
 PUBLISHERS: set[str] = set()
 """For publishers' accounts, each of which sees what is theirs, and for staff."""
