@@ -43,8 +43,10 @@ from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
+from repository.access.trusted import Front, Provider, Rules
+from repository.access.web import sign_on
 from repository.access.web.guard import Member, Route, Who, account, lay, member, open_door
-from repository.access.web.readers import know_readers
+from repository.access.web.readers import know_readers, sign_on_cookie
 from repository.access.web.sessions import Door
 from repository.access.web.sign_on_cookie import SignOnCookie
 from repository.catalogue import Catalogue, schema, watch
@@ -128,6 +130,12 @@ class Rooms:
     """What Prometheus brings to read the figures; empty: they are given to this machine only."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
+    sign_on: Rules = field(default_factory=Rules)
+    """What is asked of a reader's sign-on."""
+    front: Front | None = None
+    """Who speaks SAML for us; None: nobody."""
+    openid: Sequence[Provider] = field(default=(), repr=False)
+    """With which OpenID providers readers sign on."""
     sign_on_lasts: timedelta = timedelta(hours=8)
     """For how long a reader's sign-on is remembered."""
     harvested: Figures | None = None
@@ -240,6 +248,17 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository.web.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
+        sign_on.blueprint(
+            sign_on.SignOn(
+                rooms.catalogue,
+                rooms.secret_key,
+                base_url,
+                door.secure,
+                rooms.sign_on,
+                rooms.front,
+                sign_on.opened(tuple(rooms.openid)),
+            )
+        ),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),
@@ -275,6 +294,8 @@ def _face(app: Flask, rooms: Rooms) -> None:
             "style": style,
             "signed_in": lambda: _unless_silent(member),
             "account": lambda: _unless_silent(account),
+            "has_sign_on": bool(rooms.front or rooms.openid),
+            "signed_on": lambda: sign_on_cookie().read() is not None,
             "has_oai": bool(rooms.open_blueprints),
             "has_evidence": rooms.evidence is not None,
         }

@@ -15,13 +15,10 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from repository.access.trusted import Rules
 from repository.models import Institution, InstitutionLogin
 from repository.texts import marked
 from repository.turkish import machine_lower
-
-COMMON_LIB_TERMS = "urn:mace:dir:entitlement:common-lib-terms"
-AFFILIATIONS = ("member", "student", "faculty", "staff", "employee", "library-walk-in")
-"""Who counts as a reader of a licence, where the settings say nothing else: not alum, not affiliate."""
 
 _SCOPE = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _MOST = 100
@@ -49,15 +46,6 @@ SENTENCES = {
     ),
     Refused.SEVERAL: marked("Your sign-in names several institutions. Choose yours, and sign in again."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is asked of a sign-on."""
-
-    affiliations: frozenset[str] = frozenset(AFFILIATIONS)
-    entitlements: frozenset[str] = frozenset((COMMON_LIB_TERMS,))
-    """What lets in without an affiliation."""
 
 
 @dataclass(frozen=True, slots=True)

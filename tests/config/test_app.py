@@ -19,6 +19,7 @@ from sqlalchemy import update
 
 from config.app import Mounted
 from config.languages import load, to_translate
+from repository.access.trusted import Front
 from repository.access.web.guard import Route, lay
 from repository.catalogue import schema, titles
 from repository.errors import DatabaseUnavailable, UsageError
@@ -39,6 +40,8 @@ EVERYONE = {
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/edit",
     "/lockss/", "/lockss/<issn:issn>", "/lockss/<issn:issn>/<int(max=9999):number>",
     "/.well-known/resourcesync", "/resourcesync/capabilitylist.xml",
+    "/sign-in", "/sign-in/at/<code>", "/sign-in/openid/<name>", "/sign-in/openid/<name>/back",
+    "/sign-in/out",
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
@@ -72,6 +75,10 @@ LIBRARIANS = {
 """For librarians, each of whom sees what is their institution's, and for staff."""
 PUBLISHERS: set[str] = set()
 """For publishers' accounts, each of which sees what is theirs, and for staff."""
+FRONTS = {
+    "/sign-in/front",
+}
+"""For the front that speaks SAML for us, and for nobody else."""
 PEERS = {
     "/resourcesync/resourcelist.xml", "/resourcesync/resourcelist/<int(max=999999999):number>.xml",
     "/resourcesync/changelist.xml", "/resourcesync/changelist/<int(max=999999999):number>.xml",
@@ -83,13 +90,14 @@ ASKED = {"/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip"}
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
     "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "name": "ndsa", "journal": UUID(int=1), "deposit": UUID(int=2),
+    "name": "ndsa", "code": "ornek", "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
 
 
 @pytest.fixture
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Site]:
-    site = pages.site(f"sqlite:///{tmp_path_factory.mktemp('app') / 'catalogue.sqlite'}")
+    url = f"sqlite:///{tmp_path_factory.mktemp('app') / 'catalogue.sqlite'}"
+    site = pages.site(url, front=Front(secret="of the front alone"))
     yield site
     site.catalogue.close()
 
@@ -111,6 +119,7 @@ OPEN_TO: list[tuple[set[str], set[str]]] = [
     (PUBLISHERS, {"publisher", "staff"}),
     (STAFF, {"staff"}),
     (PEERS, {"staff"}),
+    (FRONTS, set()),
 ]
 """The table: for whom the routes of each set are there. A reader is known by the address."""
 CHANGING = {"/staff/sign-out"}
@@ -146,7 +155,7 @@ def test_every_route_opens_to_just_those_roles_for_which_it_is_declared(archive:
             assert not to_sign_in, where
             usual = answer.status_code in (200, 302, 404) or rule in EVERYONE
             assert method != "GET" or usual or (answer.status_code == 400 and rule in ASKED), where
-        elif role in ("nobody", "reader") and rule not in PEERS and method == "GET":
+        elif role in ("nobody", "reader") and rule not in PEERS | FRONTS and method == "GET":
             assert to_sign_in, where
         else:  # whoever is signed in is told so, and not led to sign in again
             assert answer.status_code in (400, 403), where

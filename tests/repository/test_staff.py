@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from repository.access import staff
 from repository.access.throttle import Throttle
-from repository.access.web import local_path
+from repository.access.web.within import local_path
 from repository.catalogue import titles
 from repository.errors import UsageError
 from repository.models import Staff, StaffSession

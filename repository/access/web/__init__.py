@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import cast
-from urllib.parse import urlsplit
 
 import flask_login
 from flask import Blueprint, redirect, render_template, request, session, url_for
@@ -13,6 +12,7 @@ from repository.access import staff
 from repository.access.staff import Role
 from repository.access.web.guard import Member, Route, Who, account, lay
 from repository.access.web.sessions import BrowserSession, Door
+from repository.access.web.within import local_path
 from repository.models import Staff
 
 
@@ -92,14 +92,6 @@ def _begin(entered: Staff) -> Member:
     signed_in = Member(entered)
     flask_login.login_user(signed_in)
     return signed_in
-
-
-def local_path(target: str) -> str | None:
-    """``target`` if it is an address within this site, else None: no sign-in sends anybody elsewhere."""
-    if not target.startswith("/") or target.startswith("//") or "\\" in target or not target.isprintable():
-        return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc or parts.path.startswith("//") else target
 
 
 def blueprint(door: Door) -> Blueprint:
