@@ -49,6 +49,7 @@ from repository.access.web.guard import Member, Route, Who, account, lay, member
 from repository.access.web.readers import know_readers, sign_on_cookie
 from repository.access.web.sessions import Door
 from repository.access.web.sign_on_cookie import SignOnCookie
+from repository.access.web.supply import SupplyCookie
 from repository.catalogue import Catalogue, schema, watch
 from repository.errors import DatabaseUnavailable, MahfuzError, StoreUnavailable
 from repository.texts import marked
@@ -191,7 +192,8 @@ def create_app(rooms: Rooms) -> Flask:
     open_names = [blueprint.name for blueprint in protocols]
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
-    know_readers(app, SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure))
+    signed_on = SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure)
+    know_readers(app, signed_on, SupplyCookie(rooms.secret_key, secure=door.secure))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
@@ -232,6 +234,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         catalogue=rooms.catalogue,
         counter=counter,
         time_zone=rooms.time_zone,
+        has_sign_on=bool(rooms.front or rooms.openid),
     )
     giving = Giving(
         Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)
@@ -411,6 +414,8 @@ def _robots(_rooms: Rooms) -> ResponseReturnValue:
         url_for("reading.resolve"),
         "/deliveries/",
         "/resourcesync/",
+        "/supply/",
+        url_for("sign_on.choose"),
     )
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")

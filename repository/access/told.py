@@ -25,6 +25,9 @@ Say = Callable[..., str]
 Fact = tuple[str, str]
 """What something is called, and what it is: both said already."""
 
+FOR_EVERYONE = frozenset((Reason.OPEN_LICENCE, Reason.FREE_AFTER_EMBARGO, Reason.OPENED_TO_EVERYONE))
+"""Why an article opens to whoever asks: these reasons come before all others, so that no reader hides them."""
+
 PROVIDED = {
     Reason.CURRENT_SUBSCRIPTION: marked("Access provided by {institution}: current subscription"),
     Reason.POST_CANCELLATION: marked("Access provided by {institution}: perpetual right {years}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from repository.access.web.guard import Route, Who, lay
-from repository.web import alerts, explain, lockss, overview, reading
+from repository.web import alerts, explain, lockss, opening, overview, reading, supplying
 from repository.web.room import ReadingRoom
 
 _ARTICLE = "/articles/<hex32:identifier>"
@@ -28,7 +28,7 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route("/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>", reading.issue),
             Route(_ARTICLE, reading.article),
             Route(_ARTICLE + ".json", reading.article_json),
-            Route(_ARTICLE + "/access.json", reading.access_json),
+            Route(_ARTICLE + "/access.json", opening.access_json),
             Route(_ARTICLE + "/files/<payload:path>", reading.file),
             Route("/doi/<payload:doi>", reading.doi),
             Route("/openurl", reading.resolve),
@@ -38,6 +38,8 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route("/lockss/<issn:issn>/<int(max=9999):number>", lockss.year, endpoint="lockss_year"),
             Route("/staff/", overview.overview, Who.STAFF),
             Route("/staff/access/explain", explain.explain, Who.LIBRARIAN),
+            Route("/staff/access/supply/<hex32:identifier>", supplying.supply_form, Who.LIBRARIAN, ("GET", "POST")),
+            Route("/supply/<secret>", supplying.supplied, methods=("GET", "POST")),
             Route("/staff/alerts", alerts.alerts_listed, Who.STAFF),
             Route(_ACKNOWLEDGE, alerts.acknowledge, Who.STAFF, ("POST",)),
         ),

@@ -9,21 +9,20 @@ from itertools import groupby
 from flask import Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import Forbidden, Gone, NotFound
+from werkzeug.exceptions import Gone, NotFound
 
 from repository import search
-from repository.access import rights, told
+from repository.access import rights
 from repository.access.entitlement import Decision
-from repository.access.explain import explained
-from repository.access.web.readers import known, reader
+from repository.access.told import FOR_EVERYONE
+from repository.access.web.readers import known
 from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.notice import NoticeKind
-from repository.open_licence import openly_licensed
 from repository.turkish import machine_lower
-from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, CopyState
-from repository.web import description, files, language, openurl, paging
+from repository.vocabulary import ArticleRecord, ArticleState, CopyState
+from repository.web import description, files, opening, openurl, paging
 from repository.web.room import ReadingRoom, file_address
 
 A_PAGE = 50
@@ -145,20 +144,21 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
             told = notices.of(rows, found.id)
-            kept = any(not one.disposed for one in _versions(rows, found.id))
+            kept = any(not one.disposed for one in versions_of(rows, found.id))
             said = next((one for one in reversed(told) if one.kind == NoticeKind.WITHDRAWAL), None)
             return render_template("reading/withdrawn.html", article=found, notice=said, kept=kept), 410
         record = ArticleRecord.from_json(found.record)
         title_line = browse.title_line(rows, browse_title(rows, found))
         shelf = rows.get_one(Issue, found.issue_id)
-        versions = _versions(rows, found.id)
+        versions = versions_of(rows, found.id)
         events = list(browse.latest_events(rows, found.id, limit=EVENTS))
         held = links.held(rows, record.related[:RELATED])
         related = [(pointer, held.get(pointer)) for pointer in record.related[:RELATED]]
         pointing = links.pointing_at(rows, record, limit=RELATED)
-        decision = rights.on_article(rows, found, reader(rows), room.now())
+        on, who = room.now(), known(rows)
+        decision = rights.on_article(rows, found, who.reader, on)
     pdf_version, pdf = main_pdf(versions)
-    landing = _landing(room, found, record, title_line, versions[-1], pdf)
+    landing = _landing(room, found, record, title_line, versions[-1], pdf, decision)
     page = render_template(
         "reading/article.html",
         article=found,
@@ -169,8 +169,8 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         events=events,
         related=related,
         pointing=pointing,
-        notices=sorted((one for one in pointing if one.type in NOTICES), key=lambda one: list(NOTICES).index(one.type)),
-        decision=decision,
+        notices=opening.notices(pointing),
+        **opening.said(room, record, who, decision, on),
         landing=landing,
         pdf=pdf,
         pdf_version=pdf_version,
@@ -182,6 +182,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
     )
     answer = Response(page)
     answer.headers["Link"] = description.signposts(landing)
+    answer.headers.update(opening.PRIVATE)
     return answer
 
 
@@ -194,18 +195,6 @@ def article_json(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         return jsonify(holdings.article_json(rows, found))
 
 
-def access_json(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
-    """Whether whoever asks may open the article's files, and why, for machines."""
-    with room.catalogue.reading() as rows:
-        found = _article(rows, identifier)
-        if found.state == ArticleState.WITHDRAWN:
-            return jsonify(holdings.tombstone_json(rows, found)), 410
-        asked = explained(rows, found, known(rows), room.now())
-    answer = jsonify(told.as_json(asked, language.in_every_language(), considered=False))
-    answer.headers["Cache-Control"] = "private, no-cache"
-    return answer
-
-
 def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
     """One payload file, of the newest version that has it or of ``?version=``."""
     wanted = request.args.get("version", "")
@@ -215,9 +204,10 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
             raise Gone
-        decision = rights.on_article(rows, found, reader(rows), room.now())
+        on, who = room.now(), known(rows)
+        decision = rights.on_article(rows, found, who.reader, on)
         if not decision.allowed:
-            return _closed(found, decision)
+            return opening.closed(room, rows, found, decision, who, on)
         located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)
     if located is None:
         raise NotFound
@@ -281,7 +271,8 @@ def _title_line(rows: Session, issn: str) -> TitleLine | None:
     return browse.title_line(rows, found) if found is not None else None
 
 
-def _versions(rows: Session, identifier: str) -> list[Version]:
+def versions_of(rows: Session, identifier: str) -> list[Version]:
+    """The versions of an article with their files and copies, the oldest first."""
     deliverers = holdings.deliverers_of(rows, identifier)
     return [
         Version(
@@ -295,7 +286,13 @@ def _versions(rows: Session, identifier: str) -> list[Version]:
 
 
 def _landing(
-    room: ReadingRoom, found: Article, record: ArticleRecord, title_line: TitleLine, latest: Version, pdf: File | None
+    room: ReadingRoom,
+    found: Article,
+    record: ArticleRecord,
+    title_line: TitleLine,
+    latest: Version,
+    pdf: File | None,
+    decision: Decision,
 ) -> description.Landing:
     return description.Landing(
         record=record,
@@ -308,16 +305,8 @@ def _landing(
             (room.absolute(file_address(found.id, file.path)), files.media_type(file.path)[0])
             for file in (*latest.files, *([pdf] if pdf and pdf not in latest.files else ()))
         ],
-        is_open=openly_licensed(record),
+        is_open=decision.reason_code in FOR_EVERYONE,
     )
-
-
-def _closed(found: Article, decision: Decision) -> ResponseReturnValue:
-    record = ArticleRecord.from_json(found.record)
-    page = render_template(
-        "reading/closed.html", article=found, record=record, decision=decision, doi_url=description.doi_url
-    )
-    return page, Forbidden.code
 
 
 def _not_held(wanted: openurl.Wanted) -> ResponseReturnValue:

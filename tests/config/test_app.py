@@ -41,7 +41,7 @@ EVERYONE = {
     "/lockss/", "/lockss/<issn:issn>", "/lockss/<issn:issn>/<int(max=9999):number>",
     "/.well-known/resourcesync", "/resourcesync/capabilitylist.xml",
     "/sign-in", "/sign-in/at/<code>", "/sign-in/openid/<name>", "/sign-in/openid/<name>/back",
-    "/sign-in/out",
+    "/sign-in/out", "/supply/<secret>",
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
@@ -71,6 +71,7 @@ ACCOUNTS = {
 """For whoever is signed in with an account, whatever its role."""
 LIBRARIANS = {
     "/staff/access/explain",
+    "/staff/access/supply/<hex32:identifier>",
 }
 """For librarians, each of whom sees what is their institution's, and for staff."""
 PUBLISHERS: set[str] = set()
@@ -90,7 +91,7 @@ ASKED = {"/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip"}
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
     "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "name": "ndsa", "code": "ornek", "journal": UUID(int=1), "deposit": UUID(int=2),
+    "name": "ndsa", "code": "ornek", "secret": "x" * 32, "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
 
 

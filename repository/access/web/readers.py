@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 from sqlalchemy.orm import Session
 
 from repository.access import readers
@@ -14,18 +15,25 @@ from repository.access.staff import Role
 from repository.access.web import origin
 from repository.access.web.guard import account
 from repository.access.web.sign_on_cookie import SignOnCookie
+from repository.access.web.supply import SupplyCookie
 
 _EXTENSION = "mahfuz sign-on"
+_SUPPLY = "mahfuz supply"
 
 
-def know_readers(app: Flask, cookie: SignOnCookie) -> None:
-    """Teach ``app`` the cookie by which sign-ons are remembered."""
-    app.extensions[_EXTENSION] = cookie
+def know_readers(app: Flask, cookie: SignOnCookie, supplied: SupplyCookie) -> None:
+    """Teach ``app`` the cookies by which sign-ons, and uses of links for supply, are remembered."""
+    app.extensions[_EXTENSION], app.extensions[_SUPPLY] = cookie, supplied
 
 
 def sign_on_cookie() -> SignOnCookie:
     """The cookie of the app that is answering."""
     return cast(SignOnCookie, current_app.extensions[_EXTENSION])
+
+
+def supply_cookie() -> SupplyCookie:
+    """That of links for supply."""
+    return cast(SupplyCookie, current_app.extensions[_SUPPLY])
 
 
 def reader(rows: Session) -> Reader:
@@ -40,7 +48,11 @@ def known(rows: Session) -> Known:
     staff read as staff wherever they sit, so that no library's readers are counted among them.
     """
     if "reader" not in g:
-        g.reader = _known(rows)
+        found = _known(rows)
+        article = (request.view_args or {}).get("identifier")
+        if isinstance(article, str) and supply_cookie().opens(article):
+            found = replace(found, reader=replace(found.reader, supplied=True))
+        g.reader = found
     return cast(Known, g.reader)
 
 
