@@ -22,7 +22,7 @@ from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.notice import NoticeKind
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, ArticleState, CopyState
-from repository.web import description, files, opening, openurl, paging
+from repository.web import description, files, opening, openurl, paging, resolving
 from repository.web.room import ReadingRoom, file_address
 
 A_PAGE = 50
@@ -114,13 +114,15 @@ def title(room: ReadingRoom, issn: str) -> ResponseReturnValue:
     with room.catalogue.reading() as rows:
         line = _title_line(rows, issn)
         if line is None:
-            return _not_held(openurl.Wanted(issns=(issn,)))
+            return resolving.not_held(rows, openurl.Wanted(issns=(issn,)), openurl.Met())
         if line.issn != issn and line.issn:
             return redirect(url_for("reading.title", issn=line.issn), 301)
         listed = browse.issues_of(rows, line.id, before=before[0] if before else None, limit=ISSUES + 1)
     shown, following = paging.page_of(listed, ISSUES, lambda issue: (issue.shelf,))
     years = [(year, list(issues)) for year, issues in groupby(shown, key=lambda issue: issue.year)]
-    return render_template("reading/title.html", title=line, years=years, following=following, begun=before is not None)
+    return render_template(
+        "reading/title.html", title=line, years=years, following=following, begun=before is not None, sought=_sought()
+    )
 
 
 def issue(room: ReadingRoom, issn: str, number: int) -> ResponseReturnValue:
@@ -134,7 +136,13 @@ def issue(room: ReadingRoom, issn: str, number: int) -> ResponseReturnValue:
     shown, following = paging.page_of(listed, A_PAGE, lambda article: (article.shelf, article.id))
     articles = [(article.id, ArticleRecord.from_json(article.record)) for article in shown]
     return render_template(
-        "reading/issue.html", title=line, issue=found, articles=articles, following=following, begun=after is not None
+        "reading/issue.html",
+        title=line,
+        issue=found,
+        articles=articles,
+        following=following,
+        begun=after is not None,
+        sought=_sought(),
     )
 
 
@@ -214,28 +222,9 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
     return files.give(room.counter, located, download="download" in request.args)
 
 
-def doi(room: ReadingRoom, doi: str) -> ResponseReturnValue:
-    """From a DOI to its article here, or to a page that says that it is not held."""
-    with room.catalogue.reading() as rows:
-        found = holdings.find_article(rows, doi) if paging.storable(doi) else None
-    if found is not None:
-        return redirect(url_for("reading.article", identifier=found.id))
-    return _not_held(openurl.Wanted(doi=doi if doi.startswith("10.") and doi.isprintable() else ""))
-
-
-def resolve(room: ReadingRoom) -> ResponseReturnValue:
-    """The target of link resolvers: article, issue or title, whichever is the nearest that is held."""
-    wanted = openurl.read(request.args.to_dict(flat=False))
-    with room.catalogue.reading() as rows:
-        met = openurl.meet(rows, wanted)
-        if met.article is not None:
-            return redirect(url_for("reading.article", identifier=met.article.id))
-        if met.title is not None:
-            issn = browse.title_line(rows, met.title).issn
-            if met.issue is not None:
-                return redirect(url_for("reading.issue", issn=issn, number=met.issue.id))
-            return redirect(url_for("reading.title", issn=issn))
-    return _not_held(wanted)
+def _sought() -> str:
+    """What a link from elsewhere was meant to lead to, and did not (repository.web.resolving)."""
+    return request.args.get("sought", "")[:300]
 
 
 def browse_title(rows: Session, found: Article) -> Title:
@@ -307,7 +296,3 @@ def _landing(
         ],
         is_open=decision.reason_code in FOR_EVERYONE,
     )
-
-
-def _not_held(wanted: openurl.Wanted) -> ResponseReturnValue:
-    return render_template("reading/not_held.html", wanted=wanted, doi_url=description.doi_url), 404

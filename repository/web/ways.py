@@ -46,6 +46,14 @@ def ways(record: ArticleRecord, known: Known, decision: Decision, *, sign_in: st
     return found + [one for one in publisher if one not in found]
 
 
+def elsewhere(doi: str, known: Known) -> list[Way]:
+    """What a reader can do who asked for what is not held: the publisher, and the library where one is known."""
+    found = [Way(PUBLISHER, description.doi_url(doi))] if doi else []
+    library = known.library
+    given = ((SUPPLY, library.supply), (CONTACT, library.contact)) if library else ()
+    return found + [_led(name, text) for name, text in given if text]
+
+
 def _of_library(record: ArticleRecord, known: Known) -> Iterator[Way]:
     library = known.library
     if library is None:

@@ -33,6 +33,7 @@ EVERYONE = {
     "/articles/<hex32:identifier>/access.json",
     "/articles/<hex32:identifier>", "/articles/<hex32:identifier>.json",
     "/articles/<hex32:identifier>/files/<payload:path>", "/doi/<payload:doi>", "/openurl", "/ServeContent",
+    "/issn/<payload:text>",
 
     "/receipts/<word>", "/receipts/<word>.json", "/.well-known/mahfuz-keys.json",
     "/api/sword/2.0/sd-iri", "/api/sword/2.0/col-iri/<uuid:journal>",
@@ -91,7 +92,8 @@ ASKED = {"/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip"}
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
     "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "name": "ndsa", "code": "ornek", "secret": "x" * 32, "journal": UUID(int=1), "deposit": UUID(int=2),
+    "name": "ndsa", "code": "ornek", "secret": "x" * 32, "text": "1300-0632",
+    "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
 
 
