@@ -25,7 +25,7 @@ def noted(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Bear witness to a change of one record, in the transaction that makes it; ``before`` and ``after`` of it alone."""
+    """Bear witness to a change of one record, in the transaction that makes it: what of it was, and what is."""
     detail: dict[str, Any] = {"record": record, "code": code, "what": what}
     detail |= {"before": dict(before)} if before else {}
     detail |= {"after": dict(after)} if after else {}
