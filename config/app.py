@@ -29,6 +29,7 @@ import oai_pmh.resourcesync.web
 import repository
 import repository.access.web
 import repository.web
+import repository.web.declaring
 from config import languages, metrics
 from fixity.evidence.room import Evidence
 from fixity.forecast import Policy
@@ -235,6 +236,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     return (
         *shown,
         repository.web.blueprint(reading),
+        repository.web.declaring.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
         fixity.web.blueprint(

@@ -51,6 +51,8 @@ _COMMANDS = {
     "restore": "withdrawing",
     "disposal": "withdrawing",
     "salvage": "salvaging",
+    "trigger": "declaring",
+    "simulate": "declaring",
     "harvest-check": "harvesting",
     "dump": "harvesting",
 }

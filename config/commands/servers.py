@@ -40,6 +40,7 @@ from ingest.ledger import lay_down
 from oai_pmh import preparing
 from oai_pmh.whole import dumps
 from repository.access import staff as accounts
+from repository.access import triggers
 from repository.catalogue import chain, changes, recount
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -56,6 +57,9 @@ DISPOSAL_TICK_SECONDS = 60
 
 ANNOUNCEMENTS_TICK_SECONDS = 10
 """How often the clock looks for changes whose writer was killed before it knew that harvesters had not passed them."""
+
+TRIGGERS_TICK_SECONDS = 10
+"""How often the clock looks whether a trigger has opened or closed something of which harvesters were not told."""
 
 RECORDS_TICK_SECONDS = 10
 """How often the clock lays ready what harvesters will ask for."""
@@ -187,6 +191,7 @@ def clock(asked: Asked) -> None:
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
             Job("announcements", ANNOUNCEMENTS_TICK_SECONDS, lambda: changes.take_up(archive.catalogue)),
+            Job("triggers", TRIGGERS_TICK_SECONDS, lambda: triggers.tell(archive.catalogue, stop.is_set)),
             Job(
                 "records",
                 RECORDS_TICK_SECONDS,

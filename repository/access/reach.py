@@ -17,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.access.entitlement import Claim, is_current, is_earned, paid_days
-from repository.access.rights import as_party, claim_of, periods_of
+from repository.access.rights import as_party, claim_of, coverage_of, periods_of
 from repository.catalogue.parts import parts
-from repository.coverage import Days, Place
+from repository.coverage import Coverage, Days, Place
 from repository.models import Entitlement, Institution, Issue, Licence, LicenceParty, Membership, Title
 from repository.rights import ClaimState, LicenceType
 
@@ -39,6 +39,8 @@ class Holding:
     name: str
     issn: str
     shelves: tuple[Shelf, ...]
+    _known: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
+    """Sets of issues that were counted already: many institutions have the same."""
 
     @property
     def articles(self) -> int:
@@ -47,7 +49,11 @@ class Holding:
 
     def counted(self, issues: int) -> int:
         """The articles in these issues."""
-        return sum(shelf.articles for number, shelf in enumerate(self.shelves) if issues >> number & 1)
+        known = self._known.get(issues)
+        if known is None:
+            known = sum(shelf.articles for number, shelf in enumerate(self.shelves) if issues >> number & 1)
+            self._known[issues] = known
+        return known
 
     def years(self, issues: int) -> list[tuple[int, int]]:
         """The runs of years in which these issues appeared, as first and last."""
@@ -72,8 +78,13 @@ class Reach:
     """By a subscription that runs, with or without a right for ever."""
     claimed: int = 0
     """What it claims and nobody has agreed to."""
-    by_licence: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    by_licence: dict[str, int] = field(default_factory=dict)
     """What each licence gives for ever, by its code."""
+
+    @property
+    def subscribed_only(self) -> int:
+        """What ends with the subscription."""
+        return self.subscribed & ~self.earned
 
 
 def holdings(session: Session, *, publisher_id: int | None = None, title_ids: Collection[int] = ()) -> list[Holding]:
@@ -113,74 +124,96 @@ def reckon(
     """
     lines = _lines(session, [one.title_id for one in held])
     parties = _parties(session, {licence.id for of_title in lines.values() for _, licence in of_title}, institution_ids)
-    own = set(institution_ids) or None
-    memo: dict[tuple[object, ...], tuple[bool, bool]] = {}
+    years: dict[tuple[object, ...], _Years] = {}
+    dates = {shelf.place.published for one in held for shelf in one.shelves if shelf.place.published}
     found: dict[int, dict[int, Reach]] = defaultdict(dict)
     for one in held:
+        issues = _Issues(one)
         for entitlement, licence in lines.get(one.title_id, ()):
+            covered = issues.covered(coverage_of(entitlement))
+            if not covered:
+                continue
             for party in parties.get(licence.id, ()):
                 members = party.institution_ids
                 if entitlement.institution_id is not None:
                     members = tuple(each for each in members if each == entitlement.institution_id)
-                if not members or (own is not None and own.isdisjoint(members)):
-                    continue
-                claim = claim_of(entitlement, licence, party.paid)
-                earned, subscribed = _of_claim(claim, one, on, memo)
-                for institution in members:
-                    _add(found[institution].setdefault(one.title_id, Reach()), claim, earned, subscribed)
-    return {
-        institution: kept
-        for institution, titles in found.items()
-        if (
-            kept := {title: reach for title, reach in titles.items() if reach.earned | reach.subscribed | reach.claimed}
-        )
-    }
+                key = (licence.id, entitlement.embargo, party.paid)
+                given = years.get(key)
+                if given is None:
+                    given = years[key] = _Years(claim_of(entitlement, licence, party.paid), on, dates)
+                earned, subscribed = covered & issues.of(given.earned), covered & issues.of(given.subscribed)
+                if earned or subscribed:
+                    for institution in members:
+                        reach = found[institution].get(one.title_id)
+                        if reach is None:
+                            reach = found[institution][one.title_id] = Reach()
+                        _add(reach, entitlement.state, licence.code, earned, subscribed)
+    return dict(found)
 
 
-def _add(reach: Reach, claim: Claim, earned: int, subscribed: int) -> None:
-    if claim.state is ClaimState.AGREED:
+class _Years:
+    """In which years something has to have appeared so that a claim gives it; what is not dated is never given."""
+
+    def __init__(self, claim: Claim, on: date, dates: Collection[str]) -> None:
+        current = is_current(claim, on)
+        earned, subscribed = set(), set()
+        for dated in dates:
+            over = claim.embargo.is_over(dated, on)
+            if over and is_earned(claim, dated, on):
+                earned.add(dated)
+            if current and over and claim.embargo.still_rolls(dated, on):
+                subscribed.add(dated)
+        self.earned, self.subscribed = frozenset(earned), frozenset(subscribed)
+
+
+class _Issues:
+    """The issues of one journal by what tells them apart, each answer kept: many licences ask the same."""
+
+    def __init__(self, held: Holding) -> None:
+        self._held = held
+        self._covered: dict[Coverage, int] = {}
+        self._given: dict[frozenset[str], int] = {}
+        self._by_year: dict[str | None, int] = defaultdict(int)
+        for number, shelf in enumerate(held.shelves):
+            self._by_year[shelf.place.published] |= 1 << number
+
+    def covered(self, coverage: Coverage) -> int:
+        """The issues that a line of a title list names."""
+        known = self._covered.get(coverage)
+        if known is None:
+            known = sum(coverage.has(shelf.place) << number for number, shelf in enumerate(self._held.shelves))
+            self._covered[coverage] = known
+        return known
+
+    def of(self, years: frozenset[str]) -> int:
+        """The issues that appeared in these years."""
+        known = self._given.get(years)
+        if known is None:
+            known = self._given[years] = sum(issues for year, issues in self._by_year.items() if year in years)
+        return known
+
+
+def _add(reach: Reach, state: str, licence: str, earned: int, subscribed: int) -> None:
+    if state == ClaimState.AGREED:
         reach.earned |= earned
         reach.subscribed |= subscribed
         if earned:
-            reach.by_licence[claim.licence] |= earned
-    elif claim.state is not ClaimState.REJECTED:
+            reach.by_licence[licence] = reach.by_licence.get(licence, 0) | earned
+    elif state != ClaimState.REJECTED:
         reach.claimed |= earned | subscribed
-
-
-def _of_claim(
-    claim: Claim, held: Holding, on: date, memo: dict[tuple[object, ...], tuple[bool, bool]]
-) -> tuple[int, int]:
-    """The issues that the claim gives for ever, and those that it gives on this day."""
-    key = (claim.licence, claim.embargo, claim.paid)
-    earned = subscribed = 0
-    current = is_current(claim, on)
-    for number, shelf in enumerate(held.shelves):
-        if not claim.coverage.has(shelf.place):
-            continue
-        published = shelf.place.published
-        known = memo.get((*key, published))
-        if known is None:
-            over = claim.embargo.is_over(published, on)
-            known = memo[(*key, published)] = (
-                over and is_earned(claim, published, on),
-                current and over and claim.embargo.still_rolls(published, on),
-            )
-        earned |= known[0] << number
-        subscribed |= known[1] << number
-    return earned, subscribed
 
 
 def _lines(session: Session, title_ids: Sequence[int]) -> dict[int, list[tuple[Entitlement, Licence]]]:
     """By journal, the lines of title lists that speak of it, but for those that are for everyone."""
     found: dict[int, list[tuple[Entitlement, Licence]]] = defaultdict(list)
+    licences: dict[int, Licence] = {}
     for some in parts(title_ids):
-        rows = session.execute(
-            select(Entitlement, Licence)
-            .join(Licence, Licence.id == Entitlement.licence_id)
-            .where(Entitlement.title_id.in_(some), Licence.type != LicenceType.OPEN)
-        )
-        for entitlement, licence in rows:
-            found[entitlement.title_id].append((entitlement, licence))
+        rows = session.execute(select(Entitlement).where(Entitlement.title_id.in_(some))).scalars().all()
+        for few in parts(sorted({row.licence_id for row in rows} - licences.keys())):
+            licences |= {one.id: one for one in session.execute(select(Licence).where(Licence.id.in_(few))).scalars()}
+        for row in rows:
+            if licences[row.licence_id].type != LicenceType.OPEN:
+                found[row.title_id].append((row, licences[row.licence_id]))
     return found
 
 

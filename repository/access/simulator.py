@@ -166,7 +166,7 @@ def _kept(
         held = by_title[title]
         titles += one.earned != 0
         articles += held.counted(one.earned)
-        until += held.counted(one.subscribed & ~one.earned)
+        until += held.counted(one.subscribed_only)
         claimed += held.counted(one.claimed & ~one.earned & ~one.subscribed)
         for licence, issues in one.by_licence.items():
             by_licence[licence] = by_licence.get(licence, 0) + held.counted(issues)

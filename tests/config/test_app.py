@@ -56,6 +56,8 @@ STAFF = {
     "/staff/articles/<hex32:identifier>/restore", "/staff/articles/<hex32:identifier>/dispose",
     "/staff/articles/<hex32:identifier>/versions/<int(max=999999):version>/salvage",
     "/staff/articles/<hex32:identifier>/disposals/<int(max=999999999):number>",
+    "/staff/access/triggers", "/staff/access/triggers/new", "/staff/access/triggers/<code>",
+    "/staff/access/triggers/<code>/decide", "/staff/access/simulator",
     "/staff/evidence", "/staff/evidence/tables/<name>", "/staff/evidence/certificates", "/staff/evidence/pack.zip",
     "/staff/evidence/certificates/<name>", "/staff/evidence/certificates/<name>.json",
 }  # fmt: skip
@@ -70,7 +72,7 @@ ASKED = {"/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip"}
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
     "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "name": "ndsa", "journal": UUID(int=1), "deposit": UUID(int=2),
+    "code": "2026-11-27-1", "name": "ndsa", "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from full_size import sized
 from reference_access import FIRST, Article, History, some_article, some_day, some_history
 from sqlalchemy import func, select
 
-from repository.access import rights
+from repository.access import reach, rights
 from repository.access.entitlement import (
     Claim,
     Clause,
@@ -32,6 +32,7 @@ from repository.models import (
     Consortium,
     Entitlement,
     Institution,
+    Issue,
     Licence,
     LicenceParty,
     LicencePeriod,
@@ -290,6 +291,35 @@ def test_rows_decide_as_the_history_does(catalogue: Catalogue) -> None:
                 assert said == reference.answer(history, article, institution, on)
                 opened += decision.allowed
     assert opened > KEPT_HISTORIES // 2
+
+
+def test_what_is_reckoned_by_issues_is_what_each_of_their_articles_would_be_told(catalogue: Catalogue) -> None:
+    """The simulator never walks articles; so it is held to the decision, issue by issue."""
+    dice, reached = random.Random(3), 0
+    for _ in range(KEPT_HISTORIES):
+        history, on = some_history(dice), some_day(dice)
+        with catalogue.writing() as session:
+            titles, institutions = entered(session, history)
+            for title in titles.values():
+                session.add_all(
+                    Issue(title_id=title, shelf=f"{year}", year=year, volume=str(year - 2005), issue="2", articles=2)
+                    for year in range(2006, 2015)
+                )
+        with catalogue.reading() as session:
+            held = reach.holdings(session, title_ids=titles.values())
+            found = reach.reckon(session, held, on, institutions.values())
+            for one in held:
+                as_if = InForce("x", TriggerKind.PUBLISHER_CEASED, Audience.ENTITLED, moment(FIRST), nation=True)
+                for institution in institutions.values():
+                    claimed = rights.on_title(session, one.title_id, institution, moment(on)).claims
+                    mine = [claim for claim in claimed if claim.type is not LicenceType.OPEN]
+                    got = found.get(institution, {}).get(one.title_id, reach.Reach())
+                    for number, shelf in enumerate(one.shelves):
+                        asked = Work(one.title_id, 0, shelf.place, openly_licensed=False)
+                        decision = may_read(asked, Reader(institution), moment(on), mine, [as_if])
+                        assert decision.allowed == bool((got.earned | got.subscribed) >> number & 1)
+                        reached += decision.allowed
+    assert reached > KEPT_HISTORIES
 
 
 def test_staff_and_links_for_supply_open_what_nothing_else_does() -> None:
