@@ -1,4 +1,4 @@
-"""Who may read what, written a second time from docs/perpetual-access.md alone: day by day, by sets, as slowly as one likes.
+"""Who may read what, written a second time from docs/perpetual-access.md alone: day by day, by sets, and slowly.
 
 It shares no code with ``repository.access`` and none of its shapes: a history here is what people do on days.
 """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,13 +19,14 @@ from config.commands.answers import Asked, answer, as_json
 from repository import spreadsheet
 from repository.access import preview, rehearsal, simulator, triggers
 from repository.access.triggers import Proposal, Scope
-from repository.catalogue import browse, holdings, titles
-from repository.errors import NotNow, UsageError
+from repository.catalogue import titles
+from repository.errors import UsageError
 from repository.models import Institution, Trigger
 from repository.rights import Audience, TriggerKind, TriggerState
 from repository.vocabulary import as_utc_text, utc_now
 from repository.web import streaming
 from repository.web.declaring import simulating
+from repository.web.declaring.triggering import read_whole
 
 _MOST = 1000
 
@@ -305,23 +307,14 @@ def _day(text: str | None) -> date | None:
         raise UsageError(f"{text!r} is no day: for example 2026-12-31") from error
 
 
-def _reading(archive: wiring.Archive) -> Any:
+def _reading(archive: wiring.Archive) -> Callable[[str], int]:
     stores = archive.by_name
     counter = streaming.Counter(
         lambda store, key, offset, length: stores[store].open(key, offset, length),
         tuple(archive.places),
         lambda _file, _store: None,
     )
-
-    def read(article_id: str) -> int:
-        with archive.catalogue.reading() as session:
-            found = holdings.latest_pdfs(session, article_id)
-            kept = browse.file_of(session, article_id, found[1][0], found[0]) if found else None
-        if kept is None:
-            raise NotNow("it has no file that a reader would open")
-        return sum(len(block) for block in streaming.verified(counter, kept))
-
-    return read
+    return partial(read_whole, archive.catalogue, counter)
 
 
 def _found(session: Session, code: str) -> Trigger:

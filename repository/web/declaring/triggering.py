@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from repository.access import preview, rehearsal, triggers
 from repository.access.triggers import Proposal, Scope
 from repository.access.web.guard import member
-from repository.catalogue import browse, holdings, titles
+from repository.catalogue import Catalogue, browse, holdings, titles
 from repository.errors import NotNow
 from repository.models import Institution, Trigger
 from repository.rights import Audience, TriggerKind, TriggerState
@@ -24,6 +25,7 @@ from repository.texts import marked
 from repository.vocabulary import utc_now
 from repository.web import paging, streaming
 from repository.web.room import ReadingRoom
+from repository.web.streaming import Counter
 
 A_PAGE = 50
 TRIALS = 5
@@ -71,7 +73,7 @@ def decide(room: ReadingRoom, code: str) -> ResponseReturnValue:
             raise NotFound
     try:
         if act == "rehearse":
-            rehearsal.rehearse(room.catalogue, code, lambda article: read_whole(room, article), by=by, at=now)
+            rehearsal.rehearse(room.catalogue, code, partial(read_whole, room.catalogue, room.counter), by=by, at=now)
         elif act == "approve":
             with room.catalogue.writing() as rows:
                 triggers.approve(rows, code, by=by, at=now)
@@ -103,14 +105,16 @@ def new(room: ReadingRoom) -> ResponseReturnValue:
     return redirect(url_for("declaring.one", code=code), 303)
 
 
-def read_whole(room: ReadingRoom, article_id: str) -> int:
+def read_whole(catalogue: Catalogue, counter: Counter, article_id: str) -> int:
     """How many bytes the article's file has, once all of them were read and compared. Raises MahfuzError."""
-    with room.catalogue.reading() as rows:
+    with catalogue.reading() as rows:
         found = holdings.latest_pdfs(rows, article_id)
         kept = browse.file_of(rows, article_id, found[1][0], found[0]) if found else None
     if kept is None:
         raise NotNow(marked("It has no file that a reader would open."))
-    return sum(len(block) for block in streaming.verified(room.counter, kept))
+    if kept.bytes <= streaming.WHOLE:
+        return len(streaming.whole(counter, kept))
+    return sum(len(block) for block in streaming.verified(counter, kept))
 
 
 def _typed(rows: Session, room: ReadingRoom, now: datetime) -> Proposal:
