@@ -82,6 +82,10 @@ class Reading:
         """One line says nothing; the others are read."""
         self.wrong.append(Complaint(message, line, item, given[:100]))
 
+    def doubt(self, message: str, params: Mapping[str, object], line: int) -> None:
+        """The same with what fills the ``%(places)s`` of the message."""
+        self.wrong.append(Complaint(message, line, params=params))
+
     def refuse(self, message: str, line: int | None = None) -> NoReturn:
         """The list cannot be read to its end, so that nobody knows what it says."""
         raise BadList(self.name, [*self.wrong, Complaint(message, line)])
