@@ -140,6 +140,40 @@ def leave(session: Session, by: str, row: Consortium, institution: Institution, 
     raise NotNow(NO_MEMBER, name=institution.name)
 
 
+def is_member_since(session: Session, row: Consortium, institution: Institution, since: date) -> bool:
+    """Whether a membership of it begins on this day."""
+    return any(one.since == since for one in _of(session, row, institution))
+
+
+def amend(
+    session: Session,
+    by: str,
+    row: Consortium,
+    institution: Institution,
+    since: date,
+    until: date | None,
+    *,
+    at: datetime,
+) -> bool:
+    """The membership that begins on ``since`` ends with ``until``; whether that is new. Raises BadValue, NotNow."""
+    changes.take(session)
+    every = _of(session, row, institution)
+    one = next((each for each in every if each.since == since), None)
+    if one is None:
+        raise NotNow(NO_MEMBER, name=institution.name)
+    words.in_order(since, until)
+    if one.until == until:
+        return False
+    for other in every:
+        if other is not one and Days(other.since, other.until).meets(Days(since, until)):
+            raise NotNow(MEMBER_THEN, name=institution.name, first=other.since, last=other.until or "…")
+    before = _told(institution, since, one.until)
+    one.until = until
+    session.flush()
+    changes.noted(session, by, RECORD, row.code, "membership changed", before, _told(institution, since, until), at=at)
+    return True
+
+
 def as_json(session: Session, row: Consortium) -> dict[str, Any]:
     """All that is kept of it."""
     return {

@@ -230,31 +230,30 @@ def login(kind: str, given: str) -> str:
     return text
 
 
-def settle(
-    session: Session,
-    by: str,
-    row: Institution,
-    networks: Iterable[str],
-    logins: Iterable[tuple[str, str]] | None,
-    *,
-    at: datetime,
+def settle_networks(
+    session: Session, by: str, row: Institution, wanted: Iterable[str], *, at: datetime
 ) -> list[Remark]:
-    """Its ranges, and its logins where they are given, are just these from now on. Raises BadValue, NotNow."""
+    """Its ranges are just these from now on; what is worth knowing of new ones. Raises BadValue, NotNow."""
     told: list[Remark] = []
-    wanted = {ranges.span_of(given).keys: given for given in networks}
+    asked = {ranges.span_of(given).keys: given for given in wanted}
     here = {(one.first, one.last): one.given for one in networks_of(session, row)}
-    for keys in here.keys() - wanted.keys():
+    for keys in here.keys() - asked.keys():
         drop_network(session, by, row, here[keys], at=at)
-    for keys in sorted(wanted.keys() - here.keys()):
-        told += add_network(session, by, row, wanted[keys], at=at)
-    if logins is not None:
-        asked = {(kind, login(kind, given)) for kind, given in logins}
-        there = {(one.kind, one.value) for one in logins_of(session, row)}
-        for kind, value in sorted(there - asked):
-            drop_login(session, by, row, kind, value, at=at)
-        for kind, value in sorted(asked - there):
-            add_login(session, by, row, kind, value, at=at)
+    for keys in sorted(asked.keys() - here.keys()):
+        told += add_network(session, by, row, asked[keys], at=at)
     return told
+
+
+def settle_logins(
+    session: Session, by: str, row: Institution, kind: str, wanted: Iterable[str], *, at: datetime
+) -> None:
+    """Its logins of this kind are just these from now on. Raises BadValue, NotNow."""
+    asked = {login(kind, given) for given in wanted}
+    there = {one.value for one in logins_of(session, row) if one.kind == kind}
+    for value in sorted(there - asked):
+        drop_login(session, by, row, kind, value, at=at)
+    for value in sorted(asked - there):
+        add_login(session, by, row, kind, value, at=at)
 
 
 def as_json(session: Session, row: Institution) -> dict[str, Any]:

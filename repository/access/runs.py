@@ -65,6 +65,8 @@ class Run:
     title_id: str | None = None
     """The journal's number in this list (KBART ``title_id``), and that of the one which it continues."""
     preceding: str | None = None
+    listed: tuple[str | None, int | None] | None = None
+    """The list and its line that first named it, where that is another."""
 
     def key(self, title_id: int) -> Key:
         """By what it is known, once its journal is."""
@@ -199,7 +201,8 @@ def settle(
     there = standing(session, licence.id, institution_id)
     new, changed = [], []
     for key, run in wanted.items():
-        row, source = there.get(key), {"name": run.title.name, "source": reading.name[:500], "row": run.line}
+        name, number = run.listed or (reading.name[:500], run.line)
+        row, source = there.get(key), {"name": run.title.name, "source": name, "row": number}
         if row is None:
             new.append({**key._asdict(), **_last(run.coverage), **source, "state": state(run)})
             continue

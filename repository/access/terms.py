@@ -169,6 +169,42 @@ def end_party(
     raise NotNow(NO_PARTY, name=party.name)
 
 
+def amend_party(
+    session: Session,
+    by: str,
+    row: Licence,
+    party: Institution | Consortium,
+    since: date | None,
+    until: date | None,
+    *,
+    at: datetime,
+) -> bool:
+    """The party that begins on ``since`` is one up to ``until``; whether it was otherwise. Raises BadValue, NotNow."""
+    changes.take(session)
+    every = _party_rows(session, row, party)
+    one = next((each for each in every if each.since == since), None)
+    if one is None:
+        raise NotNow(NO_PARTY, name=party.name)
+    words.in_order(since, until)
+    if one.until == until:
+        return False
+    asked = Days(since or date.min, until)
+    for other in every:
+        if other is not one and Days(other.since or date.min, other.until).meets(asked):
+            raise NotNow(PARTY_THEN, name=party.name, first=other.since or "…", last=other.until or "…")
+    before = Party(one, party.code, party.name).as_json()
+    one.until = until
+    session.flush()
+    after = Party(one, party.code, party.name).as_json()
+    changes.noted(session, by, RECORD, row.code, "party changed", before, after, at=at)
+    return True
+
+
+def has_party(session: Session, row: Licence, party: Institution | Consortium, since: date | None) -> bool:
+    """Whether it is a party that begins then."""
+    return any(one.since == since for one in _party_rows(session, row, party))
+
+
 def was_ever_party(session: Session, row: Licence, institution: Institution) -> bool:
     """Whether the licence runs or ran for the institution, by itself or as a member."""
     joined = select(Membership.consortium_id).where(Membership.institution_id == institution.id)

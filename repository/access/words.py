@@ -13,7 +13,7 @@ from stdnum import isni as isni_numbers
 from repository.coverage import days_of
 from repository.errors import BadValue
 from repository.texts import marked
-from repository.turkish import machine_lower
+from repository.turkish import machine_lower, tr_fold
 
 LONGEST_NAME = 300
 LONGEST_TEXT = 4000
@@ -21,6 +21,7 @@ _CODE = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _ROR = re.compile(r"0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 _MAIL = re.compile(r"[^@\s<>\"]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+_TRUTHS = {"yes": True, "no": False, "evet": True, "hayir": False, "true": True, "false": False, "1": True, "0": False}
 _WORD = TypeVar("_WORD", bound=StrEnum)
 
 BAD_CODE = marked(
@@ -37,6 +38,7 @@ BAD_DAY = marked("%(given)s is no day: write it as 2026-01-31.")
 BAD_DATE = marked("%(given)s is no date: write it as 2015, 2015-03 or 2015-03-14.")
 BACKWARDS = marked("The end, %(last)s, lies before the beginning, %(first)s.")
 BAD_NUMBER = marked("%(given)s is no number from 0 to %(most)s.")
+BAD_TRUTH = marked("%(given)s is neither yes nor no.")
 NO_REASON = marked("A reason is needed.")
 
 
@@ -163,6 +165,16 @@ def number(given: str | int | None, most: int) -> int:
     if not (found.isascii() and found.isdigit() and len(found) < 10 and int(found) <= most):
         raise BadValue(BAD_NUMBER, given=_shown(found), most=most)
     return int(found)
+
+
+def truth(given: str | None) -> bool | None:
+    """Yes or no; None for nothing. Raises BadValue."""
+    found = tr_fold(given or "")
+    if not found:
+        return None
+    if found not in _TRUTHS:
+        raise BadValue(BAD_TRUTH, given=_shown(given or ""))
+    return _TRUTHS[found]
 
 
 def in_order(first: date | None, last: date | None) -> None:

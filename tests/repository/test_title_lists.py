@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from records import HEAD, issn, line
 from sqlalchemy import func, select
 
 from repository.access import changes, claims, consortia, institutions, licences, terms, title_lists
@@ -22,26 +23,6 @@ from repository.rights import ClaimState, Side
 
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 BY = "ayse"
-HEAD = "publication_title\tprint_identifier\tonline_identifier\tdate_first_issue_online\tnum_first_vol_online\t"
-HEAD += "num_first_issue_online\tdate_last_issue_online\tnum_last_vol_online\tnum_last_issue_online\ttitle_id\t"
-HEAD += "embargo_info\tcoverage_depth\tpublication_type\tpreceding_publication_title_id\n"
-
-
-def issn(number: int) -> str:
-    """The ISSN whose first seven digits are this number."""
-    digits = f"{number:07d}"
-    rest = -sum((8 - place) * int(digit) for place, digit in enumerate(digits)) % 11
-    return f"{digits[:4]}-{digits[4:]}{'X' if rest == 10 else rest}"
-
-
-def line(number: int, first: str = "2009", last: str = "", name: str = "", **more: str) -> str:
-    """A line of a list about one fictional journal."""
-    cells = [
-        *(name or f"Dergi {number}", more.get("printed", ""), more.get("online", issn(number)), first),
-        *(more.get("vol", ""), "", last, more.get("last_vol", ""), "", more.get("id", f"t{number}")),
-        *(more.get("embargo", ""), more.get("depth", "fulltext"), more.get("type", "serial"), more.get("before", "")),
-    ]
-    return "\t".join(cells) + "\n"
 
 
 @pytest.fixture
