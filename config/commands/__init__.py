@@ -51,6 +51,10 @@ _COMMANDS = {
     "restore": "withdrawing",
     "disposal": "withdrawing",
     "salvage": "salvaging",
+    "institution": "institutions",
+    "consortium": "institutions",
+    "licence": "licensing",
+    "entitlement": "entitlements",
     "harvest-check": "harvesting",
     "dump": "harvesting",
 }
