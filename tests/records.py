@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from repository.access import claims, consortia, institutions, licences, terms, title_lists
+from repository.access import claims, consortia, documents, institutions, licences, requestors, terms, title_lists
 from repository.access.runs import Run
 from repository.catalogue import Catalogue
 from repository.catalogue.titles import AgreedTitle
@@ -43,42 +43,44 @@ def filled(url: str) -> Catalogue:
     return catalogue
 
 
-def fill(catalogue: Catalogue) -> None:
+def fill(catalogue: Catalogue, at: datetime = NOW) -> None:
     """Some of everything, and names that a spreadsheet would run."""
     with catalogue.writing() as session:
         said = institutions.Described(
             "=SUM(A1) Üniversitesi", ror="05dxps055", counter_id="TR-1", resolver="https://cozucu.ornek.edu.tr/"
         )
-        one = institutions.enter(session, BY, "ornek", said, at=NOW)
-        other = institutions.enter(session, BY, "baska", institutions.Described("Başka, Üniversitesi"), at=NOW)
-        institutions.change(session, BY, other, replace(institutions.described(other), active=False), at=NOW)
+        one = institutions.enter(session, BY, "ornek", said, at=at)
+        other = institutions.enter(session, BY, "baska", institutions.Described("Başka, Üniversitesi"), at=at)
+        institutions.change(session, BY, other, replace(institutions.described(other), active=False), at=at)
         for network in ("193.140.0.0/16", "2001:a98::/32", "193.141.1.1 - 193.141.1.9"):
-            institutions.add_network(session, BY, one, network, at=NOW)
-        institutions.add_login(session, BY, one, "entity", "https://idp.ornek.edu.tr/shibboleth", at=NOW)
-        institutions.add_login(session, BY, one, "scope", "ornek.edu.tr", at=NOW)
-        group = consortia.enter(session, BY, "birlik", "@Birlik", at=NOW)
-        consortia.enter(session, BY, "yalniz", "Kimsesiz", at=NOW)
-        consortia.join(session, BY, group, one, date(2009, 1, 1), date(2012, 12, 31), at=NOW)
-        consortia.join(session, BY, group, one, date(2015, 1, 1), None, at=NOW)
+            institutions.add_network(session, BY, one, network, at=at)
+        institutions.add_login(session, BY, one, "entity", "https://idp.ornek.edu.tr/shibboleth", at=at)
+        institutions.add_login(session, BY, one, "scope", "ornek.edu.tr", at=at)
+        group = consortia.enter(session, BY, "birlik", "@Birlik", at=at)
+        consortia.enter(session, BY, "yalniz", "Kimsesiz", at=at)
+        consortia.join(session, BY, group, one, date(2009, 1, 1), date(2012, 12, 31), at=at)
+        consortia.join(session, BY, group, one, date(2015, 1, 1), None, at=at)
         described = licences.Described(
             "+Paket", "Örnek Yayınevi", type="national", status="active", perpetual="paid_years", back_years=3,
             hosting="exclusive", archival_copy=True, supply=False, note="iki\nsatır; ve \"tırnak\"",
         )  # fmt: skip
-        row = licences.enter(session, BY, "paket", described, at=NOW)
-        terms.add_period(session, BY, row, date(2009, 1, 1), date(2012, 12, 31), at=NOW)
-        terms.add_period(session, BY, row, date(2015, 1, 1), date(2030, 12, 31), at=NOW)
-        terms.add_party(session, BY, row, group, at=NOW)
-        terms.add_party(session, BY, row, other, date(2010, 1, 1), date(2011, 1, 1), at=NOW)
+        row = licences.enter(session, BY, "paket", described, at=at)
+        terms.add_period(session, BY, row, date(2009, 1, 1), date(2012, 12, 31), at=at)
+        terms.add_period(session, BY, row, date(2015, 1, 1), date(2030, 12, 31), at=at)
+        terms.add_party(session, BY, row, group, at=at)
+        terms.add_party(session, BY, row, other, date(2010, 1, 1), date(2011, 1, 1), at=at)
         closed = replace(
             described, name="Eski", perpetual="years", perpetual_from="2001", perpetual_to="2008-06", back_years=0
         )
-        old = licences.enter(session, BY, "eski", closed, at=NOW)
-        terms.add_period(session, BY, old, date(2001, 1, 1), None, at=NOW)
-        licences.close(session, BY, old, date(2008, 12, 31), Closure.CEASED, at=NOW)
+        documents.attach(session, BY, row, "sözleşme.pdf", b"%PDF-1.7", at=at)
+        requestors.make(session, BY, one, "sushi", at=at)
+        old = licences.enter(session, BY, "eski", closed, at=at)
+        terms.add_period(session, BY, old, date(2001, 1, 1), None, at=at)
+        licences.close(session, BY, old, date(2008, 12, 31), Closure.CEASED, at=at)
         text = HEAD + line(1, last="2018", embargo="P1Y") + line(2, before="t1", name="=cmd|' /C calc'!A0") + line(3)
-        title_lists.load(session, BY, row, title_lists.read_list("liste.txt", text.encode()), at=NOW)
+        title_lists.load(session, BY, row, title_lists.read_list("liste.txt", text.encode()), at=at)
         newer = HEAD + line(1, last="2018", embargo="P1Y") + line(2, before="t1", name="=cmd|' /C calc'!A0")
-        title_lists.load(session, BY, row, title_lists.read_list("yeni.txt", newer.encode()), at=NOW)
+        title_lists.load(session, BY, row, title_lists.read_list("yeni.txt", newer.encode()), at=at)
         run = Run(0, AgreedTitle("Dergi 1", None, issn(1)), Coverage("2019", "11", "1"))
-        number = claims.claim(session, BY, row, one, run, "fatura", at=NOW).row.id
-        claims.act(session, BY, number, ClaimState.DISPUTED, Side.PUBLISHER, "hayır", at=NOW)
+        number = claims.claim(session, BY, row, one, run, "fatura", at=at).row.id
+        claims.act(session, BY, number, ClaimState.DISPUTED, Side.PUBLISHER, "hayır", at=at)
