@@ -53,6 +53,10 @@ _COMMANDS = {
     "salvage": "salvaging",
     "trigger": "declaring",
     "simulate": "declaring",
+    "institution": "institutions",
+    "consortium": "institutions",
+    "licence": "licensing",
+    "entitlement": "entitlements",
     "harvest-check": "harvesting",
     "dump": "harvesting",
 }

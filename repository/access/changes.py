@@ -1,40 +1,72 @@
-"""Whatever changes who may read what is told in the testimony, and makes what was worked out before it out of date."""
+"""Every change to who may read what: told as an event, and counted, so that whatever was worked out before is known
+to be old."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from repository.catalogue import testimony
-from repository.models import AccessHead
+from repository.catalogue.upsert import Upsert
+from repository.models import ABOUT_RECORDS, AccessHead, Event
 from repository.vocabulary import EventType
+
+_MOVE = Upsert(AccessHead, lambda _new: {"number": AccessHead.__table__.c.number + 1})
+_THERE = Upsert(AccessHead)
+
+
+def take(session: Session) -> None:
+    """Nobody else changes these records until our transaction ends: what is looked up after it stays true."""
+    _THERE(session, [{"id": 1, "number": 0}])
+    session.execute(select(AccessHead.number).where(AccessHead.id == 1).with_for_update())
+
+
+def moved(session: Session) -> None:
+    """The number of changes grows by one."""
+    _MOVE(session, [{"id": 1, "number": 1}])
+
+
+def number(session: Session) -> int:
+    """The number of changes so far."""
+    return session.execute(select(AccessHead.number).where(AccessHead.id == 1)).scalar_one_or_none() or 0
 
 
 def noted(
     session: Session,
-    *,
     by: str,
     record: str,
     code: str,
     what: str,
-    at: datetime,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    *,
+    at: datetime,
 ) -> None:
-    """Bear witness to a change of one record, in the transaction that makes it: what of it was, and what is."""
+    """An event tells the change of one record beside the change itself: the values before and after, where they differ.
+
+    ``record`` is the kind of thing (``institution``, ``licence`` …), ``code`` its name, ``what`` was done a verb.
+    Values are JSON. The number of changes grows.
+    """
+    old, new = before or {}, after or {}
     detail: dict[str, Any] = {"record": record, "code": code, "what": what}
-    detail |= {"before": dict(before)} if before else {}
-    detail |= {"after": dict(after)} if after else {}
+    for name, mine, other in (("before", old, new), ("after", new, old)):
+        told = {key: value for key, value in mine.items() if key not in other or other[key] != value}
+        if told:
+            detail[name] = told
     testimony.witness(session, EventType.POLICY_ASSIGNMENT, at=at, outcome="success", agent=by, detail=detail)
-    grown = session.connection().execute(update(AccessHead).values(number=AccessHead.number + 1))
-    if grown.rowcount == 0:
-        session.connection().execute(insert(AccessHead).values(id=1, number=1))
+    moved(session)
 
 
-def number(session: Session) -> int:
-    """How many changes there were: what was worked out under another number is out of date."""
-    return session.execute(select(AccessHead.number)).scalar_one_or_none() or 0
+def of_record(
+    session: Session, record: str, code: str, *, before: int | None = None, limit: int = 50
+) -> Sequence[Event]:
+    """The events of one record, the newest first; those older than the one with the number ``before``."""
+    walk = select(Event).where(text(ABOUT_RECORDS))
+    walk = walk.where(Event.detail["record"].as_string() == record, Event.detail["code"].as_string() == code)
+    if before is not None:
+        walk = walk.where(Event.id < before)
+    return session.execute(walk.order_by(Event.id.desc()).limit(limit)).scalars().all()
