@@ -28,6 +28,7 @@ import ingest.web.sword
 import oai_pmh.resourcesync.web
 import repository
 import repository.access.web
+import repository.access.web.reports
 import repository.web
 import repository.web.declaring
 from config import languages, metrics
@@ -42,6 +43,7 @@ from oai_pmh.manners import Figures
 from oai_pmh.resourcesync.documents import Addresses
 from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
+from repository.access.lists import Publishing
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
@@ -212,6 +214,18 @@ def _desk(rooms: Rooms) -> Desk:
     )
 
 
+def _publishing(rooms: Rooms) -> Publishing:
+    return Publishing(
+        rooms.catalogue,
+        rooms.home / "lists",
+        rooms.base_url.rstrip("/"),
+        rooms.archive,
+        rooms.repository_identifier,
+        tuple(rooms.places),
+        rooms.time_zone,
+    )
+
+
 def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     base_url = rooms.base_url.rstrip("/")
     counter = Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue))
@@ -239,6 +253,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository.web.declaring.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
+        repository.access.web.reports.blueprint(_publishing(rooms)),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),

@@ -55,6 +55,7 @@ _COMMANDS = {
     "simulate": "declaring",
     "harvest-check": "harvesting",
     "dump": "harvesting",
+    "holdings": "listing",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 
