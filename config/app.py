@@ -43,9 +43,11 @@ from oai_pmh.manners import Figures
 from oai_pmh.resourcesync.documents import Addresses
 from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
+from repository.access.counting import Book
 from repository.access.lists import Publishing
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
+from repository.access.web import counting
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
 from repository.access.web.sessions import Door
 from repository.catalogue import Catalogue, schema, watch
@@ -133,6 +135,8 @@ class Rooms:
     """What the window has given out; None: there are no figures of it."""
     peers: Sequence[Peer] = field(default=(), repr=False)
     """Other archives that may have bags."""
+    counted: bool = True
+    """Whether use is counted."""
     open_blueprints: Sequence[Blueprint] = ()
     """Blueprints that only answer questions, for everyone, by GET and POST (OAI-PMH): no session, no CSRF token."""
 
@@ -184,6 +188,8 @@ def create_app(rooms: Rooms) -> Flask:
     open_names = [blueprint.name for blueprint in protocols]
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
+    if rooms.counted:
+        counting.keep(app, Book(rooms.catalogue, rooms.home / "usage", rooms.time_zone))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
-from ingest import receipts
+from ingest import ledger_usage, receipts
 from ingest.receipts import Receipt
 from repository.catalogue import Catalogue, deliveries, titles
 from repository.models import (
@@ -319,5 +319,6 @@ TABLES: tuple[Kept, ...] = (
     Kept("receipts", _receipts, _enter_receipts, key=("delivery_id",), grows=True, moment="finished_at"),
     Kept("decisions", _decisions, _enter_decisions, key=("delivery", "at", "verdict"), grows=True, moment="at"),
     Kept("disposals", _at_once(_disposals), _enter_disposals, key=("article", "asked_at"), after_bags=True),
+    Kept("usage", ledger_usage.tell, ledger_usage.enter, key=ledger_usage.KEY, grows=True, moment="day"),
 )
 """In the order in which they are entered."""

@@ -13,6 +13,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import Select, exists, func, select, text
 from sqlalchemy.orm import Session
@@ -35,6 +36,7 @@ COLUMNS = (
 )
 _NOT_INTACT = (CopyState.UNVERIFIED, CopyState.DAMAGED, CopyState.MISSING)
 _AT_ONCE = 1000
+_order = lru_cache(1 << 14)(natural)  # most journals have the same volumes and years
 
 
 class Exceptions:
@@ -137,7 +139,7 @@ def _parted(named: Iterable[tuple[str, HeldIssue]], not_yet: Exceptions) -> tupl
 def ranges(names: Iterable[str]) -> str:
     """Volumes or years as ``1-5; 7``: numbers that follow each other are one range, all else stands by itself."""
     found: list[list[str]] = []
-    for name in sorted(set(names), key=natural):
+    for name in sorted(set(names), key=_order):
         follows = found and found[-1][-1].isdecimal() and name.isdecimal() and int(name) == int(found[-1][-1]) + 1
         if follows:
             found[-1].append(name)
