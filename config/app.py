@@ -28,7 +28,9 @@ import ingest.web.sword
 import oai_pmh.resourcesync.web
 import repository
 import repository.access.web
+import repository.access.web.counter
 import repository.access.web.reports
+import repository.access.web.usage
 import repository.web
 import repository.web.declaring
 from config import languages, metrics
@@ -43,6 +45,7 @@ from oai_pmh.manners import Figures
 from oai_pmh.resourcesync.documents import Addresses
 from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
+from repository.access.counter_reports import Platform
 from repository.access.counting import Book
 from repository.access.lists import Publishing
 from repository.access.peers import Peer
@@ -246,6 +249,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     giving = Giving(
         Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)
     )
+    usage = repository.access.web.counter.Usage(rooms.catalogue, Platform(rooms.archive, base_url), rooms.time_zone)
     signs = (
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
@@ -260,6 +264,8 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
         repository.access.web.reports.blueprint(_publishing(rooms)),
+        repository.access.web.counter.blueprint(usage),
+        repository.access.web.usage.blueprint(usage),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),

@@ -32,3 +32,16 @@ def test_lists_of_what_is_held_are_written(tmp_path: Path) -> None:
     assert journal.endswith(",,"), "nothing is in progress"
     archive.run("holdings", "marc", "--out", str(out))
     assert out.read_text("utf-8").endswith("</collection>\n")
+
+
+def test_a_report_of_usage_is_written(tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "tr_j1.tsv"
+    archive = Installation(home, folder_store_table("ankara", home), folder_store_table("izmir", home))
+    told = archive.run("usage", "report", "tr_j1", "--from", "2025-01", "--to", "2025-03", "--out", str(out))
+    assert (told["report"], told["institution"]) == ("TR_J1", "The World")
+    assert [one["Code"] for one in told["exceptions"]] == [3030]
+    assert out.read_bytes().decode("utf-8-sig").startswith("Report_Name\tJournal Requests (Controlled)\r\n")
+    archive.run("usage", "report", "PR", "--from", "2025-01", "--format", "json", "--out", str(out))
+    assert out.read_text("utf-8").startswith('{\n "Report_Header"')
+    assert archive.tell("usage", "report", "TR", "--from", "2025", "--out", str(out))[0] == 2
+    assert archive.tell("usage", "report", "TR", "--from", "2025-01", "--institution", "no", "--out", str(out))[0] == 2
