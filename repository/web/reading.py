@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden, Gone, NotFound
 
-from repository import search
+from repository import citing, search
 from repository.access import rights
 from repository.access.entitlement import Decision
 from repository.access.web import counting
@@ -173,6 +173,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         notices=sorted((one for one in pointing if one.type in NOTICES), key=lambda one: list(NOTICES).index(one.type)),
         decision=decision,
         landing=landing,
+        citation=citing.plain(record, landing.url),
         pdf=pdf,
         pdf_version=pdf_version,
         tags=description.citation_tags(landing),

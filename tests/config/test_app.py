@@ -29,6 +29,7 @@ EVERYONE = {
     "/", "/search", "/titles", "/titles/<issn:issn>",
     "/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>",
     "/articles/<hex32:identifier>", "/articles/<hex32:identifier>.json",
+    "/articles/<hex32:identifier>.ris", "/articles/<hex32:identifier>.bib",
     "/articles/<hex32:identifier>/files/<payload:path>", "/doi/<payload:doi>", "/openurl", "/ServeContent",
 
     "/receipts/<word>", "/receipts/<word>.json", "/.well-known/mahfuz-keys.json",
