@@ -338,3 +338,41 @@ def test_marc_is_valid_by_its_schema(site: pages.Site) -> None:
         pytest.skip("MARC21slim.xsd does not lie beside this checkout nor in MAHFUZ_TEST_SCHEMAS")
     schema = etree.XMLSchema(etree.parse(found))
     schema.assertValid(etree.fromstring(site.client.get("/reports/titles.marcxml").get_data()))
+
+
+def test_both_databases_tell_the_same(site: pages.Site, postgresql_url: str, tmp_path: Path) -> None:
+    other = pages.site(postgresql_url)
+    lines: list[list[str]] = []
+    for one in (pages.site(f"sqlite:///{tmp_path / 'catalogue.sqlite'}"), other):
+        for number, day in enumerate(("2009", "2010-09", "2012"), start=1):
+            _enter(one, number, published={"ppub": day}, volume=str(number))
+        pages.enter(one, pages.record(9, issn_electronic="1300-0721", journal_title="Açık Dergi"))
+        with one.catalogue.writing() as rows:
+            institution = Institution(code="ornek", name="ornek", sort_key="o", folded="o", active=True, created_at=NOW)
+            title = rows.execute(select(Title).where(Title.issn_electronic == "1300-0632")).scalar_one()
+            licence = Licence(
+                code="L", name="L", folded="l", publisher_id=title.publisher_id, type="local", basis="signed",
+                status="active", perpetual="full", back_years=0, hosting="always", created_at=NOW,
+            )  # fmt: skip
+            rows.add_all([institution, licence])
+            rows.flush()
+            rows.add(LicencePeriod(licence_id=licence.id, since=date(2009, 1, 1), until=date(2010, 6, 30)))
+            rows.add(LicenceParty(licence_id=licence.id, institution_id=institution.id))
+            rows.add(Entitlement(licence_id=licence.id, title_id=title.id, name="x", state="agreed", by="x", at=NOW))
+            copy = rows.execute(select(Copy).where(Copy.store == "second").order_by(Copy.aip_id).limit(1)).scalar_one()
+            copy.unreadable_since = NOW
+        given = lists.Publishing(
+            one.catalogue,
+            tmp_path / one.catalogue.engine.dialect.name,
+            "http://localhost",
+            "M",
+            "m",
+            ("main", "second"),
+        )
+        made = (lists.all_titles(given), lists.of_institution(given, institution), lists.keepers_report(given))
+        lines.append([path.path.read_text("utf-8") for path in (*made, lists.titles_in_marc(given))])
+        one.catalogue.close()
+    assert lines[0] == lines[1]
+    # September is behind what was paid for.
+    assert [row["date_last_issue_online"] for row in table(lines[0][1])] == ["2009"]
+    assert "2009" in lines[0][2].splitlines()[-1].rpartition(",")[2]
