@@ -28,6 +28,9 @@ import ingest.web.sword
 import oai_pmh.resourcesync.web
 import repository
 import repository.access.web
+import repository.access.web.counter
+import repository.access.web.reports
+import repository.access.web.usage
 import repository.web
 import repository.web.declaring
 from config import languages, metrics
@@ -42,8 +45,12 @@ from oai_pmh.manners import Figures
 from oai_pmh.resourcesync.documents import Addresses
 from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
+from repository.access.counter_reports import Platform
+from repository.access.counting import Book
+from repository.access.lists import Publishing
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
+from repository.access.web import counting
 from repository.access.web.guard import Member, Route, Who, lay, member, open_door
 from repository.access.web.sessions import Door
 from repository.catalogue import Catalogue, schema, watch
@@ -131,6 +138,8 @@ class Rooms:
     """What the window has given out; None: there are no figures of it."""
     peers: Sequence[Peer] = field(default=(), repr=False)
     """Other archives that may have bags."""
+    counted: bool = True
+    """Whether use is counted."""
     open_blueprints: Sequence[Blueprint] = ()
     """Blueprints that only answer questions, for everyone, by GET and POST (OAI-PMH): no session, no CSRF token."""
 
@@ -182,6 +191,8 @@ def create_app(rooms: Rooms) -> Flask:
     open_names = [blueprint.name for blueprint in protocols]
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
+    if rooms.counted:
+        counting.keep(app, Book(rooms.catalogue, rooms.home / "usage", rooms.time_zone))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
@@ -212,6 +223,18 @@ def _desk(rooms: Rooms) -> Desk:
     )
 
 
+def _publishing(rooms: Rooms) -> Publishing:
+    return Publishing(
+        rooms.catalogue,
+        rooms.home / "lists",
+        rooms.base_url.rstrip("/"),
+        rooms.archive,
+        rooms.repository_identifier,
+        tuple(rooms.places),
+        rooms.time_zone,
+    )
+
+
 def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     base_url = rooms.base_url.rstrip("/")
     counter = Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue))
@@ -226,6 +249,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     giving = Giving(
         Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)
     )
+    usage = repository.access.web.counter.Usage(rooms.catalogue, Platform(rooms.archive, base_url), rooms.time_zone)
     signs = (
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
@@ -239,6 +263,9 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository.web.declaring.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
+        repository.access.web.reports.blueprint(_publishing(rooms)),
+        repository.access.web.counter.blueprint(usage),
+        repository.access.web.usage.blueprint(usage),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),

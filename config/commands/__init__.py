@@ -59,6 +59,8 @@ _COMMANDS = {
     "entitlement": "entitlements",
     "harvest-check": "harvesting",
     "dump": "harvesting",
+    "holdings": "listing",
+    "usage": "counted",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 

@@ -39,8 +39,8 @@ from ingest.burning import rehearse_when_due
 from ingest.ledger import lay_down
 from oai_pmh import preparing
 from oai_pmh.whole import dumps
+from repository.access import counting, triggers
 from repository.access import staff as accounts
-from repository.access import triggers
 from repository.catalogue import chain, changes, recount
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -87,6 +87,9 @@ REHEARSAL_TICK_SECONDS = 3600
 
 RECOUNT_TICK_SECONDS = 600
 """How often the clock looks whether the tallies are to be counted again."""
+
+USAGE_TICK_SECONDS = 600
+"""How often what is known of readers' sessions is forgotten, as soon as it is a day old."""
 
 STANDING_TICK_SECONDS = 300
 """How often each store is asked how it is."""
@@ -152,8 +155,8 @@ def serve(asked: Asked, host: str, port: int, workers: int) -> None:
 @click.pass_obj
 def clock(asked: Asked) -> None:
     """Have copies read when they are due, publishers told by mail, what is missing counted, events linked, signed and
-    verified, tallies counted again, stores asked how they are, disposals carried out, ledgers laid down, and writing
-    the catalogue again rehearsed.
+    verified, tallies counted again, stores asked how they are, disposals carried out, ledgers laid down, writing the
+    catalogue again rehearsed, and what is known of readers' sessions forgotten.
 
     One clock runs; a second one waits.
     """
@@ -173,6 +176,10 @@ def clock(asked: Asked) -> None:
 
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
+
+        def forget() -> None:
+            zone = archive.settings.archive.time_zone
+            counting.forget(archive.catalogue, archive.home / "usage", zone, utc_now())
 
         seen_from, oai = window.of(archive), archive.settings.oai
         notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
@@ -206,6 +213,7 @@ def clock(asked: Asked) -> None:
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
             Job("recount", RECOUNT_TICK_SECONDS, recounted),
+            Job("usage", USAGE_TICK_SECONDS, forget),
             Job("standing", STANDING_TICK_SECONDS, lambda: standing.look(archive.catalogue, archive.stores, utc_now)),
         ]
         policy = archive.settings.policy

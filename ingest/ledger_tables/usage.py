@@ -1,66 +1,88 @@
-"""What was read, as it was counted: a sum of a day, of no reader."""
+"""Usage as a ledger tells it: the sums of every day that is over, by the code of an institution and an ISSN."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ingest.ledger_tables.journals import first_issns, places_of
-from ingest.ledger_tables.kept import Kept, Told, since
-from repository.catalogue import Catalogue
+from ingest.ledger_tables.kept import Kept
+from repository.access.usage import THE_PLATFORM, THE_WORLD
+from repository.catalogue import Catalogue, titles
 from repository.catalogue.upsert import Upsert
-from repository.models import Institution, UsageDay
+from repository.models import Institution, TitleIssn, UsageDay
 from repository.vocabulary import utc_now
 
-_KEY = ("day", "institution", "issn", "year", "access_type", "metric")
-_ENTER = Upsert(UsageDay, lambda new: {"number": new.number})
+KEY = ("day", "institution", "issn", "year", "access_type", "metric")
+_AGAIN = timedelta(days=2)
+"""A day of the archive's zone may have gone on when the ledger before was made: it is told again, as it ended."""
+
+_ADD = Upsert(UsageDay)
+_CORRECT = Upsert(UsageDay, lambda told: {"number": told.number})
 
 
-def _usage(catalogue: Catalogue, mark: str | None) -> Iterator[Told]:
-    """Day by day, each when it is over; those since the mark, and the one before it, with what they have come to."""
-    days = select(UsageDay.day).where(UsageDay.day < utc_now().date()).distinct().order_by(UsageDay.day)
-    if (begin := since(mark)) is not None:
-        days = days.where(UsageDay.day >= begin.date() - timedelta(days=1))
-    with catalogue.reading() as session:
-        every = session.execute(days).scalars().all()
-        issns = first_issns(session) if every else {}
-        codes = {row.id: row.code for row in session.execute(select(Institution.id, Institution.code))} if every else {}
-    for day in every:
+def tell(catalogue: Catalogue, mark: str | None) -> Iterator[Mapping[str, Any]]:
+    """The sums in the order of :data:`KEY`, a day at a time; those of days behind the mark."""
+    today = utc_now().date()
+    after = datetime.fromisoformat(mark).date() - _AGAIN if mark is not None else date.min
+    while True:
         with catalogue.reading() as session:
-            rows = session.execute(select(UsageDay).where(UsageDay.day == day)).scalars().all()
-        told = [
-            {
-                "day": day.isoformat(),
-                "institution": codes.get(row.institution_id),
-                "issn": issns.get(row.title_id),
-                "year": row.year,
-                "access_type": row.access_type,
-                "metric": row.metric,
-                "number": row.number,
-            }
-            for row in rows
-            if (row.institution_id == 0 or row.institution_id in codes) and (row.title_id == 0 or row.title_id in issns)
-        ]
-        yield from sorted(told, key=lambda one: "\t".join(str(one[name]) for name in _KEY))
+            days = select(func.min(UsageDay.day)).where(UsageDay.day > after, UsageDay.day < today)
+            day = session.execute(days).scalar()
+            told = _of_day(session, day) if day is not None else []
+        if day is None:
+            return
+        yield from told
+        after = day
 
 
-def _enter_usage(session: Session, told: Sequence[Told], _newer: bool) -> None:
-    """A day that is told later, in a later ledger, is told as it was in the end."""
-    codes = {row.code: row.id for row in session.execute(select(Institution.code, Institution.id))}
-    places = places_of(session, {one["issn"] for one in told if one["issn"]})
-    rows = []
-    for one in told:
-        institution = codes.get(one["institution"]) if one["institution"] else 0
-        title = places.get(one["issn"]) if one["issn"] else 0
-        if institution is not None and title is not None:
-            plain = {name: one[name] for name in ("year", "access_type", "metric", "number")}
-            rows.append(
-                {"institution_id": institution, "title_id": title, "day": date.fromisoformat(one["day"]), **plain}
-            )
-    _ENTER(session, rows)
+def _of_day(session: Session, day: date) -> list[Mapping[str, Any]]:
+    issn = select(func.min(TitleIssn.issn)).where(TitleIssn.title_id == UsageDay.title_id).scalar_subquery()
+    rows = session.execute(
+        select(UsageDay, Institution.code, issn.label("issn"))
+        .outerjoin(Institution, Institution.id == UsageDay.institution_id)
+        .where(UsageDay.day == day)
+    )
+    told = [
+        {
+            # A moment, so that it can be compared with the one at which a rehearsal began.
+            "day": f"{day.isoformat()}T00:00:00+00:00",
+            "institution": row.code or "",
+            "issn": row.issn or "",
+            "year": row.UsageDay.year,
+            "access_type": row.UsageDay.access_type,
+            "metric": row.UsageDay.metric,
+            "number": row.UsageDay.number,
+        }
+        for row in rows
+    ]
+    return sorted(told, key=lambda one: [str(one[name]) for name in KEY])
 
 
-USAGE = (Kept("usage", _usage, _enter_usage, key=_KEY, grows=True),)
+def enter(session: Session, told: Sequence[Mapping[str, Any]], newer: bool) -> None:
+    """What another catalogue counted is counted here. What is of an institution or a journal unknown here is not."""
+    codes = {one["institution"] for one in told}
+    known = {
+        code: number for number, code in session.execute(select(Institution.id, Institution.code)) if code in codes
+    }
+    found: dict[str, int | None] = {"": THE_PLATFORM}
+    for issn in {one["issn"] for one in told} - {""}:
+        title = titles.title_by_issn(session, [issn])
+        found[issn] = title.id if title is not None else None
+    rows = [
+        {
+            "institution_id": known[one["institution"]] if one["institution"] else THE_WORLD,
+            "day": datetime.fromisoformat(one["day"]).date(),
+            "title_id": found[one["issn"]],
+            **{name: one[name] for name in ("year", "access_type", "metric", "number")},
+        }
+        for one in told
+        if (not one["institution"] or one["institution"] in known) and found[one["issn"]] is not None
+    ]
+    (_CORRECT if newer else _ADD)(session, rows)
+
+
+USAGE = (Kept("usage", tell, enter, key=KEY, grows=True, moment="day"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from repository.access.web.guard import Route, Who, lay
-from repository.web import alerts, lockss, overview, reading
+from repository.web import alerts, citing, lockss, overview, reading
 from repository.web.room import ReadingRoom
 
 _ARTICLE = "/articles/<hex32:identifier>"
@@ -28,6 +28,8 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route("/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>", reading.issue),
             Route(_ARTICLE, reading.article),
             Route(_ARTICLE + ".json", reading.article_json),
+            Route(_ARTICLE + ".ris", citing.ris, endpoint="article_ris"),
+            Route(_ARTICLE + ".bib", citing.bibtex, endpoint="article_bibtex"),
             Route(_ARTICLE + "/files/<payload:path>", reading.file),
             Route("/doi/<payload:doi>", reading.doi),
             Route("/openurl", reading.resolve),

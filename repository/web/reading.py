@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden, Gone, NotFound
 
-from repository import search
+from repository import citing, search
 from repository.access import rights
 from repository.access.entitlement import Decision
+from repository.access.web import counting
 from repository.access.web.readers import reader
 from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
@@ -82,6 +83,7 @@ def find(room: ReadingRoom) -> ResponseReturnValue:
             return redirect(url_for("reading.title", issn=question.issn))
         journals = search.journals(rows, question, 20) if not after else []
         answer = search.articles(rows, question, after=after or None, limit=25)
+    counting.searched(question.text)
     following = paging.here(after=answer.after) if answer.after else None
     return render_template(
         "reading/search.html", question=question, journals=journals, answer=answer, following=following, after=after
@@ -171,6 +173,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         notices=sorted((one for one in pointing if one.type in NOTICES), key=lambda one: list(NOTICES).index(one.type)),
         decision=decision,
         landing=landing,
+        citation=citing.plain(record, landing.url),
         pdf=pdf,
         pdf_version=pdf_version,
         tags=description.citation_tags(landing),
@@ -179,6 +182,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         file_address=file_address,
         doi_url=description.doi_url,
     )
+    counting.shown(found, decision)
     answer = Response(page)
     answer.headers["Link"] = description.signposts(landing)
     return answer
@@ -204,11 +208,12 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
             raise Gone
         decision = rights.on_article(rows, found, reader(), room.now())
         if not decision.allowed:
+            counting.refused(found, decision)
             return _closed(found, decision)
         located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)
     if located is None:
         raise NotFound
-    return files.give(room.counter, located, download="download" in request.args)
+    return counting.given(found, decision, files.give(room.counter, located, download="download" in request.args))
 
 
 def doi(room: ReadingRoom, doi: str) -> ResponseReturnValue:

@@ -29,6 +29,7 @@ EVERYONE = {
     "/", "/search", "/titles", "/titles/<issn:issn>",
     "/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>",
     "/articles/<hex32:identifier>", "/articles/<hex32:identifier>.json",
+    "/articles/<hex32:identifier>.ris", "/articles/<hex32:identifier>.bib",
     "/articles/<hex32:identifier>/files/<payload:path>", "/doi/<payload:doi>", "/openurl", "/ServeContent",
 
     "/receipts/<word>", "/receipts/<word>.json", "/.well-known/mahfuz-keys.json",
@@ -37,6 +38,8 @@ EVERYONE = {
     "/api/sword/2.0/cont-iri/<uuid:journal>/<uuid:deposit>/edit",
     "/lockss/", "/lockss/<issn:issn>", "/lockss/<issn:issn>/<int(max=9999):number>",
     "/.well-known/resourcesync", "/resourcesync/capabilitylist.xml",
+    "/kbart/", "/kbart/AllTitles.txt", "/kbart/publishers/<slug>.txt",
+    "/reports/keepers.csv", "/reports/titles.marcxml", "/r51/status",
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
@@ -60,6 +63,7 @@ STAFF = {
     "/staff/access/triggers/<code>/decide", "/staff/access/simulator",
     "/staff/evidence", "/staff/evidence/tables/<name>", "/staff/evidence/certificates", "/staff/evidence/pack.zip",
     "/staff/evidence/certificates/<name>", "/staff/evidence/certificates/<name>.json",
+    "/staff/usage", "/staff/usage/<name>.<kind>",
 }  # fmt: skip
 PEERS = {
     "/resourcesync/resourcelist.xml", "/resourcesync/resourcelist/<int(max=999999999):number>.xml",
@@ -67,12 +71,17 @@ PEERS = {
     "/resourcesync/bags/<hex32:identifier>/v<int(max=999999):version>.tar",
 }  # fmt: skip
 """For archives that have the right, and for staff: whoever else asks is told so, and led to no sign-in."""
-ASKED = {"/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip"}
+KEYED = {"/kbart/institutions/<code>.txt", "/r51/members", "/r51/reports", "/r51/reports/<name>"}
+"""For who brings a key of an institution: whoever brings none is asked for it, and led to no sign-in."""
+ASKED = {
+    "/api/sword/2.0/sd-iri", "/staff/evidence/pack.zip", "/r51/members", "/r51/reports", "/r51/reports/<name>",
+}  # fmt: skip
 """What cannot be answered without a question: of which journal the service document is, of which period the pack."""
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
     "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "code": "2026-11-27-1", "name": "ndsa", "journal": UUID(int=1), "deposit": UUID(int=2),
+    "code": "2026-11-27-1", "name": "ndsa", "slug": "ornek-yayinevi", "kind": "tsv",
+    "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
 
 
@@ -94,13 +103,17 @@ def addresses(archive: pages.Site) -> list[tuple[str, str, str]]:
 
 
 def test_every_route_is_declared_and_opens_to_just_those_it_is_for(archive: pages.Site) -> None:
-    assert {rule for rule, *_ in addresses(archive)} == EVERYONE | STAFF | PEERS, "declare the new route in this table"
+    assert {rule for rule, *_ in addresses(archive)} == EVERYONE | STAFF | PEERS | KEYED, (
+        "declare the new route in this table"
+    )
     signed_in = archive.staff_client()
     for rule, address, method in addresses(archive):
         anonymous = archive.client.open(address, method=method)
         if rule in EVERYONE:
             assert anonymous.status_code not in (401, 403), address
             assert not (anonymous.location or "").startswith("/staff/sign-in"), address
+        elif rule in KEYED:
+            assert anonymous.status_code in (400, 401, 404), address
         elif rule in PEERS:
             assert anonymous.status_code == 403, address
         elif method == "GET":
