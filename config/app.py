@@ -27,7 +27,11 @@ import ingest.web.sword
 import oai_pmh.resourcesync.web
 import repository
 import repository.access.web
+import repository.access.web.counter
+import repository.access.web.reports
+import repository.access.web.usage
 import repository.web
+import repository.web.declaring
 from config import languages, metrics
 from config.proxies import Hops
 from fixity.evidence.room import Evidence
@@ -41,10 +45,13 @@ from oai_pmh.manners import Figures
 from oai_pmh.resourcesync.documents import Addresses
 from oai_pmh.resourcesync.listing import Lists
 from oai_pmh.resourcesync.web import Giving
+from repository.access.counter_reports import Platform
+from repository.access.counting import Book
+from repository.access.lists import Publishing
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
 from repository.access.trusted import Front, Provider, Rules
-from repository.access.web import sign_on
+from repository.access.web import counting, sign_on
 from repository.access.web.guard import Member, Route, Who, account, lay, member, open_door
 from repository.access.web.readers import know_readers, sign_on_cookie
 from repository.access.web.sessions import Door
@@ -143,6 +150,8 @@ class Rooms:
     """What the window has given out; None: there are no figures of it."""
     peers: Sequence[Peer] = field(default=(), repr=False)
     """Other archives that may have bags."""
+    counted: bool = True
+    """Whether use is counted."""
     open_blueprints: Sequence[Blueprint] = ()
     """Blueprints that only answer questions, for everyone, by GET and POST (OAI-PMH): no session, no CSRF token."""
 
@@ -193,7 +202,9 @@ def create_app(rooms: Rooms) -> Flask:
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
     signed_on = SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure)
-    know_readers(app, signed_on, SupplyCookie(rooms.secret_key, secure=door.secure))
+    know_readers(app, rooms.catalogue, signed_on, SupplyCookie(rooms.secret_key, secure=door.secure))
+    if rooms.counted:
+        counting.keep(app, Book(rooms.catalogue, rooms.home / "usage", rooms.time_zone))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
@@ -224,6 +235,18 @@ def _desk(rooms: Rooms) -> Desk:
     )
 
 
+def _publishing(rooms: Rooms) -> Publishing:
+    return Publishing(
+        rooms.catalogue,
+        rooms.home / "lists",
+        rooms.base_url.rstrip("/"),
+        rooms.archive,
+        rooms.repository_identifier,
+        tuple(rooms.places),
+        rooms.time_zone,
+    )
+
+
 def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     base_url = rooms.base_url.rstrip("/")
     counter = Counter(rooms.open_range, tuple(rooms.places), _tell_the_watch(rooms.catalogue))
@@ -239,6 +262,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     giving = Giving(
         Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)
     )
+    usage = repository.access.web.counter.Usage(rooms.catalogue, Platform(rooms.archive, base_url), rooms.time_zone)
     signs = (
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
@@ -249,6 +273,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
     return (
         *shown,
         repository.web.blueprint(reading),
+        repository.web.declaring.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
         sign_on.blueprint(
@@ -262,6 +287,9 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
                 sign_on.opened(tuple(rooms.openid)),
             )
         ),
+        repository.access.web.reports.blueprint(_publishing(rooms)),
+        repository.access.web.counter.blueprint(usage),
+        repository.access.web.usage.blueprint(usage),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),

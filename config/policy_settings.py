@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ingest.checks import is_issn
+from repository.kbart_lines import is_issn
 from repository.promise import ContentClass, Promise, Promises
 
 

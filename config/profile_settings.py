@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from ingest.checks import is_issn
 from ingest.dialects import DIALECTS
 from ingest.patterns import PLACEHOLDERS, placeholders
 from ingest.profiles import DEFAULT, Fallback, ManifestRule, Nested, PdfRule, Profile
+from repository.kbart_lines import is_issn
 from repository.vocabulary import ArticleRecord
 
 Glob = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

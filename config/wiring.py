@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ingest.rebuild import Rebuilding
     from ingest.survivors import Salvaging
     from oai_pmh.verbs import Window
+    from repository.access.lists import Publishing
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
 
@@ -247,6 +248,21 @@ class Archive:
             archive=self.settings.archive.repository_identifier,
             clock=utc_now,
             days=self.promises().otherwise.of,
+        )
+
+    def publishing(self) -> Publishing:
+        """What making lists of what is held is given."""
+        from repository.access.lists import Publishing
+
+        who = self.settings.archive
+        return Publishing(
+            catalogue=self.catalogue,
+            folder=self.home / "lists",
+            base_url=who.base_url.rstrip("/"),
+            archive=who.name,
+            identifier=who.repository_identifier,
+            stores=tuple(self.places),
+            time_zone=who.time_zone,
         )
 
     def mail_server(self) -> MailServer | None:

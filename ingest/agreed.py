@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.lists import NOT_ISSN, BadList, Complaint, Reading, is_book, issn_of, rows, text_of
 from repository.catalogue.titles import AgreedTitle
+from repository.kbart_lines import NOT_ISSN, BadList, Complaint, Reading, is_book, issn_of, rows, text_of
 from repository.texts import marked
 
 NO_TITLES = marked("The list names no title.")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.ledger import Bookkeeping, lay_down
-from ingest.ledger_tables import Kept, Told
+from ingest.ledger_tables.kept import Kept, Told
 from ingest.rebuild import Rebuilding, Rebuilt, rebuild
 from ingest.taking_up import sweep
 from repository.catalogue import Catalogue, chain, compared, holdings, ledgers, rehearsals, schema, testimony

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stdnum import issn as issn_numbers
-
 from ingest.findings import finding
 from ingest.pdfs import PdfState, examine
 from repository.bags import payload_name_fault
 from repository.catalogue.likeness import is_other_work
+from repository.kbart_lines import ZEROS, is_issn
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord, Finding, Level, article_identity
 
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/[^\s\x00-\x1f\x7f]+")
-_NO_ISSN = "0000-0000"
 _ISSN_FIELDS = ("issn_print", "issn_electronic", "issn_unspecified", "issn_l")
 _PREPRINT_SERVERS = {"arxiv", "biorxiv", "chemrxiv", "medrxiv", "preprints.org", "research square", "ssrn"}
 
@@ -87,11 +85,6 @@ def check_title(context: ArticleContext) -> Iterator[Finding]:
         yield context.about("NO_TITLE", "title")
 
 
-def is_issn(text: str) -> bool:
-    """Whether ``text`` is a possible ISSN (ISO 3297): the check digit is right, and it is not the filler of zeros."""
-    return bool(issn_numbers.is_valid(text)) and text != _NO_ISSN
-
-
 def check_issn(context: ArticleContext) -> Iterator[Finding]:
     """NO_ISSN, ISSN_INVALID, ISSN_SAME. Zeros beside a true ISSN mean 'none', which is no reason to refuse."""
     given = {name: text for name in _ISSN_FIELDS if (text := getattr(context.record, name))}
@@ -99,7 +92,7 @@ def check_issn(context: ArticleContext) -> Iterator[Finding]:
         yield context.about("NO_ISSN", "journal")
     for name, text in given.items():
         if not is_issn(text):
-            filler = text == _NO_ISSN and any(is_issn(other) for other in given.values())
+            filler = text == ZEROS and any(is_issn(other) for other in given.values())
             yield context.about("ISSN_INVALID", name, Level.WARNING if filler else None, issn=text)
     issn = given.get("issn_print")
     if issn and issn == given.get("issn_electronic"):

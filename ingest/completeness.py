@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from ingest.claims import folders
 from ingest.dialects import TableOfContents
-from ingest.lists import Listed, ReadList, content_of, doi_of, expected, read_list
+from ingest.lists import Listed, ReadList, doi_of, expected, read_list
 from ingest.sips import Sip
 from repository.bags.paths import shown
 from repository.catalogue import Catalogue, completeness, deliveries, shortfalls, titles
 from repository.catalogue.completeness import Expected
+from repository.kbart_lines import content_of
 from repository.models import Title
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord

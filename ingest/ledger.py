@@ -17,7 +17,8 @@ from typing import Any
 
 import structlog
 
-from ingest.ledger_tables import TABLES, Kept
+from ingest.ledger_tables import TABLES
+from ingest.ledger_tables.kept import Kept
 from repository import ledger as bags
 from repository.bags import Bag
 from repository.catalogue import Catalogue, chain, heads, ledgers

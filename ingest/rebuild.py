@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from ingest import begun_anew, inbox, receipts, registering, remembered
 from ingest.fronts import front_among, may_describe
-from ingest.ledger_tables import TABLES, Kept, enter_receipt
+from ingest.ledger_tables import TABLES
+from ingest.ledger_tables.deliveries import enter_receipt
+from ingest.ledger_tables.kept import Kept
 from ingest.remembered import Decided, NoticeUnread
 from ingest.taking_up import Taken, TakingUp
 from repository.bags import BagReport, seal_of

@@ -16,7 +16,8 @@ from typing import Any
 
 import structlog
 
-from ingest.ledger_tables import TABLES, Kept
+from ingest.ledger_tables import TABLES
+from ingest.ledger_tables.kept import Kept
 from repository import ledger as bags
 from repository.catalogue import Catalogue, chain, ledgers
 from repository.catalogue.parts import parts

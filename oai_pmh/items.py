@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from oai_pmh.formats import Format, Told
-from repository.catalogue import fronts, harvest, holdings, links
-from repository.open_licence import openly_licensed
+from repository.catalogue import fronts, harvest, holdings, links, sets
 from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, Related
 
 
@@ -43,6 +42,9 @@ def of_page(session: Session, entries: Sequence[harvest.Entry], known: Format, p
     pointing = links.notices_of(session, described)
     front = fronts.of(session, list(described)) if known.needs_front else {}
     versions = holdings.kept_versions(session, list(described)) if known.needs_versions else {}
+    # As it was announced, so that header and record never say two things: whatever opens or closes is announced anew.
+    known_sets = sets.numbered(session, sets.OPEN, sets.TRIGGERED)
+    stands = {entry.article_id: set(sets.sets_among(entry.places)) for entry in entries}
     found = {}
     for article, record in described.items():
         notices = tuple(
@@ -54,7 +56,8 @@ def of_page(session: Session, entries: Sequence[harvest.Entry], known: Format, p
         told = Told(
             address=places.address(article),
             identifier=places.identifier(article),
-            open=openly_licensed(record),
+            open=known_sets.get(sets.OPEN) in stands[article],
+            opened=known_sets.get(sets.TRIGGERED) in stands[article],
             notices=notices,
             front=front.get(article),
             versions=versions.get(article, ()),

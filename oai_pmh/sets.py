@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from repository.catalogue import harvest
-from repository.catalogue.sets import OPEN, RETRACTED, SUBJECTS, TYPES
+from repository.catalogue.sets import OPEN, RETRACTED, SUBJECTS, TRIGGERED, TYPES
 
 PUBLISHERS = "publisher"
 JOURNALS = "journal"
@@ -25,6 +25,10 @@ _MEANINGS = {
     TYPES: ("Makale türleri, yayıncıların adlandırdığı gibi", "Article types, as publishers call them"),
     SUBJECTS: ("Konular, yayıncıların sınıfladığı gibi", "Subjects, as publishers file their articles"),
     OPEN: ("Şu anda herkese açık olan makaleler", "Articles that are open to everyone now"),
+    TRIGGERED: (
+        "Tetikleyici bir olayla, hakkı olanlara veya herkese açılan makaleler",
+        "Articles that a trigger event opened, to those with a right to them or to everyone",
+    ),
     RETRACTED: ("Geri çekilme bildirimi olan makaleler", "Articles that a notice retracts"),
 }
 """What a set holds, in Turkish and in English, where its name does not say it."""

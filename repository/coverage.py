@@ -11,6 +11,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
@@ -36,6 +37,7 @@ class Days(NamedTuple):
         return Days(max(self.first, other.first), min(ends, default=None))
 
 
+@lru_cache(maxsize=1 << 14)
 def days_of(partial: str | None) -> Days | None:
     """The days for which a partial date stands; None for what is none (also ``2015-13`` or ``2015-02-30``)."""
     found = _PARTIAL.fullmatch(partial or "")
@@ -110,6 +112,7 @@ def _beside(place: Place, day: str | None, volume: str | None, issue: str | None
     return -1 if days.first < end.first else 1
 
 
+@lru_cache(maxsize=1 << 14)
 def _number(text: str | None) -> int | None:
     found = _NUMBER.fullmatch((text or "").strip())
     return int(found[0]) if found else None

@@ -109,3 +109,7 @@ class NotNow(UsageError):
         super().__init__(sentence % params if params else sentence)
         self.sentence = sentence
         self.params = params
+
+
+class BadValue(NotNow):
+    """A value that cannot be entered as it was given: a page says so beside the form, a list by the row's number."""

@@ -598,6 +598,9 @@ class Miscount(Table):
 WATCHED = "store IS NOT NULL AND (outcome <> 'success' OR type = 'recovery')"
 """The events of one copy that are no routine: what was not found whole, and what was mended."""
 
+ABOUT_RECORDS = "type = 'policy assignment' AND article_id IS NULL"
+"""The events of licences, institutions and triggers (access.changes), and few others."""
+
 
 class Event(Table):
     """PREMIS event: append-only testimony of an act and its outcome, linked to all that were told before it."""
@@ -627,6 +630,7 @@ class Event(Table):
         Index("ix_event_unlinked", "id", **_only("position IS NULL")),
         Index("ix_event_watched", "type", "outcome", "at", "id", **_only(WATCHED)),
         Index("ix_event_rebuilt", "id", **_only("type = 'metadata modification'")),
+        Index("ix_event_records", "id", **_only(ABOUT_RECORDS)),
     )
 
 

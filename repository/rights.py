@@ -79,6 +79,14 @@ class ClaimState(StrEnum):
     REJECTED = "rejected"
 
 
+class Side(StrEnum):
+    """For whom something is said of an entitlement."""
+
+    LIBRARY = "library"
+    PUBLISHER = "publisher"
+    ARCHIVE = "archive"
+
+
 class TriggerKind(StrEnum):
     """What has happened, so that the archive opens what it keeps."""
 

@@ -7,11 +7,12 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import bagit
 import pytest
+import records
 from deliveries import Published, delivery
 from sqlalchemy import select
 from whole_archive import burn, door_over, dump, rebuilding
@@ -24,11 +25,24 @@ from ingest import inbox, ledger_tables, pipeline
 from ingest.door import Door
 from ingest.ledger import Bookkeeping, lay_down
 from ingest.rebuild import rebuild
-from repository.access import staff
+from repository.access import claims, documents, licences, staff
 from repository.catalogue import Catalogue, chain, decisions, ledgers, schema, titles
 from repository.catalogue.titles import AgreedTitle
-from repository.models import Agreement, Article, Decision, Event, LedgerCopy, Publisher, Staff
+from repository.models import (
+    Agreement,
+    Article,
+    Decision,
+    Delivery,
+    Event,
+    LedgerCopy,
+    Publisher,
+    Staff,
+    Trigger,
+    TriggerScope,
+    UsageDay,
+)
 from repository.promise import Promises
+from repository.rights import ClaimState, Side
 from repository.signing import Signer
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
@@ -53,13 +67,24 @@ def door(tmp_path: Path, database_url: str, stores: Sequence[Store]) -> Iterator
     schema.migrate(catalogue)
     door = door_over(catalogue, stores, tmp_path / "home")
     send(door, tmp_path, "1.zip", [Published(f"10.5555/defter.{number}") for number in range(2)])
+    records.fill(catalogue, utc_now())
     with catalogue.writing() as session:
         staff.create(session, "ayse", "staff")
         staff.create(session, "can", "staff")
         session.execute(select(Staff).where(Staff.login == "can")).scalar_one().active = False
         other = titles.publisher_named(session, "Başka Yayınevi")
         titles.agree(session, other, [AgreedTitle("Anlaşılan Dergi", "1234-5679", None)], utc_now())
-        delivered = session.execute(select(ledger_tables.Delivery.id)).scalars().one()
+        trigger = Trigger(
+            code="ceased-1", kind="publisher_ceased", audience="entitled", reason="Yayınevi kapandı.",
+            effective=utc_now(), preview={"articles": 2}, proposed_by="ayse", proposed_at=utc_now(),
+        )  # fmt: skip
+        session.add(trigger)
+        session.flush()
+        session.add(TriggerScope(trigger_id=trigger.id, publisher_id=other.id))
+        yesterday = utc_now().date() - timedelta(days=1)
+        read = {"year": 2015, "access_type": "Controlled", "metric": "Total_Item_Requests", "number": 3}
+        session.add(UsageDay(institution_id=0, day=yesterday, title_id=0, **read))
+        delivered = session.execute(select(Delivery.id)).scalars().one()
         decisions.decide(session, delivered, Verdict.RELEASE, by="ayse", at=utc_now(), reason="Bakıldı.", codes=["X"])
     yield door
     catalogue.close()
@@ -291,3 +316,24 @@ def test_an_agreement_and_a_decision_come_back(door: Door) -> None:
         assert session.execute(select(Agreement)).scalars().one().until is None
         assert session.execute(select(Decision.reason)).scalars().one() == "Bakıldı."
         assert len(session.execute(select(Article.id)).all()) == 2
+
+
+def test_what_was_said_last_of_an_entitlement_is_what_comes_back(door: Door) -> None:
+    lay_down(books(door), daily=False)
+    later = utc_now() + timedelta(hours=3)
+    with door.catalogue.writing() as session:
+        (claimed,) = claims.listed(session, states=["disputed"], limit=2)
+        claims.act(session, "ayse", claimed.row.id, ClaimState.AGREED, Side.ARCHIVE, "Dekont görüldü.", at=later)
+        listed = claims.listed(session, licence=claimed.licence, limit=1)[0]
+        claims.end(session, "ayse", listed.row.id, date(2015, 6, 30), "Pakete dahil değil.", at=later)
+    lay_down(books(door, clock=lambda: later), daily=False)
+    before = told(door)
+    assert [one["last_date"] for one in before["entitlements"] if one["issn"] == records.issn(1)].count(
+        "2015-06-30"
+    ) == 1
+    burn(door.catalogue)
+    assert rebuild(rebuilding(door)).problems == []
+    assert told(door) == before
+    with door.catalogue.reading() as session:
+        assert claims.listed(session, states=["disputed"], limit=2) == []
+        assert documents.of(session, licences.named(session, "paket"))[0].name == "sözleşme.pdf"

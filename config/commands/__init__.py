@@ -52,8 +52,16 @@ _COMMANDS = {
     "restore": "withdrawing",
     "disposal": "withdrawing",
     "salvage": "salvaging",
+    "trigger": "declaring",
+    "simulate": "declaring",
+    "institution": "institutions",
+    "consortium": "institutions",
+    "licence": "licensing",
+    "entitlement": "entitlements",
     "harvest-check": "harvesting",
     "dump": "harvesting",
+    "holdings": "listing",
+    "usage": "counted",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 

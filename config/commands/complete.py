@@ -14,11 +14,11 @@ from rich.console import Console
 from config.commands.answers import Asked, answer, as_json
 from ingest import completeness as lists
 from ingest.letters import Claim, letter, message, missing_csv
-from ingest.lists import said_of
 from repository.catalogue import browse
 from repository.catalogue import completeness as rows
 from repository.catalogue import titles as title_rows
 from repository.errors import UsageError
+from repository.kbart_lines import said_of
 from repository.vocabulary import utc_now
 
 

@@ -24,13 +24,13 @@ from ingest.agreed import read_titles
 from ingest.door import Door
 from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
-from ingest.lists import content_of, said_of
 from ingest.profiles import DEFAULT
 from ingest.receipts import Receipt
 from repository.bags import shown
 from repository.catalogue import chain
 from repository.catalogue import titles as title_rows
 from repository.errors import UsageError
+from repository.kbart_lines import content_of, said_of
 from repository.vocabulary import ArticleOutcome, DeliveryState, utc_now
 
 if TYPE_CHECKING:

@@ -39,6 +39,7 @@ from ingest.burning import rehearse_when_due
 from ingest.ledger import lay_down
 from oai_pmh import preparing
 from oai_pmh.whole import dumps
+from repository.access import counting, triggers
 from repository.access import staff as accounts
 from repository.catalogue import chain, changes, recount
 from repository.errors import UsageError
@@ -56,6 +57,9 @@ DISPOSAL_TICK_SECONDS = 60
 
 ANNOUNCEMENTS_TICK_SECONDS = 10
 """How often the clock looks for changes whose writer was killed before it knew that harvesters had not passed them."""
+
+TRIGGERS_TICK_SECONDS = 10
+"""How often the clock looks whether a trigger has opened or closed something of which harvesters were not told."""
 
 RECORDS_TICK_SECONDS = 10
 """How often the clock lays ready what harvesters will ask for."""
@@ -83,6 +87,9 @@ REHEARSAL_TICK_SECONDS = 3600
 
 RECOUNT_TICK_SECONDS = 600
 """How often the clock looks whether the tallies are to be counted again."""
+
+USAGE_TICK_SECONDS = 600
+"""How often what is known of readers' sessions is forgotten, as soon as it is a day old."""
 
 STANDING_TICK_SECONDS = 300
 """How often each store is asked how it is."""
@@ -150,8 +157,8 @@ def serve(asked: Asked, host: str, port: int, workers: int) -> None:
 @click.pass_obj
 def clock(asked: Asked) -> None:
     """Have copies read when they are due, publishers told by mail, what is missing counted, events linked, signed and
-    verified, tallies counted again, stores asked how they are, disposals carried out, ledgers laid down, and writing
-    the catalogue again rehearsed.
+    verified, tallies counted again, stores asked how they are, disposals carried out, ledgers laid down, writing the
+    catalogue again rehearsed, and what is known of readers' sessions forgotten.
 
     One clock runs; a second one waits.
     """
@@ -172,6 +179,10 @@ def clock(asked: Asked) -> None:
         def count() -> None:
             completeness.count_due(archive.catalogue, utc_now, stop.is_set)
 
+        def forget() -> None:
+            zone = archive.settings.archive.time_zone
+            counting.forget(archive.catalogue, archive.home / "usage", zone, utc_now())
+
         seen_from, oai = window.of(archive), archive.settings.oai
         notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
 
@@ -189,6 +200,7 @@ def clock(asked: Asked) -> None:
             Job("inventory", INVENTORY_TICK_SECONDS, compare),
             Job("completeness", COMPLETENESS_TICK_SECONDS, count),
             Job("announcements", ANNOUNCEMENTS_TICK_SECONDS, lambda: changes.take_up(archive.catalogue)),
+            Job("triggers", TRIGGERS_TICK_SECONDS, lambda: triggers.tell(archive.catalogue, stop.is_set)),
             Job(
                 "records",
                 RECORDS_TICK_SECONDS,
@@ -203,6 +215,7 @@ def clock(asked: Asked) -> None:
             Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
             Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
             Job("recount", RECOUNT_TICK_SECONDS, recounted),
+            Job("usage", USAGE_TICK_SECONDS, forget),
             Job("standing", STANDING_TICK_SECONDS, lambda: standing.look(archive.catalogue, archive.stores, utc_now)),
         ]
         policy = archive.settings.policy

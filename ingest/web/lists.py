@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from ingest import completeness
-from ingest.lists import MOST_COMPLAINTS, BadList, Complaint, issn_of, read_list
+from ingest.lists import read_list
 from ingest.web.desk import Desk
 from repository.bags.paths import shown
 from repository.catalogue import browse, titles
+from repository.kbart_lines import MOST_COMPLAINTS, BadList, Complaint, issn_of
 from repository.texts import marked
 from repository.web import language, paging
 

@@ -22,7 +22,11 @@ _HEAD = (
 _LEADER = "     naa a22     uu 4500"
 """New, language material, monographic component part, Unicode; encoding level and cataloguing rules unknown."""
 _ONLINE = "cr |||||||||||"
-_UNRESTRICTED, _NONE = "Unrestricted online access", "No online access"
+_UNRESTRICTED, _AUTHORIZED, _NONE = (
+    "Unrestricted online access",
+    "Online access with authorization",
+    "No online access",
+)
 """Of the Standardized Terminology for Access Restriction (source code ``star``)."""
 
 Subfields = Sequence[tuple[str, str | None]]
@@ -57,7 +61,7 @@ def crosswalk(record: ArticleRecord, told: Told) -> str:
 
 
 def _access(told: Told) -> str:
-    return _UNRESTRICTED if told.open else _NONE
+    return _UNRESTRICTED if told.open else _AUTHORIZED if told.opened else _NONE
 
 
 def _fixed(record: ArticleRecord) -> str:

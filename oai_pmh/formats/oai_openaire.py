@@ -21,6 +21,7 @@ _HEAD = (
     f' xsi:schemaLocation="{NAMESPACE} {SCHEMA}">\n'
 )
 _OPEN = ("open access", "http://purl.org/coar/access_right/c_abf2")
+_RESTRICTED = ("restricted access", "http://purl.org/coar/access_right/c_16ec")
 _METADATA_ONLY = ("metadata only access", "http://purl.org/coar/access_right/c_14cb")
 _TYPES = {
     "research-article": ("research article", "c_2df8fbb1"),
@@ -42,7 +43,7 @@ _READ = (CopyState.INTACT, CopyState.UNVERIFIED)
 
 def crosswalk(record: ArticleRecord, told: Told) -> str:
     """The oaire:resource element of an article. Its file is named only while everybody may read it."""
-    label, access = _OPEN if told.open else _METADATA_ONLY
+    label, access = _OPEN if told.open else _RESTRICTED if told.opened else _METADATA_ONLY
     kind, concept = _TYPES.get(record.article_type or "", _ANY)
     types = f' resourceTypeGeneral="literature" uri="http://purl.org/coar/resource_type/{concept}"'
     lines = [

@@ -14,6 +14,7 @@ class Told:
     """One item as the archive has it at this moment.
 
     ``address`` is that of its page, ``identifier`` its OAI identifier. ``open``: everybody may read its files now.
+    ``opened``: a trigger event opened it, to everybody or to institutions with a right to it.
     ``notices`` are the corrections and retractions that point at it; they stand among the record's relations too.
     ``front`` and ``versions`` are None and empty for formats that do not ask for them.
     """
@@ -21,6 +22,7 @@ class Told:
     address: str
     identifier: str
     open: bool = False
+    opened: bool = False
     notices: tuple[Related, ...] = ()
     front: Front | None = None
     versions: tuple[KeptBag, ...] = ()

@@ -13,7 +13,7 @@ from oai_pmh.formats import FORMATS
 from oai_pmh.verbs import Window
 from oai_pmh.xml import FormatDescription
 from repository.catalogue import browse, harvest, tallies
-from repository.catalogue.sets import OPEN, RETRACTED, SUBJECTS, TYPES
+from repository.catalogue.sets import OPEN, RETRACTED, SUBJECTS, TRIGGERED, TYPES
 from repository.texts import marked
 from repository.vocabulary import ArticleState
 
@@ -37,6 +37,7 @@ FAMILIES = {
 
 ALONE = {
     OPEN: marked("What is open to everyone now"),
+    TRIGGERED: marked("What a trigger event opened, to those with a right to it or to everyone"),
     RETRACTED: marked("What a notice retracts"),
 }
 """The sets that hold none, with what they hold."""

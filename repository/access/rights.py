@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import false, or_, select
+from sqlalchemy import BigInteger, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from repository.access.entitlement import Claim, Clause, Decision, InForce, Reader, Work, may_read, paid_days
+from repository.catalogue.straight import Straight
 from repository.coverage import Coverage, Days, Embargo, Place, days_of, embargo_of
 from repository.models import (
     Article,
@@ -18,6 +20,7 @@ from repository.models import (
     LicenceParty,
     LicencePeriod,
     Membership,
+    Moment,
     Title,
     Trigger,
     TriggerInstitution,
@@ -66,52 +69,142 @@ def on_article(session: Session, article: Article, reader: Reader, on: datetime)
 
 def on_title(session: Session, title_id: int, institution_id: int | None, on: datetime) -> Rights:
     """What decides on a journal at this moment for the readers of this institution (None: of none)."""
-    publisher_id = session.execute(select(Title.publisher_id).where(Title.id == title_id)).scalar_one()
-    claims = claims_on(session, title_id, institution_id)
-    return Rights(title_id, publisher_id, claims, triggers_on(session, title_id, publisher_id, on))
+    asked = {"title": title_id, "institution": institution_id, "moment": on}
+    ((publisher_id,),) = _PUBLISHER(session, asked)
+    return Rights(title_id, publisher_id, _claims(session, asked), _triggers(session, asked))
 
 
-def claims_on(session: Session, title_id: int, institution_id: int | None) -> tuple[Claim, ...]:
+# Said once, and to the driver: a decision is asked for every file that is given out.
+_PUBLISHER = Straight(select(Title.publisher_id).where(Title.id == bindparam("title")))
+
+_INSTITUTION = bindparam("institution", type_=BigInteger())
+_OURS = select(Membership.consortium_id).where(Membership.institution_id == _INSTITUTION)
+_OWN = Entitlement.institution_id == _INSTITUTION
+_ENTITLEMENT = (
+    Entitlement.id,
+    Entitlement.first_date,
+    Entitlement.first_volume,
+    Entitlement.first_issue,
+    Entitlement.last_date,
+    Entitlement.last_volume,
+    Entitlement.last_issue,
+    Entitlement.embargo,
+    Entitlement.state,
+)
+_LICENCE = (
+    Licence.id,
+    Licence.code,
+    Licence.name,
+    Licence.type,
+    Licence.status,
+    Licence.closure,
+    Licence.hosting,
+    Licence.perpetual,
+    Licence.perpetual_from,
+    Licence.perpetual_to,
+    Licence.back_years,
+)
+_DAYS = (
+    LicencePeriod.since,
+    LicencePeriod.until,
+    LicenceParty.id,
+    LicenceParty.since,
+    LicenceParty.until,
+    LicenceParty.consortium_id,
+    Membership.since,
+    Membership.until,
+)
+_CLAIMS = Straight(
+    select(*_ENTITLEMENT, *_LICENCE, *_DAYS)
+    .select_from(Entitlement)
+    .join(Licence, Licence.id == Entitlement.licence_id)
+    .outerjoin(
+        LicenceParty,
+        (LicenceParty.licence_id == Licence.id)
+        & or_(LicenceParty.institution_id == _INSTITUTION, LicenceParty.consortium_id.in_(_OURS)),
+    )
+    .outerjoin(
+        Membership,
+        (Membership.consortium_id == LicenceParty.consortium_id) & (Membership.institution_id == _INSTITUTION),
+    )
+    .outerjoin(LicencePeriod, LicencePeriod.licence_id == Licence.id)
+    .where(
+        Entitlement.title_id == bindparam("title"),
+        or_(Entitlement.institution_id.is_(None), _OWN),
+        or_(Licence.type == LicenceType.OPEN.value, LicenceParty.id.is_not(None), _OWN),
+    )
+    .order_by(Entitlement.id)
+)
+_MOMENT = bindparam("moment", type_=Moment())
+_ABOUT = select(TriggerScope.trigger_id).where(
+    or_(
+        TriggerScope.title_id == bindparam("title"),
+        TriggerScope.publisher_id == select(Title.publisher_id).where(Title.id == bindparam("title")).scalar_subquery(),
+    )
+)
+_TRIGGERS = Straight(
+    select(Trigger.id)
+    .where(
+        Trigger.approved_at.is_not(None),
+        Trigger.revoked_at.is_(None),
+        Trigger.effective <= _MOMENT,
+        or_(Trigger.until.is_(None), Trigger.until > _MOMENT),
+        or_(Trigger.nation, Trigger.id.in_(_ABOUT)),
+    )
+    .order_by(Trigger.id)
+)
+
+
+def _claims(session: Session, asked: Mapping[str, Any]) -> tuple[Claim, ...]:
     """The claims on a journal for everyone and for this institution, in the order in which they were entered."""
-    joined = memberships_of(session, institution_id)
-    mine = LicenceParty.institution_id == institution_id if institution_id is not None else false()
-    ours = LicenceParty.consortium_id.in_(joined) if joined else false()
-    own = Entitlement.institution_id == institution_id if institution_id is not None else false()
-    rows = session.execute(
-        select(Entitlement, Licence, LicenceParty)
-        .join(Licence, Licence.id == Entitlement.licence_id)
-        .outerjoin(LicenceParty, (LicenceParty.licence_id == Licence.id) & or_(mine, ours))
-        .where(
-            Entitlement.title_id == title_id,
-            or_(Entitlement.institution_id.is_(None), own),
-            or_(Licence.type == LicenceType.OPEN, LicenceParty.id.is_not(None), own),
-        )
-        .order_by(Entitlement.id)
-    ).all()
-    periods = periods_of(session, {licence.id for _, licence, _ in rows})
-    entitlements: dict[int, tuple[Entitlement, Licence]] = {}
-    parties: dict[int, list[Days]] = {}
-    for entitlement, licence, party in rows:
-        entitlements[entitlement.id] = (entitlement, licence)
-        spans = parties.setdefault(entitlement.id, [])
-        if licence.type == LicenceType.OPEN:
-            spans.append(_EVER)
+    found: dict[int, tuple[tuple[Any, ...], set[Days], set[Days]]] = {}
+    for row in _CLAIMS(session, asked):
+        _, periods, parties = found.setdefault(row[0], (row, set(), set()))
+        first, last, party, since, until, consortium, joined, left = row[-len(_DAYS) :]
+        if first is not None:
+            periods.add(Days(_day(first), _day(last)))
+        span = Days(_day(since) or date.min, _day(until))
+        if row[12] == LicenceType.OPEN:
+            parties.add(_EVER)
+        elif consortium is not None:
+            both = span.common(Days(_day(joined), _day(left)))
+            parties |= {both} if both is not None else set()
         elif party is not None:
-            spans += as_party(party, joined)
-    return tuple(
-        claim_of(entitlement, licence, paid_days(periods.get(licence.id, ()), parties[entitlement.id]))
-        for entitlement, licence in entitlements.values()
+            parties.add(span)
+    return tuple(_claim(row, paid_days(periods, parties)) for row, periods, parties in found.values())
+
+
+def _day(told: Any) -> Any:
+    return date.fromisoformat(told) if isinstance(told, str) else told
+
+
+def _claim(row: tuple[Any, ...], paid: tuple[Days, ...]) -> Claim:
+    """The values of one line of a title list, with what its licence says."""
+    ends, embargo, state = row[1:7], row[7], row[8]
+    code, name, kind, status, closure, hosting, gives, first, last, back = row[10:20]
+    return Claim(
+        entitlement_id=row[0],
+        licence=code,
+        licence_name=name,
+        type=LicenceType(kind),
+        status=LicenceStatus(status),
+        closure=Closure(closure) if closure else None,
+        hosting=Hosting(hosting),
+        clause=clause(gives, first, last, back),
+        coverage=Coverage(*ends),
+        embargo=embargo_of(embargo) or Embargo(),
+        state=ClaimState(state),
+        paid=paid,
     )
 
 
-def memberships_of(session: Session, institution_id: int | None) -> dict[int, list[Days]]:
-    """By consortium, the days on which the institution belongs to it."""
-    found: dict[int, list[Days]] = {}
-    if institution_id is not None:
-        rows = session.execute(select(Membership).where(Membership.institution_id == institution_id)).scalars()
-        for row in rows:
-            found.setdefault(row.consortium_id, []).append(Days(row.since, row.until))
-    return found
+def _triggers(session: Session, asked: Mapping[str, Any]) -> tuple[InForce, ...]:
+    ids = [row[0] for row in _TRIGGERS(session, asked)]
+    if not ids:
+        return ()
+    return in_force(
+        session, session.execute(select(Trigger).where(Trigger.id.in_(ids)).order_by(Trigger.id)).scalars().all()
+    )
 
 
 def as_party(party: LicenceParty, joined: dict[int, list[Days]]) -> list[Days]:
@@ -154,10 +247,15 @@ def claim_of(entitlement: Entitlement, licence: Licence, paid: tuple[Days, ...])
 
 def clause_of(licence: Licence) -> Clause:
     """The perpetual-access clause of a licence."""
-    first, last = days_of(licence.perpetual_from), days_of(licence.perpetual_to)
-    years = Days(first.first if first else date.min, last.last if last else None)
-    gives = Perpetual(licence.perpetual)
-    return Clause(gives, years if gives is Perpetual.YEARS else None, licence.back_years)
+    return clause(licence.perpetual, licence.perpetual_from, licence.perpetual_to, licence.back_years)
+
+
+def clause(gives: str, since: str | None, until: str | None, back_years: int) -> Clause:
+    """A perpetual-access clause by its words: ``since`` and ``until`` are partial dates."""
+    if gives != Perpetual.YEARS:
+        return Clause(Perpetual(gives), None, back_years)
+    first, last = days_of(since), days_of(until)
+    return Clause(Perpetual.YEARS, Days(first.first if first else date.min, last.last if last else None), back_years)
 
 
 def coverage_of(entitlement: Entitlement) -> Coverage:
@@ -170,25 +268,6 @@ def coverage_of(entitlement: Entitlement) -> Coverage:
         entitlement.last_volume,
         entitlement.last_issue,
     )
-
-
-def triggers_on(session: Session, title_id: int, publisher_id: int, on: datetime) -> tuple[InForce, ...]:
-    """The triggers that stand at this moment for a journal, the first declared first."""
-    about = select(TriggerScope.trigger_id).where(
-        or_(TriggerScope.title_id == title_id, TriggerScope.publisher_id == publisher_id)
-    )
-    rows = session.execute(
-        select(Trigger)
-        .where(
-            Trigger.approved_at.is_not(None),
-            Trigger.revoked_at.is_(None),
-            Trigger.effective <= on,
-            or_(Trigger.until.is_(None), Trigger.until > on),
-            or_(Trigger.nation, Trigger.id.in_(about)),
-        )
-        .order_by(Trigger.id)
-    ).scalars()
-    return in_force(session, list(rows))
 
 
 def in_force(session: Session, triggers: Sequence[Trigger]) -> tuple[InForce, ...]:

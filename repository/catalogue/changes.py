@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from repository.catalogue import Catalogue, feed_days, sets
+from repository.catalogue import Catalogue, feed_days, opened, sets
 from repository.catalogue.parts import parts
 from repository.models import Announcement, Article, Change, ChangeHead
 from repository.vocabulary import ArticleState, utc_now
@@ -59,8 +59,7 @@ def announce_all(session: Session, articles: Sequence[Article], *, promised: dat
 
     That datestamp is the one ``promised`` (by :func:`promise`), unless the clock has come too near to it meanwhile.
     """
-    places = sets.places_of(session, articles)
-    head = _locked_head(session)
+    head, places = _locked_head_and_places(session, articles)
     soonest = now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD
     if promised is None or promised > soonest + _FAR_AHEAD:
         promised = soonest  # by a clock that went wrong: everything after it would wait for that moment
@@ -85,10 +84,27 @@ def announce_as_they_were(session: Session, told: Sequence[tuple[Article, dateti
     if not told:
         return
     articles = [article for article, _ in told]
-    places = sets.places_of(session, articles)
-    head = _locked_head(session)
+    head, places = _locked_head_and_places(session, articles)
     head.datestamp = max(head.datestamp, *(datestamp for _, datestamp in told))
     _numbered(session, head, articles, [datestamp for _, datestamp in told], places)
+
+
+def _locked_head_and_places(session: Session, articles: Sequence[Article]) -> tuple[ChangeHead, dict[str, list[str]]]:
+    """The head, locked, and where the articles belong at that moment.
+
+    That is worked out before, so that nobody waits for it; but a trigger may have opened or closed something while
+    we waited for the head, and whoever tells of that looks for changes that bear lower numbers than ours.
+    """
+    triggers = opened.standing(session, now(session))
+    places = sets.places_of(session, articles, triggers)
+    head = _locked_head(session)
+    since = opened.standing(session, now(session))
+    return head, places if since == triggers else sets.places_of(session, articles, since)
+
+
+def last_number_of_all(session: Session) -> int:
+    """The number of the last change once every writer before us has committed; they wait for our commit."""
+    return _locked_head(session).number
 
 
 def _locked_head(session: Session) -> ChangeHead:

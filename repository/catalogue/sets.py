@@ -17,15 +17,16 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from repository.catalogue import links
+from repository.catalogue import links, opened
 from repository.catalogue.parts import parts
 from repository.catalogue.upsert import Upsert
 from repository.models import Article, HarvestSet, SetMember
 from repository.open_licence import openly_licensed
+from repository.rights import Audience
 from repository.turkish import tr_fold
 from repository.vocabulary import ArticleRecord, ArticleState
 
-OPEN, RETRACTED, TYPES, SUBJECTS = "open", "retracted", "type", "subject"
+OPEN, TRIGGERED, RETRACTED, TYPES, SUBJECTS = "open", "triggered", "retracted", "type", "subject"
 
 _LONGEST_WORD = 56
 _DEEPEST = 6
@@ -68,10 +69,11 @@ def sets_among(places: Sequence[str]) -> list[int]:
     return [int(place[1:]) for place in places if place.startswith("s")]
 
 
-def specs_of(record: ArticleRecord, *, retracted: bool) -> dict[str, str]:
+def specs_of(record: ArticleRecord, *, retracted: bool, opened_to: Audience | None = None) -> dict[str, str]:
     """The setSpecs of an article's sets with their names, ancestors before their descendants.
 
-    Without its publisher and its journal. What the publisher did not say is in no set.
+    Without its publisher and its journal. What the publisher did not say is in no set. ``opened_to`` are those to
+    whom a trigger opens its journal.
     """
     found: dict[str, str] = {}
     if record.article_type and record.article_type.strip():
@@ -83,8 +85,10 @@ def specs_of(record: ArticleRecord, *, retracted: bool) -> dict[str, str]:
         for name in path[:_DEEPEST]:
             spec = f"{spec}:{word_of(name)}"
             found[spec] = name
-    if openly_licensed(record):
+    if openly_licensed(record) or opened_to is Audience.EVERYONE:
         found[OPEN] = "Open now"
+    if opened_to is not None:
+        found[TRIGGERED] = "Opened by a trigger event"
     if retracted:
         found[RETRACTED] = "Retracted articles"
     return found
@@ -96,8 +100,10 @@ def word_of(name: str) -> str:
     return word or "x" + hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def places_of(session: Session, articles: Sequence[Article]) -> dict[str, list[str]]:
-    """By article id, every part of the feed in which the article belongs as it now is, but for the whole.
+def places_of(
+    session: Session, articles: Sequence[Article], triggers: Sequence[opened.Standing] = ()
+) -> dict[str, list[str]]:
+    """By article id, every part of the feed in which the article belongs while these triggers stand, but the whole.
 
     A withdrawn article stays in the sets in which it was: whoever harvests one of them hears of its end there.
     """
@@ -107,7 +113,12 @@ def places_of(session: Session, articles: Sequence[Article]) -> dict[str, list[s
         if article.state != ArticleState.WITHDRAWN
     }
     retracted = links.retracted(session, shown)
-    said = {one: specs_of(record, retracted=one in retracted) for one, record in shown.items()}
+    open_to = opened.titles(session, {article.title_id for article in articles}, triggers)
+    journal = {article.id: article.title_id for article in articles}
+    said = {
+        one: specs_of(record, retracted=one in retracted, opened_to=open_to.get(journal[one]))
+        for one, record in shown.items()
+    }
     numbers = _numbers(session, {spec: name for specs in said.values() for spec, name in specs.items()})
     found = {}
     for article in articles:
@@ -136,6 +147,11 @@ def _known(session: Session, specs: Sequence[str]) -> dict[str, int]:
         rows = session.execute(select(HarvestSet.spec, HarvestSet.id).where(HarvestSet.spec.in_(some)))
         found |= {row.spec: row.id for row in rows}
     return found
+
+
+def numbered(session: Session, *specs: str) -> dict[str, int]:
+    """The numbers of those of these sets that there are."""
+    return _known(session, specs)
 
 
 def leave(session: Session, standing: Sequence[Standing]) -> None:

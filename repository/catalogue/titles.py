@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from repository.catalogue import turns
+from repository.catalogue.parts import parts
 from repository.errors import UsageError
 from repository.models import Agreement, Publisher, Title, TitleIssn
 from repository.turkish import tr_fold, tr_sort_key
@@ -113,18 +114,73 @@ def title_of(session: Session, publisher: Publisher, record: ArticleRecord, befo
 
 def agree(session: Session, publisher: Publisher, titles: Iterable[AgreedTitle], at: datetime) -> int:
     """Enter ``titles`` as agreed with ``publisher``, which may from now on deliver no others; how many there are."""
-    turns.take(session)
-    number = 0
-    for agreed in titles:
-        title = title_by_issn(session, agreed.issns) or _entered(session, publisher, agreed.name)
-        title.issn_print = title.issn_print or agreed.issn_print
-        title.issn_electronic = title.issn_electronic or agreed.issn_electronic
-        lead_here(session, title, agreed.issns)
-        _agreed(session, title, publisher, at)
-        number += 1
+    every = listed(session, publisher.id, list(titles))
+    for identifier in dict.fromkeys(every):
+        _agreed(session, by_id(session, identifier), publisher, at)
     publisher.titles_agreed = True
     session.flush()
-    return number
+    return len(every)
+
+
+def listed(session: Session, publisher_id: int, lines: Sequence[AgreedTitle]) -> list[int]:
+    """The numbers of the journals of a whole list, line by line, in few statements however long it is.
+
+    A journal to which none of its ISSNs leads is entered as this publisher's; ISSNs that led nowhere lead to it.
+    """
+    turns.take(session)
+    given = {issn for line in lines for issn in line.issns}
+    leading: dict[str, int] = {}
+    for some in parts(sorted(given)):
+        found = session.execute(select(TitleIssn.issn, TitleIssn.title_id).where(TitleIssn.issn.in_(some)))
+        leading.update((row.issn, row.title_id) for row in found)
+    known, here, new = set(leading), [], list[AgreedTitle]()
+    for line in lines:
+        place = next((leading[issn] for issn in line.issns if issn in leading), None)
+        if place is None:
+            new.append(line)
+            place = -len(new)  # until it has a number
+        for issn in line.issns:
+            leading.setdefault(issn, place)
+        here.append(place)
+    numbers = dict(zip(range(-1, -len(new) - 1, -1), _entered_together(session, publisher_id, new), strict=True))
+    session.flush()
+    if ways := [{"issn": i, "title_id": numbers.get(at, at)} for i, at in leading.items() if i not in known]:
+        session.execute(insert(TitleIssn), ways)
+    _complete(session, lines, here)
+    return [numbers.get(place, place) for place in here]
+
+
+def _entered_together(session: Session, publisher_id: int, lines: Sequence[AgreedTitle]) -> Sequence[int]:
+    rows = [
+        {
+            "publisher_id": publisher_id,
+            "name": line.name,
+            "sort_key": tr_sort_key(line.name),
+            "folded": tr_fold(line.name),
+            "issn_print": line.issn_print,
+            "issn_electronic": line.issn_electronic,
+            "set_issn": next(iter(line.issns), None),
+            "articles": 0,
+        }
+        for line in lines
+    ]
+    entering = insert(Title).returning(Title.id, sort_by_parameter_order=True)
+    return session.execute(entering, rows).scalars().all() if rows else ()
+
+
+def _complete(session: Session, lines: Sequence[AgreedTitle], places: Sequence[int]) -> None:
+    """What a list knows of journals that were there before, and they lacked."""
+    by_title: dict[int, list[AgreedTitle]] = {}
+    for line, place in zip(lines, places, strict=True):
+        if place > 0:
+            by_title.setdefault(place, []).append(line)
+    lacking = or_(Title.issn_print.is_(None), Title.issn_electronic.is_(None), Title.set_issn.is_(None))
+    for some in parts(sorted(by_title)):
+        for title in session.execute(select(Title).where(Title.id.in_(some), lacking)).scalars().all():
+            for line in by_title[title.id]:
+                title.issn_print = title.issn_print or line.issn_print
+                title.issn_electronic = title.issn_electronic or line.issn_electronic
+            lead_here(session, title, [issn for line in by_title[title.id] for issn in line.issns])
 
 
 def transfer(session: Session, title: Title, receiving: Publisher, on: datetime, at: datetime) -> Publisher:

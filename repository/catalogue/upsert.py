@@ -23,13 +23,18 @@ class Upsert:
 
     def __init__(self, table: type[Table], changed: Callable[[Any], Mapping[str, Any]] | None = None) -> None:
         self._statements = {
-            dialect: _statement(insert(table.__table__), table.__table__, changed)
+            dialect: _statement(insert(table.__table__), table.__table__, changed).execution_options(
+                preserve_rowcount=True
+            )
             for dialect, insert in _INSERTS.items()
         }
 
-    def __call__(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            session.connection().execute(self._statements[session.get_bind().dialect.name], rows)
+    def __call__(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+        """How many rows were entered or changed."""
+        if not rows:
+            return 0
+        result = session.connection().execute(self._statements[session.get_bind().dialect.name], rows)
+        return int(result.rowcount)
 
 
 def _statement(insert: Any, table: FromClause, changed: Callable[[Any], Mapping[str, Any]] | None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from repository.access.web.guard import Route, Who, lay
-from repository.web import alerts, explain, lockss, opening, overview, reading, resolving, supplying
+from repository.web import alerts, citing, explain, lockss, opening, overview, reading, resolving, supplying
 from repository.web.room import ReadingRoom
 
 _ARTICLE = "/articles/<hex32:identifier>"
@@ -29,6 +29,8 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route(_ARTICLE, reading.article),
             Route(_ARTICLE + ".json", reading.article_json),
             Route(_ARTICLE + "/access.json", opening.access_json),
+            Route(_ARTICLE + ".ris", citing.ris, endpoint="article_ris"),
+            Route(_ARTICLE + ".bib", citing.bibtex, endpoint="article_bibtex"),
             Route(_ARTICLE + "/files/<payload:path>", reading.file),
             Route("/doi/<payload:doi>", resolving.doi),
             Route("/issn/<payload:text>", resolving.issn),

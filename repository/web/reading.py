@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Gone, NotFound
 
-from repository import search
+from repository import citing, search
 from repository.access import rights
 from repository.access.entitlement import Decision
 from repository.access.told import FOR_EVERYONE
+from repository.access.web import counting
 from repository.access.web.readers import known
 from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
@@ -82,6 +83,7 @@ def find(room: ReadingRoom) -> ResponseReturnValue:
             return redirect(url_for("reading.title", issn=question.issn))
         journals = search.journals(rows, question, 20) if not after else []
         answer = search.articles(rows, question, after=after or None, limit=25)
+    counting.searched(question.text)
     following = paging.here(after=answer.after) if answer.after else None
     return render_template(
         "reading/search.html", question=question, journals=journals, answer=answer, following=following, after=after
@@ -180,6 +182,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         notices=opening.notices(pointing),
         **opening.said(room, record, who, decision, on),
         landing=landing,
+        citation=citing.plain(record, landing.url),
         pdf=pdf,
         pdf_version=pdf_version,
         tags=description.citation_tags(landing),
@@ -188,6 +191,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         file_address=file_address,
         doi_url=description.doi_url,
     )
+    counting.shown(found, decision)
     answer = Response(page)
     answer.headers["Link"] = description.signposts(landing)
     answer.headers.update(opening.PRIVATE)
@@ -215,11 +219,12 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
         on, who = room.now(), known(rows)
         decision = rights.on_article(rows, found, who.reader, on)
         if not decision.allowed:
+            counting.refused(found, decision)
             return opening.closed(room, rows, found, decision, who, on)
         located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)
     if located is None:
         raise NotFound
-    return files.give(room.counter, located, download="download" in request.args)
+    return counting.given(found, decision, files.give(room.counter, located, download="download" in request.args))
 
 
 def _sought() -> str:

@@ -16,9 +16,9 @@ _HERE = Path(__file__).resolve().parent
 # Not this folder itself: its modules ingest.py and audit.py must not stand before the rooms of the same names.
 sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
 
-from bench import audit, harvest, ingest, report, s3  # noqa: E402
+from bench import access, audit, harvest, ingest, nation, report, s3  # noqa: E402
 
-_BENCHES = ("ingest", "audit", "large", "harvest")
+_BENCHES = ("ingest", "audit", "large", "harvest", "access")
 LARGE_BAGS, LARGE_BYTES = 16, 100_000_000
 _DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
 
@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "harvest" in wanted:
             lines = harvest.bench(folder, records=scale.records, rounds=scale.rounds)
             sections.append(report.Section("harvest", lines))
+        if "access" in wanted:
+            lines = list(access.bench(folder, nation=nation.Nation(), rounds=scale.rounds))
+            sections.append(report.Section("access", lines))
     report.show(sections, scale)
     if asked.write:
         _DOCUMENT.write_text(report.document(sections, scale), encoding="utf-8")

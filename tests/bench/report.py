@@ -65,6 +65,7 @@ def title(section: Section, scale: Scale) -> str:
         "audit": f"Audit of the bags of {articles}",
         "large": "Audit of large bags: 16 of 100 MB",
         "harvest": f"Harvest of {scale.records:,} records",
+        "access": "Decisions over 155 institutions, 1,628 licences, 20,000 titles, 1,000,000 articles",
     }[section.name]
 
 

@@ -6,8 +6,8 @@ import pytest
 from collection import SAMPLES
 
 from ingest.agreed import read_titles
-from ingest.lists import BadList
 from repository.catalogue.titles import AgreedTitle
+from repository.kbart_lines import BadList
 
 PHASE_1 = (
     "publication_title\tprint_identifier\tonline_identifier\tdate_first_issue_online\tnum_first_vol_online\t"

@@ -16,11 +16,12 @@ import pikepdf
 import pytest
 
 from ingest import pdfs
-from ingest.checks import ArticleContext, check_article, is_issn
+from ingest.checks import ArticleContext, check_article
 from ingest.dialects import describe
 from ingest.examiner import Examiner
 from ingest.findings import CODES, Scope, delivery_verdict, finding, refuses_article, sentence
 from ingest.pdfs import PdfState, examine
+from repository.kbart_lines import is_issn
 from repository.vocabulary import ArticleRecord, DeliveryState, Level
 
 ROOT = Path(__file__).parents[2]

@@ -16,13 +16,16 @@ from repository.access.web import origin
 from repository.access.web.guard import account
 from repository.access.web.sign_on_cookie import SignOnCookie
 from repository.access.web.supply import SupplyCookie
+from repository.catalogue import Catalogue
 
 _EXTENSION = "mahfuz sign-on"
 _SUPPLY = "mahfuz supply"
+_CATALOGUE = "mahfuz readers' catalogue"
 
 
-def know_readers(app: Flask, cookie: SignOnCookie, supplied: SupplyCookie) -> None:
-    """Teach ``app`` the cookies by which sign-ons, and uses of links for supply, are remembered."""
+def know_readers(app: Flask, catalogue: Catalogue, cookie: SignOnCookie, supplied: SupplyCookie) -> None:
+    """Teach ``app`` who its readers are, and the cookies by which sign-ons, and links for supply, are remembered."""
+    app.extensions[_CATALOGUE] = catalogue
     app.extensions[_EXTENSION], app.extensions[_SUPPLY] = cookie, supplied
 
 
@@ -36,18 +39,21 @@ def supply_cookie() -> SupplyCookie:
     return cast(SupplyCookie, current_app.extensions[_SUPPLY])
 
 
-def reader(rows: Session) -> Reader:
-    """The reader of the request that is being answered, as far as it decides."""
-    return known(rows).reader
+def reader() -> Reader:
+    """The reader of the request that is being answered, as far as it decides. Raises DatabaseUnavailable."""
+    return known().reader
 
 
-def known(rows: Session) -> Known:
+def known(rows: Session | None = None) -> Known:
     """Who reads, found out once for each request. Raises DatabaseUnavailable.
 
     A sign-on comes first, then an account, then the address; whoever is known by none of them is nobody. The archive's
     staff read as staff wherever they sit, so that no library's readers are counted among them.
     """
     if "reader" not in g:
+        if rows is None:
+            with cast(Catalogue, current_app.extensions[_CATALOGUE]).reading() as session:
+                return known(session)
         found = _known(rows)
         article = (request.view_args or {}).get("identifier")
         if isinstance(article, str) and supply_cookie().opens(article):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from repository.models import Bytewise, Id, Moment
+from repository.models import ABOUT_RECORDS, Bytewise, Id, Moment
 
 revision = "0022"
 down_revision = "0021"
@@ -356,10 +356,13 @@ def upgrade() -> None:
     for table, column in _ADDED:
         op.add_column(table, sa.Column(column, Id, nullable=True))
         op.create_index(f"ix_{table}_{column}", table, [column])
+    only = sa.text(ABOUT_RECORDS)
+    op.create_index("ix_event_records", "event", ["id"], postgresql_where=only, sqlite_where=only)
 
 
 def downgrade() -> None:
     """Take them away again, with all that was recorded in them."""
+    op.drop_index("ix_event_records", "event")
     for table, column in reversed(_ADDED):
         op.drop_index(f"ix_{table}_{column}", table)
         op.drop_column(table, column)  # not in a batch: SQLite would make the table anew, and rows point at it

@@ -1,0 +1,197 @@
+"""Usage for people: what was read in which months, journal by journal, and every report as a file.
+
+Made for the usage of one institution or of all: the page of a library is this page without the choice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import BadRequest, NotFound
+
+from repository.access import counter_reports, counter_tables
+from repository.access.counter import REPORTS, THE_WORLD_ID, Asked, Refused
+from repository.access.counter_questions import understood
+from repository.access.counter_reports import THE_WORLD, Line, Whose
+from repository.access.kbart import word
+from repository.access.usage import Metric
+from repository.access.web.counter import Usage, institution_of
+from repository.access.web.guard import Route, Who, lay
+from repository.models import Institution
+from repository.texts import marked
+from repository.turkish import machine_lower
+
+MOST_JOURNALS = 25
+LABELS = {
+    str(Metric.TOTAL_REQUESTS): marked("Full texts read"),
+    str(Metric.UNIQUE_REQUESTS): marked("Different full texts in a session"),
+    str(Metric.TOTAL_INVESTIGATIONS): marked("Articles looked at"),
+    str(Metric.UNIQUE_INVESTIGATIONS): marked("Different articles in a session"),
+    str(Metric.NO_LICENSE): marked("Refused for want of a licence"),
+    str(Metric.SEARCHES): marked("Searches"),
+}
+
+
+def usage_shown(usage: Usage) -> ResponseReturnValue:
+    """For staff: the usage of an institution, or of the world."""
+    with usage.catalogue.reading() as rows:
+        institution = _chosen(rows)
+        listed = rows.execute(
+            select(Institution.code, Institution.name).order_by(Institution.sort_key, Institution.id)
+        ).all()
+    return page(usage, institution, "usage.report_given", choice=listed)
+
+
+def report_given(usage: Usage, name: str, kind: str) -> ResponseReturnValue:
+    """For staff: one report as a file."""
+    with usage.catalogue.reading() as rows:
+        institution = _chosen(rows)
+    return given(usage, institution, name, kind)
+
+
+def page(usage: Usage, institution: Institution | None, files: str, choice: Sequence[Any] = ()) -> ResponseReturnValue:
+    """The page of one institution, or of the world where it is None.
+
+    ``files`` is the endpoint of its reports; ``choice`` is what there is to choose from, code and name.
+    """
+    of = counter_reports.whose(institution) if institution is not None else THE_WORLD
+    begin, end = _months(usage)
+    told: dict[str, Any] = {"wrong": False, "months": [], "use": [], "read": [], "denied": [], "years": []}
+    try:
+        with usage.catalogue.reading() as rows:
+            told |= _told(usage, rows, of, begin, end)
+    except Refused:
+        told["wrong"] = True
+    return render_template(
+        "usage/usage.html",
+        institution=institution,
+        choice=choice,
+        code=institution.code if institution is not None else "",
+        begin=begin,
+        end=end,
+        files=files,
+        reports=list(REPORTS.values()),
+        labels=LABELS,
+        customer=(institution.counter_id or institution.code) if institution is not None else THE_WORLD_ID,
+        lower=machine_lower,
+        **told,
+    )
+
+
+def given(usage: Usage, institution: Institution | None, name: str, kind: str) -> Response:
+    """One report of this institution, or of the world, as TSV or JSON; the address says for which months."""
+    report = next((one for one in REPORTS.values() if machine_lower(one.id) == name), None)
+    if report is None or kind not in ("tsv", "json"):
+        raise NotFound
+    of = counter_reports.whose(institution) if institution is not None else THE_WORLD
+    begin, end = _months(usage)
+    options = {key: value for key, value in request.args.items() if value and key not in ("institution", "from", "to")}
+    with usage.catalogue.reading() as rows:
+        now = usage.now
+        try:
+            asked = _understood(usage, rows, report.id, begin, end, options)
+        except Refused:
+            raise BadRequest from None
+        lines = counter_reports.lines(rows, asked, of, usage.platform)
+    if kind == "json":
+        document = counter_reports.document(asked, of, usage.platform, lines, now)
+        answer = Response(json.dumps(document, ensure_ascii=False, indent=1), mimetype="application/json")
+    else:
+        answer = Response(
+            counter_tables.tsv(asked, of, usage.platform, lines, now),
+            content_type="text/tab-separated-values; charset=utf-8",
+        )
+    whose = word(institution.code) if institution is not None else "World"
+    file = f"{whose}_{report.id}_{asked.begin:%Y-%m}_{asked.end:%Y-%m}.{kind}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
+    return answer
+
+
+def _chosen(rows: Session) -> Institution | None:
+    code = request.args.get("institution", "")
+    if not code:
+        return None
+    found = institution_of(rows, code) if len(code) <= 40 and code.isprintable() else None
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _months(usage: Usage) -> tuple[str, str]:
+    """The months that are asked for; the last that is over where none are (section 5.2)."""
+    last = f"{usage.now.date().replace(day=1) - timedelta(days=1):%Y-%m}"
+    begin = request.args.get("from") or request.args.get("to") or last
+    return begin, request.args.get("to") or max(begin, last)
+
+
+def _understood(
+    usage: Usage, rows: Session, report: str, begin: str, end: str, options: Mapping[str, str] | None = None
+) -> Asked:
+    asked = {"begin_date": begin, "end_date": end, **(options or {})}
+    first = counter_reports.first_month(rows)
+    return understood(REPORTS[report], asked, usage.platform.name, first, usage.now.date())
+
+
+def _told(usage: Usage, rows: Session, of: Whose, begin: str, end: str) -> dict[str, Any]:
+    def made(report: str) -> tuple[Asked, list[Line]]:
+        asked = _understood(usage, rows, report, begin, end)
+        return asked, counter_reports.lines(rows, asked, of, usage.platform)
+
+    asked, whole = made("PR")
+    months = _between(asked.begin, asked.end)
+    use = {metric: counts for line in whole for metric, counts in line.counts.items()}
+    _, denied = made("TR_J2")
+    refusals: Counter[str] = Counter()
+    for line in denied:
+        refusals.update(line.counts[str(Metric.NO_LICENSE)])
+    if refusals:
+        use[str(Metric.NO_LICENSE)] = dict(refusals)
+    _, by_year = made("TR_J4")
+    years: Counter[str] = Counter()
+    for line in by_year:
+        years[line.attributes["YOP"]] += sum(line.counts[str(Metric.TOTAL_REQUESTS)].values())
+    return {
+        "months": months,
+        "use": [(metric, use[metric]) for metric in LABELS if metric in use],
+        "read": _journals(made("TR_J3")[1], str(Metric.TOTAL_REQUESTS)),
+        "denied": _journals(denied, str(Metric.NO_LICENSE)),
+        "years": sorted(years.items(), reverse=True),
+        "not_ready": any(one.code == 3031 for one in asked.exceptions),
+    }
+
+
+def _journals(lines: Sequence[Line], metric: str) -> list[tuple[Mapping[str, Any], int]]:
+    """The journals with the most of this, the first first."""
+    sums: Counter[str] = Counter()
+    titles: dict[str, Mapping[str, Any]] = {}
+    for line in lines:
+        assert line.title is not None
+        name = str(line.title["Item_ID"].get("URI", line.title["Title"]))
+        titles[name] = line.title
+        sums[name] += sum(line.counts.get(metric, {}).values())
+    return [(titles[name], number) for name, number in sums.most_common(MOST_JOURNALS) if number]
+
+
+def _between(begin: date, end: date) -> list[str]:
+    first, last = begin.year * 12 + begin.month - 1, end.year * 12 + end.month - 1
+    return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(first, last + 1)]
+
+
+def blueprint(usage: Usage) -> Blueprint:
+    """The pages of usage for staff."""
+    return lay(
+        Blueprint("usage", __name__),
+        usage,
+        (
+            Route("/staff/usage", usage_shown, Who.STAFF),
+            Route("/staff/usage/<name>.<kind>", report_given, Who.STAFF),
+        ),
+    )
