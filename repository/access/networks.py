@@ -6,12 +6,23 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from repository.access.ranges import LONGEST, hexadecimal, number_of
+from repository.catalogue.straight import Straight
 from repository.models import Institution, InstitutionNetwork
 
+# Asked for every page that depends on its reader.
+_HOLDING = Straight(
+    select(InstitutionNetwork.first, InstitutionNetwork.last, InstitutionNetwork.institution_id)
+    .join(Institution, Institution.id == InstitutionNetwork.institution_id)
+    .where(
+        InstitutionNetwork.first <= bindparam("address"),
+        InstitutionNetwork.last >= bindparam("address"),
+        Institution.active,
+    )
+)
 _PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d+\.\d+\.\d+\.\d+):\d{1,5}", re.ASCII)
 
 
@@ -49,13 +60,8 @@ def owner(session: Session, address: str | None) -> Met:
     wanted = number(address)
     if wanted is None:
         return Met()
-    network = InstitutionNetwork
-    rows = session.execute(
-        select(network.first, network.last, network.institution_id)
-        .join(Institution, Institution.id == network.institution_id)
-        .where(network.first <= wanted, network.last >= wanted, Institution.active)
-    ).all()
-    sizes = [(int(row.last, 16) - int(row.first, 16), row.institution_id) for row in rows]
+    rows = _HOLDING(session, {"address": wanted})
+    sizes = [(int(last, 16) - int(first, 16), institution) for first, last, institution in rows]
     narrowest = min(sizes, default=(0, 0))[0]
     owners = tuple(sorted({institution for size, institution in sizes if size == narrowest}))
     return Met(owners[0]) if len(owners) == 1 else Met(several=owners)
