@@ -18,7 +18,6 @@ from flask import Blueprint, Flask, Response, g, jsonify, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError, ServiceUnavailable
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import fixity.web
 import fixity.web.evidence
@@ -34,6 +33,7 @@ import repository.access.web.usage
 import repository.web
 import repository.web.declaring
 from config import languages, metrics
+from config.proxies import Hops
 from fixity.evidence.room import Evidence
 from fixity.forecast import Policy
 from ingest.deaccession import Deaccession
@@ -50,9 +50,13 @@ from repository.access.counting import Book
 from repository.access.lists import Publishing
 from repository.access.peers import Peer
 from repository.access.throttle import Throttle
-from repository.access.web import counting
-from repository.access.web.guard import Member, Route, Who, lay, member, open_door
+from repository.access.trusted import Front, Provider, Rules
+from repository.access.web import counting, sign_on
+from repository.access.web.guard import Member, Route, Who, account, lay, member, open_door
+from repository.access.web.readers import know_readers, sign_on_cookie
 from repository.access.web.sessions import Door
+from repository.access.web.sign_on_cookie import SignOnCookie
+from repository.access.web.supply import SupplyCookie
 from repository.catalogue import Catalogue, schema, watch
 from repository.errors import DatabaseUnavailable, MahfuzError, StoreUnavailable
 from repository.texts import marked
@@ -134,6 +138,14 @@ class Rooms:
     """What Prometheus brings to read the figures; empty: they are given to this machine only."""
     trusted_proxies: int = 0
     """How many reverse proxies of our own stand in front: exactly so many forwarded addresses are believed."""
+    sign_on: Rules = field(default_factory=Rules)
+    """What is asked of a reader's sign-on."""
+    front: Front | None = None
+    """Who speaks SAML for us; None: nobody."""
+    openid: Sequence[Provider] = field(default=(), repr=False)
+    """With which OpenID providers readers sign on."""
+    sign_on_lasts: timedelta = timedelta(hours=8)
+    """For how long a reader's sign-on is remembered."""
     harvested: Figures | None = None
     """What the window has given out; None: there are no figures of it."""
     peers: Sequence[Peer] = field(default=(), repr=False)
@@ -176,10 +188,8 @@ def create_app(rooms: Rooms) -> Flask:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    if rooms.trusted_proxies:
-        hops = rooms.trusted_proxies
-        # Not the host: a proxy passes Host on, and one that forgets X-Forwarded-Host would let visitors choose it.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    # Not the host: a proxy passes Host on, and one that forgets X-Forwarded-Host would let visitors choose it.
+    app.wsgi_app = Hops(app.wsgi_app, rooms.trusted_proxies)  # type: ignore[method-assign]
     if world.path:
         app.wsgi_app = Mounted(app.wsgi_app, world.path)  # type: ignore[method-assign]
     texts = languages.load(rooms.languages)
@@ -193,6 +203,8 @@ def create_app(rooms: Rooms) -> Flask:
     open_door(app, door, open_names)
     if rooms.counted:
         counting.keep(app, Book(rooms.catalogue, rooms.home / "usage", rooms.time_zone))
+    signed_on = SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure)
+    know_readers(app, signed_on, SupplyCookie(rooms.secret_key, secure=door.secure))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
@@ -245,6 +257,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         catalogue=rooms.catalogue,
         counter=counter,
         time_zone=rooms.time_zone,
+        has_sign_on=bool(rooms.front or rooms.openid),
     )
     giving = Giving(
         Lists(rooms.catalogue), Addresses(base_url, rooms.repository_identifier), counter, tuple(rooms.peers)
@@ -266,6 +279,17 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository.access.web.reports.blueprint(_publishing(rooms)),
         repository.access.web.counter.blueprint(usage),
         repository.access.web.usage.blueprint(usage),
+        sign_on.blueprint(
+            sign_on.SignOn(
+                rooms.catalogue,
+                rooms.secret_key,
+                base_url,
+                door.secure,
+                rooms.sign_on,
+                rooms.front,
+                sign_on.opened(tuple(rooms.openid)),
+            )
+        ),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),
@@ -299,17 +323,20 @@ def _face(app: Flask, rooms: Rooms) -> None:
             "languages": list(rooms.languages),
             "here": paging.here,
             "style": style,
-            "signed_in": _signed_in,
+            "signed_in": lambda: _unless_silent(member),
+            "account": lambda: _unless_silent(account),
+            "has_sign_on": bool(rooms.front or rooms.openid),
+            "signed_on": lambda: sign_on_cookie().read() is not None,
             "has_oai": bool(rooms.open_blueprints),
             "has_evidence": rooms.evidence is not None,
         }
 
 
-def _signed_in() -> Member | None:
+def _unless_silent(who: Callable[[], Member | None]) -> Member | None:
     if g.get("catalogue_is_silent"):
         return None
     try:
-        return member()
+        return who()
     except DatabaseUnavailable:
         g.catalogue_is_silent = True
         return None
@@ -415,6 +442,8 @@ def _robots(_rooms: Rooms) -> ResponseReturnValue:
         url_for("reading.resolve"),
         "/deliveries/",
         "/resourcesync/",
+        "/supply/",
+        url_for("sign_on.choose"),
     )
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")

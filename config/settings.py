@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from config.access_settings import AccessSettings
 from config.alert_settings import AlertSettings
 from config.feed_settings import FeedSettings
 from config.kept_files import text_in
@@ -58,6 +59,11 @@ _EXAMPLES = {
         '[oai]\nfriends = ["https://dergi.example.org/oai"]\n'
         'metadata_licence = "https://creativecommons.org/publicdomain/zero/1.0/"\n'
         "requests_at_once = 8\nrequests_waiting = 4"
+    ),
+    "access.saml": '[access.saml]\nsecret_file = "/etc/mahfuz/front.secret"\naddresses = ["127.0.0.1"]',
+    "access.openid": (
+        '[[access.openid]]\nname = "openathens"\nlabel = "OpenAthens"\nissuer = "https://connect.openathens.net"\n'
+        'client_id = "…"\nclient_secret_file = "/etc/mahfuz/openathens.secret"\nhub = true'
     ),
     "mail": (
         '[mail]\nserver = "smtp.example.org"\nuser = "arsiv"\npassword_file = "/etc/mahfuz/smtp.key"\n'
@@ -172,26 +178,6 @@ class IngestSettings(Section):
         if clamd and not re.fullmatch(r"unix:/[^\0]+|tcp://(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):[0-9]{1,5}", clamd):
             raise ValueError("must be unix:/path of a socket or tcp://host:port")
         return clamd
-
-
-class AccessSettings(Section):
-    """Who stands between the reader and us."""
-
-    trusted_proxies: int = Field(ge=0, le=8)
-    metrics_token: SecretStr | None = None
-    metrics_token_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _one_token(self) -> Self:
-        if self.metrics_token and self.metrics_token_file:
-            raise ValueError("give metrics_token or metrics_token_file, not both")
-        return self
-
-    def token(self) -> str:
-        """The token of Prometheus, from wherever it is kept; empty where none is set. Raises UsageError."""
-        if self.metrics_token_file is None:
-            return self.metrics_token.get_secret_value() if self.metrics_token else ""
-        return text_in(self.metrics_token_file, "access.metrics_token_file").strip()
 
 
 class LogSettings(Section):
@@ -342,7 +328,7 @@ def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, list[str],
 
 
 def _value(path: list[str], text: str) -> Any:
-    if path in (["stores"], ["feeds"], ["peers"], ["profiles"]) or text[:1] in {"[", "{"}:
+    if path in (["stores"], ["feeds"], ["peers"], ["profiles"], ["access", "openid"]) or text[:1] in {"[", "{"}:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -387,7 +373,8 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> str:
         reason = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             reason = "no such setting; `mahfuz config show` lists them all"
-        example = _EXAMPLES.get(key) or _EXAMPLES.get(key.split(".")[0])
+        parts = key.split(".")
+        example = next((_EXAMPLES[one] for one in (key, ".".join(parts[:2]), parts[0]) if one in _EXAMPLES), None)
         where = f" (from {origin})" if origin else ""
         lines.append(f"{key}{where}: {reason}" + (f"\n  for example:\n{example}" if example else ""))
     return "\n".join(lines)

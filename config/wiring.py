@@ -442,6 +442,10 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
         threats={store.name: store.threat for store in settings.stores},
         trusted_proxies=settings.access.trusted_proxies,
         metrics_token=settings.access.token(),
+        sign_on=settings.access.rules(),
+        front=settings.access.saml.front() if settings.access.saml else None,
+        openid=tuple(one.provider() for one in settings.access.openid),
+        sign_on_lasts=timedelta(hours=settings.access.sign_on_hours),
         peers=tuple(one.peer() for one in settings.peers),
         open_blueprints=(
             blueprint(seen_from, turns, figures),

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,21 @@ from werkzeug.test import TestResponse
 from config.app import Rooms, create_app
 from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
-from repository.access import staff
+from repository.access import networks as addresses
+from repository.access import readers, staff
 from repository.access.web.sessions import StaffSessions
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
-from repository.models import Staff
+from repository.models import (
+    Article,
+    Entitlement,
+    Institution,
+    InstitutionNetwork,
+    Licence,
+    LicenceParty,
+    LicencePeriod,
+    Staff,
+)
 from repository.promise import Promise, Promises
 from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
 
@@ -114,8 +124,8 @@ class Site:
         """A browser that was never here."""
         return self.app.test_client()
 
-    def staff_client(self, login: str = "ayse") -> FlaskClient:
-        """A browser in which a member of staff is signed in, with a password of her own.
+    def staff_client(self, login: str = "ayse", role: str = "staff", **whose: str) -> FlaskClient:
+        """A browser in which a member of staff is signed in, with a password of her own; or an account of another role.
 
         Entered as signing in leaves it: the tests of accounts (tests/repository/test_staff.py) fill in the forms.
         """
@@ -123,7 +133,7 @@ class Site:
         assert isinstance(sessions, StaffSessions)
         browser, secret, now = self.client, secrets.token_urlsafe(32), datetime.now(UTC)
         with self.catalogue.writing() as rows:
-            staff.create(rows, login, "staff")
+            staff.create(rows, login, role, **whose)
             account = rows.execute(select(Staff).where(Staff.login == login)).scalar_one()
             account.password_hash, account.must_change = staff.hashed(PASSWORD), False
             data = {"_user_id": str(account.id), "_fresh": True, "began": now.isoformat()}
@@ -210,6 +220,59 @@ def enter(
             promises=Promises(),
         )
     return identifier
+
+
+def institution(into: Site, code: str, *, networks: Sequence[str] = (), **columns: Any) -> int:
+    """Enter an institution with these ranges of addresses; its number."""
+    named = readers.named(columns.pop("name", f"Kütüphane {code}"))
+    with into.catalogue.writing() as rows:
+        row = Institution(code=code, created_at=NOW, **named, **columns)
+        rows.add(row)
+        rows.flush()
+        for given in networks:
+            span = addresses.span(given)
+            rows.add(InstitutionNetwork(institution_id=row.id, given=given, first=span.first, last=span.last))
+        return row.id
+
+
+def right(
+    into: Site,
+    code: str,
+    article: str,
+    institution_id: int | None,
+    *,
+    paid: Sequence[tuple[str, str | None]] = (("2009-01-01", "2018-12-31"),),
+    state: str = "agreed",
+    coverage: Mapping[str, str] | None = None,
+    embargo: str | None = None,
+    **columns: Any,
+) -> int:
+    """Enter a licence of this code with the journal of an article on its list, and one party; the line's number."""
+    usual = {"type": "local", "basis": "signed", "status": "active", "perpetual": "paid_years", "hosting": "exclusive"}
+    with into.catalogue.writing() as rows:
+        found = rows.get_one(Article, article)
+        values = usual | {"name": f"Lisans {code}", "folded": code, "publisher_id": found.publisher_id} | columns
+        licence = Licence(code=code, created_at=NOW, **values)
+        rows.add(licence)
+        rows.flush()
+        for since, until in paid:
+            end = date.fromisoformat(until) if until else None
+            rows.add(LicencePeriod(licence_id=licence.id, since=date.fromisoformat(since), until=end))
+        if institution_id is not None:
+            rows.add(LicenceParty(licence_id=licence.id, institution_id=institution_id))
+        line = Entitlement(
+            licence_id=licence.id,
+            title_id=found.title_id,
+            name="Örnek",
+            state=state,
+            embargo=embargo,
+            by="test",
+            at=NOW,
+            **(coverage or {}),
+        )
+        rows.add(line)
+        rows.flush()
+        return line.id
 
 
 def record(number: int = 1, **changes: Any) -> ArticleRecord:

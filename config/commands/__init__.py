@@ -47,6 +47,7 @@ _COMMANDS = {
     "bag": "holdings",
     "verify": "holdings",
     "staff": "people",
+    "access": "explaining",
     "withdraw": "withdrawing",
     "restore": "withdrawing",
     "disposal": "withdrawing",

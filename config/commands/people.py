@@ -15,13 +15,15 @@ def staff() -> None:
 
 @staff.command()
 @click.argument("login")
-@click.option("--role", default="staff", show_default=True)
+@click.option("--role", default="staff", show_default=True, help="staff, librarian or publisher.")
+@click.option("--institution", metavar="CODE", help="Whose librarian it is.")
+@click.option("--publisher", metavar="NAME", help="Whose account it is, with the role publisher.")
 @as_json
 @click.pass_obj
-def add(asked: Asked, login: str, role: str, json_wanted: bool) -> None:
-    """Enter a member of staff; prints a one-time password that has to be changed at the first sign-in."""
+def add(asked: Asked, login: str, role: str, institution: str | None, publisher: str | None, json_wanted: bool) -> None:
+    """Enter a member of staff, a librarian or a publisher; prints a one-time password, to be changed at once."""
     with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
-        password = accounts.create(session, login, role)
+        password = accounts.create(session, login, role, institution=institution, publisher=publisher)
     answer(json_wanted, {"login": login, "password": password}, lambda console: console.print(f"{login}: {password}"))
 
 

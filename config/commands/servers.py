@@ -122,6 +122,8 @@ class _Web(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "loglevel": "warning",
             "forwarded_allow_ips": "",
+            # A header with an underscore would be taken for the one with a dash that a proxy of ours writes.
+            "header_map": "drop",
             "control_socket_disable": True,
         }.items():
             if key in self.cfg.settings:

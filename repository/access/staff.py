@@ -17,8 +17,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from repository.catalogue import titles
 from repository.errors import UsageError
-from repository.models import Staff, StaffSession
+from repository.models import Institution, Staff, StaffSession
 from repository.turkish import machine_lower
 from repository.vocabulary import utc_now
 
@@ -41,9 +42,14 @@ _at_once = BoundedSemaphore(2)
 
 
 class Role(StrEnum):
-    """What a member of staff may do. One role for now: everything that the staff pages show."""
+    """For whom an account works, and so what it may open."""
 
     STAFF = "staff"
+    """The archive: everything that the staff pages show."""
+    LIBRARIAN = "librarian"
+    """One institution, whose rights and readers it looks after."""
+    PUBLISHER = "publisher"
+    """One publisher, which sees what is kept of its journals."""
 
 
 class PasswordRefused(UsageError):
@@ -60,10 +66,13 @@ class Try:
     """True when the answer is no whatever the password: an unknown, closed or waiting account."""
 
 
-def create(session: Session, login: str, role: str) -> str:
+def create(
+    session: Session, login: str, role: str, *, institution: str | None = None, publisher: str | None = None
+) -> str:
     """Enter an account and return its one-time password, which must be changed at the first sign-in.
 
-    Raises UsageError when the login is taken or cannot be one, or when there is no such role.
+    A librarian's is of the ``institution`` of this code, a publisher's of the ``publisher`` of this name. Raises
+    UsageError when the login is taken or cannot be one, when there is no such role, or when it lacks whose it is.
     """
     name = _login(login)
     if not name or len(name) > 120 or not name.isprintable() or " " in name:
@@ -72,6 +81,7 @@ def create(session: Session, login: str, role: str) -> str:
         raise UsageError(f"{role!r} is no role: one of {', '.join(Role)}")
     if _account(session, name) is not None:
         raise UsageError(f"there is already an account {name!r}; give it a new password with reset")
+    whose = _whose(session, Role(role), institution, publisher)
     _nobody(session)
     password = one_time_password()
     session.add(
@@ -83,6 +93,7 @@ def create(session: Session, login: str, role: str) -> str:
             must_change=True,
             failures=0,
             created_at=utc_now(),
+            **whose,
         )
     )
     session.flush()
@@ -228,6 +239,27 @@ def _account(session: Session, name: str) -> Staff | None:
     if name == _NOBODY:
         return None
     return session.execute(select(Staff).where(Staff.login == name)).scalar_one_or_none()
+
+
+def _whose(session: Session, role: Role, institution: str | None, publisher: str | None) -> dict[str, int]:
+    """Whose account it is, as columns."""
+    if (institution is not None) is not (role is Role.LIBRARIAN):
+        raise UsageError(
+            "an institution is named for a librarian, and for nobody else: --role librarian --institution CODE"
+        )
+    if (publisher is not None) is not (role is Role.PUBLISHER):
+        raise UsageError("a publisher is named for a publisher's account: --role publisher --publisher NAME")
+    if institution is not None:
+        wanted = select(Institution.id).where(Institution.code == institution)
+        if (found := session.execute(wanted).scalar_one_or_none()) is None:
+            raise UsageError(f"there is no institution {institution!r}")
+        return {"institution_id": found}
+    if publisher is not None:
+        known = titles.find_publisher(session, publisher)
+        if known is None:
+            raise UsageError(f"there is no publisher {publisher!r}; `mahfuz feed` and the deliveries name them")
+        return {"publisher_id": known.id}
+    return {}
 
 
 def _nobody(session: Session) -> Staff:

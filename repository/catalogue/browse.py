@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, titles
-from repository.catalogue.shelves import natural
 from repository.models import (
     Aip,
     Article,
@@ -150,28 +149,9 @@ def issues_of(session: Session, title_id: int, *, before: str | None = None, lim
     return session.execute(select(Issue).where(*where).order_by(Issue.shelf.desc()).limit(limit)).scalars().all()
 
 
-def issue_with(session: Session, title_id: int, *, volume: str, issue: str, year: str) -> Issue | None:
-    """The newest issue of this volume and number; of this year where neither is given; None where nothing fits."""
-    if not (volume or issue or year):
-        return None
-    for found in session.execute(
-        select(Issue).where(Issue.title_id == title_id, Issue.articles > 0).order_by(Issue.shelf.desc())
-    ).scalars():
-        same = all(
-            not asked or natural(asked) == natural(has) for asked, has in ((volume, found.volume), (issue, found.issue))
-        )
-        if same and (not year or str(found.year or "") == year):
-            return found
-    return None
-
-
-def articles_in(
-    session: Session, issue_id: int, *, after: tuple[str, str] | None = None, page: str | None = None, limit: int
-) -> list[Article]:
-    """The articles of an issue in the order of their pages; with ``page``, only those that begin on it."""
+def articles_in(session: Session, issue_id: int, *, after: tuple[str, str] | None = None, limit: int) -> list[Article]:
+    """The articles of an issue in the order of their pages."""
     where = [Article.issue_id == issue_id, Article.state == ArticleState.ACTIVE]
-    if page is not None:
-        where += [Article.shelf >= natural(page) + "|", Article.shelf < natural(page) + "}"]
     if after is not None:
         where.append(tuple_(Article.shelf, Article.id) > tuple_(literal(after[0]), literal(after[1])))
     statement = select(Article).where(*where).order_by(Article.shelf, Article.id).limit(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from repository.access.web.guard import Route, Who, lay
-from repository.web import alerts, citing, lockss, overview, reading
+from repository.web import alerts, citing, explain, lockss, opening, overview, reading, resolving, supplying
 from repository.web.room import ReadingRoom
 
 _ARTICLE = "/articles/<hex32:identifier>"
@@ -30,14 +30,19 @@ def blueprint(room: ReadingRoom) -> Blueprint:
             Route(_ARTICLE + ".json", reading.article_json),
             Route(_ARTICLE + ".ris", citing.ris, endpoint="article_ris"),
             Route(_ARTICLE + ".bib", citing.bibtex, endpoint="article_bibtex"),
+            Route(_ARTICLE + "/access.json", opening.access_json),
             Route(_ARTICLE + "/files/<payload:path>", reading.file),
-            Route("/doi/<payload:doi>", reading.doi),
-            Route("/openurl", reading.resolve),
-            Route("/ServeContent", reading.resolve, endpoint="serve_content"),
+            Route("/doi/<payload:doi>", resolving.doi),
+            Route("/issn/<payload:text>", resolving.issn),
+            Route("/openurl", resolving.resolve),
+            Route("/ServeContent", resolving.resolve, endpoint="serve_content"),
             Route("/lockss/", lockss.journals, endpoint="lockss"),
             Route("/lockss/<issn:issn>", lockss.years, endpoint="lockss_years"),
             Route("/lockss/<issn:issn>/<int(max=9999):number>", lockss.year, endpoint="lockss_year"),
             Route("/staff/", overview.overview, Who.STAFF),
+            Route("/staff/access/explain", explain.explain, Who.LIBRARIAN),
+            Route("/staff/access/supply/<hex32:identifier>", supplying.supply_form, Who.LIBRARIAN, ("GET", "POST")),
+            Route("/supply/<secret>", supplying.supplied, methods=("GET", "POST")),
             Route("/staff/alerts", alerts.alerts_listed, Who.STAFF),
             Route(_ACKNOWLEDGE, alerts.acknowledge, Who.STAFF, ("POST",)),
         ),

@@ -97,6 +97,15 @@ def gettext(text: str, **values: object) -> str:
     return said.format_map(values) if values else said
 
 
+def in_every_language() -> dict[str, Callable[..., str]]:
+    """By the code of each language, what says a text in it as :func:`gettext` does in the reader's."""
+
+    def saying(texts: NullTranslations) -> Callable[..., str]:
+        return lambda text, **values: texts.gettext(text).format_map(values) if values else texts.gettext(text)
+
+    return {code: saying(texts) for code, texts in spoken().translations.items()}
+
+
 def number(value: int) -> str:
     """``1.234.567`` or ``1,234,567``."""
     return format_decimal(value, locale=_locale())

@@ -9,21 +9,21 @@ from itertools import groupby
 from flask import Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import Forbidden, Gone, NotFound
+from werkzeug.exceptions import Gone, NotFound
 
 from repository import citing, search
 from repository.access import rights
 from repository.access.entitlement import Decision
+from repository.access.told import FOR_EVERYONE
 from repository.access.web import counting
-from repository.access.web.readers import reader
+from repository.access.web.readers import known
 from repository.catalogue import browse, copies, holdings, links, notices, tallies
 from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.notice import NoticeKind
-from repository.open_licence import openly_licensed
 from repository.turkish import machine_lower
-from repository.vocabulary import NOTICES, ArticleRecord, ArticleState, CopyState
-from repository.web import description, files, openurl, paging
+from repository.vocabulary import ArticleRecord, ArticleState, CopyState
+from repository.web import description, files, opening, openurl, paging, resolving
 from repository.web.room import ReadingRoom, file_address
 
 A_PAGE = 50
@@ -116,13 +116,15 @@ def title(room: ReadingRoom, issn: str) -> ResponseReturnValue:
     with room.catalogue.reading() as rows:
         line = _title_line(rows, issn)
         if line is None:
-            return _not_held(openurl.Wanted(issns=(issn,)))
+            return resolving.not_held(rows, openurl.Wanted(issns=(issn,)), openurl.Met())
         if line.issn != issn and line.issn:
             return redirect(url_for("reading.title", issn=line.issn), 301)
         listed = browse.issues_of(rows, line.id, before=before[0] if before else None, limit=ISSUES + 1)
     shown, following = paging.page_of(listed, ISSUES, lambda issue: (issue.shelf,))
     years = [(year, list(issues)) for year, issues in groupby(shown, key=lambda issue: issue.year)]
-    return render_template("reading/title.html", title=line, years=years, following=following, begun=before is not None)
+    return render_template(
+        "reading/title.html", title=line, years=years, following=following, begun=before is not None, sought=_sought()
+    )
 
 
 def issue(room: ReadingRoom, issn: str, number: int) -> ResponseReturnValue:
@@ -136,7 +138,13 @@ def issue(room: ReadingRoom, issn: str, number: int) -> ResponseReturnValue:
     shown, following = paging.page_of(listed, A_PAGE, lambda article: (article.shelf, article.id))
     articles = [(article.id, ArticleRecord.from_json(article.record)) for article in shown]
     return render_template(
-        "reading/issue.html", title=line, issue=found, articles=articles, following=following, begun=after is not None
+        "reading/issue.html",
+        title=line,
+        issue=found,
+        articles=articles,
+        following=following,
+        begun=after is not None,
+        sought=_sought(),
     )
 
 
@@ -146,20 +154,21 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
             told = notices.of(rows, found.id)
-            kept = any(not one.disposed for one in _versions(rows, found.id))
+            kept = any(not one.disposed for one in versions_of(rows, found.id))
             said = next((one for one in reversed(told) if one.kind == NoticeKind.WITHDRAWAL), None)
             return render_template("reading/withdrawn.html", article=found, notice=said, kept=kept), 410
         record = ArticleRecord.from_json(found.record)
         title_line = browse.title_line(rows, browse_title(rows, found))
         shelf = rows.get_one(Issue, found.issue_id)
-        versions = _versions(rows, found.id)
+        versions = versions_of(rows, found.id)
         events = list(browse.latest_events(rows, found.id, limit=EVENTS))
         held = links.held(rows, record.related[:RELATED])
         related = [(pointer, held.get(pointer)) for pointer in record.related[:RELATED]]
         pointing = links.pointing_at(rows, record, limit=RELATED)
-        decision = rights.on_article(rows, found, reader(), room.now())
+        on, who = room.now(), known(rows)
+        decision = rights.on_article(rows, found, who.reader, on)
     pdf_version, pdf = main_pdf(versions)
-    landing = _landing(room, found, record, title_line, versions[-1], pdf)
+    landing = _landing(room, found, record, title_line, versions[-1], pdf, decision)
     page = render_template(
         "reading/article.html",
         article=found,
@@ -170,8 +179,8 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
         events=events,
         related=related,
         pointing=pointing,
-        notices=sorted((one for one in pointing if one.type in NOTICES), key=lambda one: list(NOTICES).index(one.type)),
-        decision=decision,
+        notices=opening.notices(pointing),
+        **opening.said(room, record, who, decision, on),
         landing=landing,
         citation=citing.plain(record, landing.url),
         pdf=pdf,
@@ -185,6 +194,7 @@ def article(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
     counting.shown(found, decision)
     answer = Response(page)
     answer.headers["Link"] = description.signposts(landing)
+    answer.headers.update(opening.PRIVATE)
     return answer
 
 
@@ -206,38 +216,20 @@ def file(room: ReadingRoom, identifier: str, path: str) -> ResponseReturnValue:
         found = _article(rows, identifier)
         if found.state == ArticleState.WITHDRAWN:
             raise Gone
-        decision = rights.on_article(rows, found, reader(), room.now())
+        on, who = room.now(), known(rows)
+        decision = rights.on_article(rows, found, who.reader, on)
         if not decision.allowed:
             counting.refused(found, decision)
-            return _closed(found, decision)
+            return opening.closed(room, rows, found, decision, who, on)
         located = browse.file_of(rows, identifier, path, int(wanted) if wanted else None)
     if located is None:
         raise NotFound
     return counting.given(found, decision, files.give(room.counter, located, download="download" in request.args))
 
 
-def doi(room: ReadingRoom, doi: str) -> ResponseReturnValue:
-    """From a DOI to its article here, or to a page that says that it is not held."""
-    with room.catalogue.reading() as rows:
-        found = holdings.find_article(rows, doi) if paging.storable(doi) else None
-    if found is not None:
-        return redirect(url_for("reading.article", identifier=found.id))
-    return _not_held(openurl.Wanted(doi=doi if doi.startswith("10.") and doi.isprintable() else ""))
-
-
-def resolve(room: ReadingRoom) -> ResponseReturnValue:
-    """The target of link resolvers: article, issue or title, whichever is the nearest that is held."""
-    wanted = openurl.read(request.args.to_dict(flat=False))
-    with room.catalogue.reading() as rows:
-        met = openurl.meet(rows, wanted)
-        if met.article is not None:
-            return redirect(url_for("reading.article", identifier=met.article.id))
-        if met.title is not None:
-            issn = browse.title_line(rows, met.title).issn
-            if met.issue is not None:
-                return redirect(url_for("reading.issue", issn=issn, number=met.issue.id))
-            return redirect(url_for("reading.title", issn=issn))
-    return _not_held(wanted)
+def _sought() -> str:
+    """What a link from elsewhere was meant to lead to, and did not (repository.web.resolving)."""
+    return request.args.get("sought", "")[:300]
 
 
 def browse_title(rows: Session, found: Article) -> Title:
@@ -273,7 +265,8 @@ def _title_line(rows: Session, issn: str) -> TitleLine | None:
     return browse.title_line(rows, found) if found is not None else None
 
 
-def _versions(rows: Session, identifier: str) -> list[Version]:
+def versions_of(rows: Session, identifier: str) -> list[Version]:
+    """The versions of an article with their files and copies, the oldest first."""
     deliverers = holdings.deliverers_of(rows, identifier)
     return [
         Version(
@@ -287,7 +280,13 @@ def _versions(rows: Session, identifier: str) -> list[Version]:
 
 
 def _landing(
-    room: ReadingRoom, found: Article, record: ArticleRecord, title_line: TitleLine, latest: Version, pdf: File | None
+    room: ReadingRoom,
+    found: Article,
+    record: ArticleRecord,
+    title_line: TitleLine,
+    latest: Version,
+    pdf: File | None,
+    decision: Decision,
 ) -> description.Landing:
     return description.Landing(
         record=record,
@@ -300,17 +299,5 @@ def _landing(
             (room.absolute(file_address(found.id, file.path)), files.media_type(file.path)[0])
             for file in (*latest.files, *([pdf] if pdf and pdf not in latest.files else ()))
         ],
-        is_open=openly_licensed(record),
+        is_open=decision.reason_code in FOR_EVERYONE,
     )
-
-
-def _closed(found: Article, decision: Decision) -> ResponseReturnValue:
-    record = ArticleRecord.from_json(found.record)
-    page = render_template(
-        "reading/closed.html", article=found, record=record, decision=decision, doi_url=description.doi_url
-    )
-    return page, Forbidden.code
-
-
-def _not_held(wanted: openurl.Wanted) -> ResponseReturnValue:
-    return render_template("reading/not_held.html", wanted=wanted, doi_url=description.doi_url), 404

@@ -26,6 +26,8 @@ class ReadingRoom:
     time_zone: str = "Europe/Istanbul"
     """By its days licences run."""
     oai_address: str = "/oai"
+    has_sign_on: bool = False
+    """Whether readers can sign on with their institution."""
 
     def now(self) -> datetime:
         """The present moment, in the archive's time zone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,22 +15,26 @@ import pytest
 from babel.messages.pofile import read_po
 from flask import Blueprint
 from lxml import html
+from sqlalchemy import update
 
 from config.app import Mounted
 from config.languages import load, to_translate
+from repository.access.trusted import Front
 from repository.access.web.guard import Route, lay
-from repository.catalogue import schema
+from repository.catalogue import schema, titles
 from repository.errors import DatabaseUnavailable, UsageError
-from repository.models import Table
+from repository.models import Staff, Table
 
 PO = Path(__file__).parents[2] / "config" / "translations" / "tr" / "LC_MESSAGES" / "messages.po"
 
 EVERYONE = {
     "/", "/search", "/titles", "/titles/<issn:issn>",
     "/titles/<issn:issn>/issues/<int(max=9223372036854775807):number>",
+    "/articles/<hex32:identifier>/access.json",
     "/articles/<hex32:identifier>", "/articles/<hex32:identifier>.json",
     "/articles/<hex32:identifier>.ris", "/articles/<hex32:identifier>.bib",
     "/articles/<hex32:identifier>/files/<payload:path>", "/doi/<payload:doi>", "/openurl", "/ServeContent",
+    "/issn/<payload:text>",
 
     "/receipts/<word>", "/receipts/<word>.json", "/.well-known/mahfuz-keys.json",
     "/api/sword/2.0/sd-iri", "/api/sword/2.0/col-iri/<uuid:journal>",
@@ -40,10 +44,12 @@ EVERYONE = {
     "/.well-known/resourcesync", "/resourcesync/capabilitylist.xml",
     "/kbart/", "/kbart/AllTitles.txt", "/kbart/publishers/<slug>.txt",
     "/reports/keepers.csv", "/reports/titles.marcxml", "/r51/status",
+    "/sign-in", "/sign-in/at/<code>", "/sign-in/openid/<name>", "/sign-in/openid/<name>/back",
+    "/sign-in/out", "/supply/<secret>",
     "/staff/sign-in", "/healthz", "/readyz", "/metrics", "/robots.txt", "/static/<path:filename>",
 }  # fmt: skip
 STAFF = {
-    "/staff/", "/staff/password", "/staff/sign-out", "/staff/fixity", "/staff/rounds", "/staff/fixity/found",
+    "/staff/", "/staff/fixity", "/staff/rounds", "/staff/fixity/found",
     "/staff/copies",
     "/staff/inventory", "/staff/inventory/differences", "/staff/fixity/days", "/staff/fixity/forecast",
     "/staff/copies/<hex32:identifier>/<int(max=999999):version>/<store>", "/staff/ingest",
@@ -65,6 +71,22 @@ STAFF = {
     "/staff/evidence/certificates/<name>", "/staff/evidence/certificates/<name>.json",
     "/staff/usage", "/staff/usage/<name>.<kind>",
 }  # fmt: skip
+ACCOUNTS = {
+    "/staff/password",
+    "/staff/sign-out",
+}
+"""For whoever is signed in with an account, whatever its role."""
+LIBRARIANS = {
+    "/staff/access/explain",
+    "/staff/access/supply/<hex32:identifier>",
+}
+"""For librarians, each of whom sees what is their institution's, and for staff."""
+PUBLISHERS: set[str] = set()
+"""For publishers' accounts, each of which sees what is theirs, and for staff."""
+FRONTS = {
+    "/sign-in/front",
+}
+"""For the front that speaks SAML for us, and for nobody else."""
 PEERS = {
     "/resourcesync/resourcelist.xml", "/resourcesync/resourcelist/<int(max=999999999):number>.xml",
     "/resourcesync/changelist.xml", "/resourcesync/changelist/<int(max=999999999):number>.xml",
@@ -80,14 +102,16 @@ ASKED = {
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
     "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "code": "2026-11-27-1", "name": "ndsa", "slug": "ornek-yayinevi", "kind": "tsv",
+    "code": "ornek", "name": "ndsa", "slug": "ornek-yayinevi", "kind": "tsv",
+    "secret": "x" * 32, "text": "1300-0632",
     "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
 
 
 @pytest.fixture
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Site]:
-    site = pages.site(f"sqlite:///{tmp_path_factory.mktemp('app') / 'catalogue.sqlite'}")
+    url = f"sqlite:///{tmp_path_factory.mktemp('app') / 'catalogue.sqlite'}"
+    site = pages.site(url, front=Front(secret="of the front alone"))
     yield site
     site.catalogue.close()
 
@@ -102,28 +126,69 @@ def addresses(archive: pages.Site) -> list[tuple[str, str, str]]:
     return found
 
 
-def test_every_route_is_declared_and_opens_to_just_those_it_is_for(archive: pages.Site) -> None:
-    assert {rule for rule, *_ in addresses(archive)} == EVERYONE | STAFF | PEERS | KEYED, (
-        "declare the new route in this table"
-    )
-    signed_in = archive.staff_client()
-    for rule, address, method in addresses(archive):
-        anonymous = archive.client.open(address, method=method)
-        if rule in EVERYONE:
-            assert anonymous.status_code not in (401, 403), address
-            assert not (anonymous.location or "").startswith("/staff/sign-in"), address
+OPEN_TO: list[tuple[set[str], set[str]]] = [
+    (EVERYONE, {"nobody", "reader", "librarian", "publisher", "staff"}),
+    (ACCOUNTS, {"librarian", "publisher", "staff"}),
+    (LIBRARIANS, {"librarian", "staff"}),
+    (PUBLISHERS, {"publisher", "staff"}),
+    (STAFF, {"staff"}),
+    (PEERS, {"staff"}),
+    (FRONTS, set()),
+    (KEYED, set()),
+]
+"""The table: for whom the routes of each set are there. A reader is known by the address."""
+CHANGING = {"/staff/sign-out"}
+"""What would end the sessions of this test."""
+
+
+def test_every_route_has_its_row_in_the_table(archive: pages.Site) -> None:
+    declared = [rule for rules, _ in OPEN_TO for rule in rules]
+    assert sorted(declared) == sorted({rule for rule, *_ in addresses(archive)}), "declare the new route in one set"
+
+
+def test_every_route_opens_to_just_those_roles_for_which_it_is_declared(archive: pages.Site) -> None:
+    pages.institution(archive, "ornek", networks=("192.0.2.0/24",))
+    with archive.catalogue.writing() as rows:
+        titles.publisher_named(rows, "Örnek Yayınevi")
+    reader = archive.client
+    reader.environ_base["REMOTE_ADDR"] = "192.0.2.1"
+    browsers = {
+        "nobody": archive.client,
+        "reader": reader,
+        "librarian": archive.staff_client("kutup", "librarian", institution="ornek"),
+        "publisher": archive.staff_client("yayin", "publisher", publisher="Örnek Yayınevi"),
+        "staff": archive.staff_client(),
+    }
+    whose = {rule: roles for rules, roles in OPEN_TO for rule in rules}
+    for (rule, address, method), (role, browser) in product(addresses(archive), browsers.items()):
+        if rule in CHANGING and role in whose[rule]:
+            continue
+        answer, where = browser.open(address, method=method), (role, method, address)
+        to_sign_in = (answer.location or "").startswith("/staff/sign-in?next=")
+        if role in whose[rule]:
+            assert answer.status_code not in (401, 403), where
+            assert not to_sign_in, where
+            usual = answer.status_code in (200, 302, 404) or rule in EVERYONE
+            assert method != "GET" or usual or (answer.status_code == 400 and rule in ASKED), where
         elif rule in KEYED:
-            assert anonymous.status_code in (400, 401, 404), address
-        elif rule in PEERS:
-            assert anonymous.status_code == 403, address
-        elif method == "GET":
-            assert (anonymous.location or "").startswith("/staff/sign-in?next="), address
-        else:
-            assert anonymous.status_code in (400, 403), address
-        if method == "GET":
-            answer = signed_in.get(address)
-            assert answer.status_code in (200, 302, 404) or (answer.status_code == 400 and rule in ASKED), address
-            assert not (answer.location or "").startswith("/staff/sign-in"), address
+            refusals = {400, 401, 404}
+            assert answer.status_code in (refusals | {200} if role == "staff" else refusals), where
+        elif role in ("nobody", "reader") and rule not in PEERS | FRONTS and method == "GET":
+            assert to_sign_in, where
+        else:  # whoever is signed in is told so, and not led to sign in again
+            assert answer.status_code in (400, 403), where
+            assert not answer.location, where
+
+
+def test_an_account_that_belongs_to_nobody_any_more_opens_nothing(archive: pages.Site) -> None:
+    pages.institution(archive, "ornek")
+    librarian = archive.staff_client("kutup", "librarian", institution="ornek")
+    with archive.catalogue.writing() as rows:
+        rows.execute(update(Staff).values(institution_id=None))
+    for rule, address, method in addresses(archive):
+        if method == "GET" and rule in LIBRARIANS:
+            assert librarian.get(address).status_code == 403, address
+    assert librarian.get("/staff/password").status_code == 200
 
 
 def test_a_route_that_nobody_declared_is_closed(archive: pages.Site) -> None:
@@ -287,7 +352,10 @@ def test_ready_only_with_the_schema_of_this_version(archive: pages.Site) -> None
         (1, "192.0.2.1", "192.0.2.1"),
         (1, "192.0.2.1, 198.51.100.7", "198.51.100.7"),
         (2, "6.6.6.6, 192.0.2.1, 198.51.100.7", "192.0.2.1"),
-        (2, "192.0.2.1", "127.0.0.1"),
+        (2, "192.0.2.1", ""),
+        (1, '"', ""),
+        (2, '192.0.2.1, "junk, 203.0.113.9, 198.51.100.7', "203.0.113.9"),
+        (1, "192.0.2.1,", ""),
     ],
 )
 def test_exactly_our_own_proxies_are_believed(

@@ -356,56 +356,6 @@ def test_nothing_that_a_publisher_writes_becomes_markup(archive: pages.Site, pay
             json.loads(script)
 
 
-# Link resolvers
-
-
-@pytest.mark.parametrize(
-    ("asked", "met"),
-    [
-        ("rft_id=info:doi/10.5555/ORNEK.1&url_ver=Z39.88-2004", "article"),
-        ("id=doi:10.5555/ornek.1", "article"),
-        ("issn=1300-0632&volume=12&issue=3&spage=10", "article"),
-        ("rft.issn=13000632&rft.volume=012&rft.issue=3&rft.spage=010", "article"),
-        ("rft.eissn=1300-0632&rft.date=2021-06&rft.spage=10", "article"),
-        ("rft.issn=1300-0632&rft.volume=12&rft.issue=3&rft.spage=777", "issue"),
-        ("rft.issn=1300-0632&rft.volume=12", "issue"),
-        ("rft.issn=1300-0632&rft.volume=99&rft.issue=1", "title"),
-        ("rft.issn=1300-0632", "title"),
-        ("rft.jtitle=ORNEK+tarım+bilimleri+DERGİSİ", "title"),
-        ("rft_id=info:doi/10.5555/yok&rft.issn=1300-0632", "title"),
-        ("rft.issn=9999-9994", None),
-        ("", None),
-        ("rft_id=%00&issn=%00&volume=%ff&spage=" + "9" * 400, None),
-    ],
-)
-def test_a_link_resolver_is_led_to_the_nearest_that_is_held(both: pages.Site, asked: str, met: str | None) -> None:
-    identifier = pages.enter(both, pages.record(1))
-    pages.enter(both, pages.record(2))
-    with both.catalogue.reading() as rows:
-        issue = rows.execute(select(Issue.id)).scalar_one()
-    where = {
-        "article": f"/articles/{identifier}",
-        "issue": f"/titles/1300-0632/issues/{issue}",
-        "title": "/titles/1300-0632",
-    }
-    for address in ("/openurl", "/ServeContent"):
-        answer = both.client.get(f"{address}?{asked}")
-        if met is None:
-            assert answer.status_code == 404
-            assert "search" in answer.text
-        else:
-            assert answer.location == where[met]
-
-
-def test_a_doi_that_is_not_held_is_answered_with_help(both: pages.Site) -> None:
-    answer = both.client.get("/doi/10.1234/yok(1)<2>?lang=en")
-    assert answer.status_code == 404
-    assert "https://doi.org/10.1234/yok(1)%3C2%3E" in answer.text
-    assert both.client.get("/doi/%00").status_code == 404
-    identifier = pages.enter(both, pages.record(1))
-    assert both.client.get("/doi/https://doi.org/10.5555/Ornek.1").location == f"/articles/{identifier}"
-
-
 def test_figures_of_the_home_page_are_those_of_the_tallies(archive: pages.Site) -> None:
     for number in range(1, 4):
         pages.enter(archive, pages.record(number))

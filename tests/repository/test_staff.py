@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 
 from repository.access import staff
 from repository.access.throttle import Throttle
-from repository.access.web import local_path
+from repository.access.web.within import local_path
+from repository.catalogue import titles
 from repository.errors import UsageError
 from repository.models import Staff, StaffSession
 
@@ -188,6 +189,37 @@ def test_a_login_is_given_once_and_a_role_must_be_one(one: pages.Site) -> None:
         staff.create(rows, "AYSE", "staff")
     with pytest.raises(UsageError, match="is no role"), one.catalogue.writing() as rows:
         staff.create(rows, "can", "root")
+
+
+def test_a_librarian_is_of_an_institution_and_a_publisher_of_a_publisher(archive: pages.Site) -> None:
+    number = pages.institution(archive, "ornek")
+    with archive.catalogue.writing() as rows:
+        publisher = titles.publisher_named(rows, "Örnek Yayınevi").id
+        staff.create(rows, "kutup", "librarian", institution="ornek")
+        staff.create(rows, "yayin", "publisher", publisher="Örnek Yayınevi")
+    with archive.catalogue.reading() as rows:
+        found = {row.login: (row.role, row.institution_id, row.publisher_id) for row in rows.scalars(select(Staff))}
+    assert found["kutup"] == ("librarian", number, None)
+    assert found["yayin"] == ("publisher", None, publisher)
+
+
+@pytest.mark.parametrize(
+    ("role", "whose", "said"),
+    [
+        ("librarian", {}, "an institution is named"),
+        ("librarian", {"institution": "yok"}, "no institution"),
+        ("librarian", {"publisher": "Örnek"}, "an institution is named"),
+        ("publisher", {}, "a publisher is named"),
+        ("publisher", {"publisher": "Yok"}, "no publisher"),
+        ("staff", {"institution": "yok"}, "an institution is named"),
+        ("staff", {"publisher": "Yok"}, "a publisher is named"),
+    ],
+)
+def test_an_account_that_lacks_whose_it_is_is_refused(
+    one: pages.Site, role: str, whose: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said), one.catalogue.writing() as rows:
+        staff.create(rows, "biri", role, **whose)
 
 
 def test_a_reset_gives_a_new_password_and_ends_sessions(one: pages.Site) -> None:

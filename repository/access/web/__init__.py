@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from typing import cast
-from urllib.parse import urlsplit
 
 import flask_login
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from repository.access import staff
-from repository.access.web.guard import Member, Route, Who, lay, member
+from repository.access.staff import Role
+from repository.access.web.guard import Member, Route, Who, account, lay
 from repository.access.web.sessions import BrowserSession, Door
+from repository.access.web.within import local_path
 from repository.models import Staff
 
 
 def sign_in(door: Door) -> ResponseReturnValue:
     """The form, and the answer to it. Every refusal reads the same, whatever its cause."""
-    wanted = local_path(request.values.get("next", "")) or url_for("reading.overview")
+    wanted = local_path(request.values.get("next", "")) or ""
     if request.method != "POST":
-        if member() is not None:
-            return redirect(wanted)
+        if (already := account()) is not None:
+            return redirect(wanted or home_of(already))
         return render_template("access/sign_in.html", wanted=wanted, refused=False, login="")
     now, address = door.clock(), request.remote_addr or ""
     if door.throttle.waits(address, now):
@@ -34,9 +35,9 @@ def sign_in(door: Door) -> ResponseReturnValue:
         return render_template("access/sign_in.html", wanted=wanted, refused=True, login=login), 422
     assert attempt.staff_id is not None
     with door.catalogue.writing() as rows:
-        account = staff.signed_in(rows, attempt.staff_id)
-    _begin(account)
-    return redirect(url_for("access.password") if account.must_change else wanted, 303)
+        entered = staff.signed_in(rows, attempt.staff_id)
+    signed_in = _begin(entered)
+    return redirect(url_for("access.password") if signed_in.must_change else wanted or home_of(signed_in), 303)
 
 
 def sign_out(_door: Door) -> ResponseReturnValue:
@@ -47,7 +48,7 @@ def sign_out(_door: Door) -> ResponseReturnValue:
 
 def password(door: Door) -> ResponseReturnValue:
     """A new password; every other browser of the account is signed out, this one gets a new session."""
-    signed_in = member()
+    signed_in = account()
     assert signed_in is not None
     if request.method != "POST":
         return render_template("access/password.html", wrong=None, must=signed_in.must_change)
@@ -58,9 +59,16 @@ def password(door: Door) -> ResponseReturnValue:
     hashed = staff.hashed(new)
     with door.catalogue.writing() as rows:
         staff.set_password(rows, signed_in.id, hashed)
-        account = staff.signed_in(rows, signed_in.id)
-    _begin(account)
-    return redirect(url_for("reading.overview"), 303)
+        entered = staff.signed_in(rows, signed_in.id)
+    return redirect(home_of(_begin(entered)), 303)
+
+
+def home_of(signed_in: Member) -> str:
+    """Where an account of this role begins its work."""
+    return url_for(_HOMES[Role(signed_in.role)])
+
+
+_HOMES = {Role.STAFF: "reading.overview", Role.LIBRARIAN: "reading.explain", Role.PUBLISHER: "reading.titles"}
 
 
 def _why_not(door: Door, signed_in: Member, old: str, new: str, again: str) -> str | None:
@@ -79,17 +87,11 @@ def _why_not(door: Door, signed_in: Member, old: str, new: str, again: str) -> s
     return None
 
 
-def _begin(account: Staff) -> None:
+def _begin(entered: Staff) -> Member:
     cast(BrowserSession, session._get_current_object()).renew()  # type: ignore[attr-defined]
-    flask_login.login_user(Member(account))
-
-
-def local_path(target: str) -> str | None:
-    """``target`` if it is an address within this site, else None: no sign-in sends anybody elsewhere."""
-    if not target.startswith("/") or target.startswith("//") or "\\" in target or not target.isprintable():
-        return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc or parts.path.startswith("//") else target
+    signed_in = Member(entered)
+    flask_login.login_user(signed_in)
+    return signed_in
 
 
 def blueprint(door: Door) -> Blueprint:
@@ -99,7 +101,7 @@ def blueprint(door: Door) -> Blueprint:
         door,
         (
             Route("/staff/sign-in", sign_in, Who.EVERYONE, ("GET", "POST")),
-            Route("/staff/sign-out", sign_out, Who.STAFF, ("POST",)),
-            Route("/staff/password", password, Who.STAFF, ("GET", "POST")),
+            Route("/staff/sign-out", sign_out, Who.ACCOUNT, ("POST",)),
+            Route("/staff/password", password, Who.ACCOUNT, ("GET", "POST")),
         ),
     )

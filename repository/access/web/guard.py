@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden
 
 from repository.access import staff
+from repository.access.staff import Role
 from repository.access.web.sessions import Door, StaffSessions
 from repository.models import Staff
 
@@ -22,7 +23,21 @@ class Who(StrEnum):
     """For whom a page is there."""
 
     EVERYONE = "everyone"
+    ACCOUNT = "account"
+    """Whoever is signed in with an account, whatever its role."""
+    LIBRARIAN = "librarian"
+    """Librarians, each for their institution, and the archive's staff."""
+    PUBLISHER = "publisher"
+    """Accounts of publishers, each for its own, and the archive's staff."""
     STAFF = "staff"
+
+
+_ADMITTED = {
+    Who.ACCOUNT: frozenset(Role),
+    Who.LIBRARIAN: frozenset((Role.STAFF, Role.LIBRARIAN)),
+    Who.PUBLISHER: frozenset((Role.STAFF, Role.PUBLISHER)),
+    Who.STAFF: frozenset((Role.STAFF,)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,7 @@ def lay(blueprint: Blueprint, room: object, routes: Sequence[Route]) -> Blueprin
 
 
 class Member:
-    """Who is signed in, as Flask-Login wants to see them."""
+    """Who is signed in with an account, as Flask-Login wants to see them."""
 
     is_authenticated = True
     is_active = True
@@ -59,17 +74,32 @@ class Member:
         self.id = account.id
         self.login = account.login
         self.role = account.role
+        self.institution_id = account.institution_id
+        """Whose librarian it is."""
+        self.publisher_id = account.publisher_id
         self.must_change = account.must_change
+
+    @property
+    def is_of_nobody(self) -> bool:
+        """Whether it is a librarian of no institution or a publisher's of none: it opens nothing but its password."""
+        whose = {Role.LIBRARIAN: self.institution_id, Role.PUBLISHER: self.publisher_id}
+        return whose.get(Role(self.role), 0) is None
 
     def get_id(self) -> str:
         """The account's number as text."""
         return str(self.id)
 
 
-def member() -> Member | None:
-    """The member of staff who is signed in with this browser, or None. Raises DatabaseUnavailable."""
+def account() -> Member | None:
+    """Whoever is signed in with this browser, whatever the role, or None. Raises DatabaseUnavailable."""
     current = flask_login.current_user
     return cast(Member, current._get_current_object()) if current and current.is_authenticated else None
+
+
+def member() -> Member | None:
+    """The member of the archive's staff who is signed in with this browser, or None. Raises DatabaseUnavailable."""
+    signed_in = account()
+    return signed_in if signed_in is not None and signed_in.role == Role.STAFF else None
 
 
 def open_door(app: Flask, door: Door, open_blueprints: Sequence[str] = ()) -> None:
@@ -93,7 +123,8 @@ def open_door(app: Flask, door: Door, open_blueprints: Sequence[str] = ()) -> No
         if request.endpoint is None or request.blueprint in open_blueprints:
             return None
         view = current_app.view_functions[request.endpoint]
-        refused = None if getattr(view, "who", Who.STAFF) is Who.EVERYONE else _admit()
+        who: Who = getattr(view, "who", Who.STAFF)
+        refused = None if who is Who.EVERYONE else _admit(who)
         # Only now, and before the token of the form is looked for in it: nobody else makes us read so much.
         most: int | None = getattr(view, "most_sent", None)
         if refused is None and most is not None:
@@ -101,8 +132,8 @@ def open_door(app: Flask, door: Door, open_blueprints: Sequence[str] = ()) -> No
         return refused
 
 
-def _admit() -> ResponseReturnValue | None:
-    signed_in = member()
+def _admit(who: Who) -> ResponseReturnValue | None:
+    signed_in = account()
     if signed_in is None:
         if request.method not in ("GET", "HEAD"):
             raise Forbidden
@@ -110,4 +141,6 @@ def _admit() -> ResponseReturnValue | None:
         return redirect(url_for("access.sign_in", next=asked))
     if signed_in.must_change and request.endpoint not in ("access.password", "access.sign_out"):
         return redirect(url_for("access.password"))
+    if signed_in.role not in _ADMITTED[who] or (who is not Who.ACCOUNT and signed_in.is_of_nobody):
+        raise Forbidden
     return None
