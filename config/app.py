@@ -201,10 +201,10 @@ def create_app(rooms: Rooms) -> Flask:
     open_names = [blueprint.name for blueprint in protocols]
     door = Door(rooms.catalogue, rooms.secret_key, world.scheme == "https", Throttle())
     open_door(app, door, open_names)
-    signed_on = SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure)
-    know_readers(app, rooms.catalogue, signed_on, SupplyCookie(rooms.secret_key, secure=door.secure))
     if rooms.counted:
         counting.keep(app, Book(rooms.catalogue, rooms.home / "usage", rooms.time_zone))
+    signed_on = SignOnCookie(rooms.secret_key, rooms.sign_on_lasts, secure=door.secure)
+    know_readers(app, signed_on, SupplyCookie(rooms.secret_key, secure=door.secure))
     csrf = CSRFProtect(app)
     for blueprint in (*_blueprints(rooms, door, desk), *protocols):
         app.register_blueprint(blueprint)
@@ -276,6 +276,9 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository.web.declaring.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
+        repository.access.web.reports.blueprint(_publishing(rooms)),
+        repository.access.web.counter.blueprint(usage),
+        repository.access.web.usage.blueprint(usage),
         sign_on.blueprint(
             sign_on.SignOn(
                 rooms.catalogue,
@@ -287,9 +290,6 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
                 sign_on.opened(tuple(rooms.openid)),
             )
         ),
-        repository.access.web.reports.blueprint(_publishing(rooms)),
-        repository.access.web.counter.blueprint(usage),
-        repository.access.web.usage.blueprint(usage),
         fixity.web.blueprint(
             fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
         ),

@@ -20,6 +20,8 @@ class Published:
     doi: str
     title: str = "Arşiv bilimine giriş"
     issn: str = "9999-0016"
+    year: int = 2024
+    volume: int = 12
     licence: str = ""
     without_pdf: bool = False
     broken_xml: bool = False
@@ -46,8 +48,8 @@ class Published:
 <title-group><article-title>{escape(self.title)}</article-title></title-group>
 <contrib-group><contrib contrib-type="author"><name><surname>Işık</surname><given-names>Çağrı</given-names></name>
 </contrib></contrib-group>
-<pub-date date-type="pub" publication-format="print"><year>2024</year></pub-date>
-<volume>12</volume><issue>3</issue><fpage>7</fpage><lpage>9</lpage>{self._permissions}</article-meta></front></article>
+<pub-date date-type="pub" publication-format="print"><year>{self.year}</year></pub-date>
+<volume>{self.volume}</volume><issue>3</issue><fpage>7</fpage><lpage>9</lpage>{self._permissions}</article-meta></front></article>
 """
         return (text[:-30] if self.broken_xml else text).encode()
 

@@ -27,7 +27,7 @@ class Served:
     """The server, to be stopped and started again on its port."""
 
     def __init__(self, home: Path, database_url: str, oai: str = "") -> None:
-        self.port = free_port()
+        self.port, self.database_url = free_port(), database_url
         self.address = f"http://127.0.0.1:{self.port}"
         tables = (
             f'[database]\nurl = "{database_url}"\n[oai]\n{oai}\n',
@@ -35,7 +35,7 @@ class Served:
             folder_store_table("second", home),
         )
         identity = f'base_url = "{self.address}"\nrepository_identifier = "arsiv.example.org"'
-        self._installation = Installation(home, *tables, more=identity)
+        self.installation = Installation(home, *tables, more=identity)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,7 +45,7 @@ class Served:
 
     def start(self) -> None:
         """It answers from now on."""
-        self._process = self._installation.start("serve", "--port", str(self.port))
+        self._process = self.installation.start("serve", "--port", str(self.port))
         deadline = time.monotonic() + _READY_SECONDS
         while not self._is_ready():
             assert self._process.poll() is None, self._process.communicate()

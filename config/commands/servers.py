@@ -308,6 +308,11 @@ def _demonstrate(archive: wiring.Archive, console: Console) -> None:
                 markup=False,
             )
         wait_until_visible(done)
+    with archive.catalogue.writing() as session:
+        if demo.enter_licences(session, utc_now()):
+            console.print(
+                "  three universities, a national licence that has ended, a trigger that waits for a second person"
+            )
     report = run_round(archive.watch(), Scope(due=False))
     console.print(f"  audit: {report.expected} copies expected, {report.intact} intact, {report.bytes} bytes read")
 

@@ -39,7 +39,7 @@ class Book:
         self, catalogue: Catalogue, folder: Path, time_zone: str, clock: Callable[[], datetime] = utc_now
     ) -> None:
         self.clock = clock
-        self._catalogue, self._folder, self._zone = catalogue, folder, ZoneInfo(time_zone)
+        self.catalogue, self._folder, self._zone = catalogue, folder, ZoneInfo(time_zone)
         self._waiting: deque[Use] = deque()
         self._some = threading.Event()
         self._writing = threading.Lock()
@@ -81,7 +81,7 @@ class Book:
             of_day, key = list(some), key_of(self._folder, day)
             for attempt in range(1, _TRIES + 1):
                 try:
-                    with self._catalogue.writing() as session:
+                    with self.catalogue.writing() as session:
                         usage.enter(session, of_day, key, self._zone)
                     break
                 except Doubt:

@@ -13,7 +13,7 @@ from flask import Flask, Response, after_this_request, current_app, request, ses
 from repository.access.counting import Book
 from repository.access.entitlement import Decision
 from repository.access.usage import NO_YEAR, THE_WORLD, Act, Use, access_type
-from repository.access.web.readers import reader
+from repository.access.web.readers import of_request
 from repository.models import Article
 from repository.turkish import machine_lower
 from repository.vocabulary import ArticleRecord
@@ -91,12 +91,12 @@ def _noting(make: Callable[[Book], Use | None]) -> Callable[[], None] | None:
 
 
 def _search(book: Book) -> Use | None:
-    who = _who()
+    who = _who(book)
     return Use(Act.SEARCH, book.clock(), who[0], who[1]) if who else None
 
 
 def _use(book: Book, act: Act, article: Article, decision: Decision) -> Use | None:
-    who = _who()
+    who = _who(book)
     if who is None:
         return None
     return Use(
@@ -111,13 +111,13 @@ def _use(book: Book, act: Act, article: Article, decision: Decision) -> Use | No
     )
 
 
-def _who() -> tuple[int, str] | None:
+def _who(book: Book) -> tuple[int, str] | None:
     """The institution, and what tells its readers apart; None for staff and for what is no person.
 
     A browser with a session is told by it, else by address and User-Agent (section 7.3).
     """
     agent = request.headers.get("User-Agent", "")[:1000]
-    asking = reader()
+    asking = of_request(book.catalogue)
     if asking.staff or _is_no_person(agent):
         return None
     own: Any = session._get_current_object()  # type: ignore[attr-defined]

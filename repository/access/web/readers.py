@@ -20,12 +20,10 @@ from repository.catalogue import Catalogue
 
 _EXTENSION = "mahfuz sign-on"
 _SUPPLY = "mahfuz supply"
-_CATALOGUE = "mahfuz readers' catalogue"
 
 
-def know_readers(app: Flask, catalogue: Catalogue, cookie: SignOnCookie, supplied: SupplyCookie) -> None:
-    """Teach ``app`` who its readers are, and the cookies by which sign-ons, and links for supply, are remembered."""
-    app.extensions[_CATALOGUE] = catalogue
+def know_readers(app: Flask, cookie: SignOnCookie, supplied: SupplyCookie) -> None:
+    """Teach ``app`` the cookies by which sign-ons, and uses of links for supply, are remembered."""
     app.extensions[_EXTENSION], app.extensions[_SUPPLY] = cookie, supplied
 
 
@@ -39,21 +37,26 @@ def supply_cookie() -> SupplyCookie:
     return cast(SupplyCookie, current_app.extensions[_SUPPLY])
 
 
-def reader() -> Reader:
-    """The reader of the request that is being answered, as far as it decides. Raises DatabaseUnavailable."""
-    return known().reader
+def reader(rows: Session) -> Reader:
+    """The reader of the request that is being answered, as far as it decides."""
+    return known(rows).reader
 
 
-def known(rows: Session | None = None) -> Known:
+def of_request(catalogue: Catalogue) -> Reader:
+    """The same for who holds no session of the catalogue: one is opened only where nobody has asked yet."""
+    if "reader" in g:
+        return cast(Known, g.reader).reader
+    with catalogue.reading() as rows:
+        return reader(rows)
+
+
+def known(rows: Session) -> Known:
     """Who reads, found out once for each request. Raises DatabaseUnavailable.
 
     A sign-on comes first, then an account, then the address; whoever is known by none of them is nobody. The archive's
     staff read as staff wherever they sit, so that no library's readers are counted among them.
     """
     if "reader" not in g:
-        if rows is None:
-            with cast(Catalogue, current_app.extensions[_CATALOGUE]).reading() as session:
-                return known(session)
         found = _known(rows)
         article = (request.view_args or {}).get("identifier")
         if isinstance(article, str) and supply_cookie().opens(article):

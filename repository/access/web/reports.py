@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 from repository.access import keys, lists
 from repository.access.lists import Made, Publishing
 from repository.access.staff import Role
-from repository.access.web.guard import Route, lay, member
+from repository.access.web.guard import Route, account, lay
 from repository.models import Institution, Publisher, Title
 from repository.turkish import tr_sort_key
 
@@ -46,7 +46,7 @@ def of_publisher(room: Publishing, slug: str) -> ResponseReturnValue:
 def of_institution(room: Publishing, code: str) -> ResponseReturnValue:
     """What one institution may read for ever, in KBART: to who brings its key, to its librarians and to staff."""
     key = asked_key()
-    signed_in = member() if key is None else None
+    signed_in = account() if key is None else None
     with room.catalogue.reading() as rows:
         known = keys.requestor_of(rows, key) if key is not None else None
         found = rows.execute(select(Institution).where(Institution.code == code)).scalar_one_or_none()
