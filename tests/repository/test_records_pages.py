@@ -64,7 +64,7 @@ def test_an_institution_is_entered_and_its_ways_in_are_kept(browser: FlaskClient
     made = send(browser, here, act="make-key", value="sushi")
     (key,) = html.fromstring(made.text).xpath("//*[@role='status']//code/text()")
     assert key not in browser.get(f"{AT}{here}").text
-    assert "kapalı" in followed(browser, send(browser, here, act="close-key", value="sushi"))
+    assert "kapandı" in followed(browser, send(browser, here, act="close-key", value="sushi"))
     page = followed(browser, send(browser, here, act="change", name="Yeni Üniversitesi", counter_id="TR-9"))
     assert "artık okumuyor" in page, "the box was not ticked"
     assert "TR-9" in page
