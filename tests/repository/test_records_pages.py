@@ -115,6 +115,8 @@ def test_a_licence_runs_and_ends(browser: FlaskClient) -> None:
     assert saved.headers["Content-Disposition"].startswith("attachment")
     assert saved.headers["X-Content-Type-Options"] == "nosniff"
     assert browser.get(f"{AT}/documents/{'0' * 64}").status_code == 404
+    for address in ("institutions/%00", "licences/%00", "licences/%00/titles", "history/licence/%00"):
+        assert browser.get(f"{AT}/{address}").status_code == 404, address
     assert "reddedildi diye kapatılamaz" in said(send(browser, here, act="close", on="2018-12-31", closure="rejected"))
     page = followed(browser, send(browser, here, act="close", on="2018-12-31", closure="cancelled"))
     assert "31 Ara 2018" in page

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from werkzeug.exceptions import NotFound
 
 from repository.access import changes
+from repository.access.claims import UNSETTLED
 from repository.access.web.guard import Route, Who, lay
 from repository.models import Consortium, Entitlement, Institution, Licence
 from repository.rights import ClaimState
@@ -28,7 +30,7 @@ def overview(room: ReadingRoom) -> ResponseReturnValue:
         }
         waiting = select(Entitlement.state, func.count().label("number")).where(
             Entitlement.state.in_([ClaimState.ASSERTED, ClaimState.DISPUTED]),
-            Entitlement.state != ClaimState.AGREED.value,
+            text(UNSETTLED),
         )
         states = {row.state: row.number for row in session.execute(waiting.group_by(Entitlement.state))}
     return render_template("records/overview.html", numbers=numbers, states=states)
@@ -37,6 +39,8 @@ def overview(room: ReadingRoom) -> ResponseReturnValue:
 def history(room: ReadingRoom, record: str, code: str) -> ResponseReturnValue:
     """Every event of one record, the newest first."""
     before = paging.asked_key(int)
+    if not paging.storable(code):
+        raise NotFound
     with room.catalogue.reading() as session:
         events = changes.of_record(session, record, code, before=before[0] if before else None, limit=A_PAGE + 1)
     shown, following = paging.page_of(events, A_PAGE, lambda event: (event.id,))

@@ -78,6 +78,8 @@ def uploaded(name: str = "file") -> tuple[str, bytes]:
 def or_not_found(find: Callable[[Session, str], _T], session: Session, code: str) -> _T:
     """What ``find`` finds. Raises NotFound where it says that there is nothing."""
     try:
+        if not paging.storable(code):
+            raise NotFound
         return find(session, code)
     except NotNow:
         raise NotFound from None
