@@ -26,8 +26,8 @@ from werkzeug.test import TestResponse
 from config.app import Rooms, create_app
 from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
-from repository.access import networks as addresses
 from repository.access import readers, staff
+from repository.access.ranges import span_of
 from repository.access.web.sessions import StaffSessions
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
@@ -230,8 +230,8 @@ def institution(into: Site, code: str, *, networks: Sequence[str] = (), **column
         rows.add(row)
         rows.flush()
         for given in networks:
-            span = addresses.span(given)
-            rows.add(InstitutionNetwork(institution_id=row.id, given=given, first=span.first, last=span.last))
+            first, last = span_of(given).keys
+            rows.add(InstitutionNetwork(institution_id=row.id, given=given, first=first, last=last))
         return row.id
 
 

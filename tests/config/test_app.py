@@ -70,6 +70,21 @@ STAFF = {
     "/staff/evidence", "/staff/evidence/tables/<name>", "/staff/evidence/certificates", "/staff/evidence/pack.zip",
     "/staff/evidence/certificates/<name>", "/staff/evidence/certificates/<name>.json",
     "/staff/usage", "/staff/usage/<name>.<kind>",
+    "/staff/access",
+    "/staff/access/history/<any(institution, consortium, licence):record>/<code>",
+    "/staff/access/institutions",
+    "/staff/access/institutions/<code>",
+    "/staff/access/consortia",
+    "/staff/access/consortia/<code>",
+    "/staff/access/licences",
+    "/staff/access/licences/<code>",
+    "/staff/access/licences/<code>/documents",
+    "/staff/access/licences/<code>/titles",
+    "/staff/access/documents/<sha256>",
+    "/staff/access/entitlements",
+    "/staff/access/entitlements/<int(max=9223372036854775807):number>",
+    "/staff/access/tables",
+    "/staff/access/tables/<name>.csv",
 }  # fmt: skip
 ACCOUNTS = {
     "/staff/password",
@@ -102,8 +117,8 @@ ASKED = {
 """What cannot be answered without a question: of which journal the service document is, of which period the pack."""
 VALUES: dict[str, Any] = {
     "issn": "1300-0632", "number": 1, "identifier": "0" * 32, "path": "a.pdf", "doi": "10.5555/x", "version": 1,
-    "store": "main", "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
-    "code": "ornek", "name": "ndsa", "slug": "ornek-yayinevi", "kind": "tsv",
+    "store": "main", "sha256": "0" * 64, "filename": "mahfuz.css", "language": "tr", "word": "0" * 64,
+    "record": "licence", "code": "ornek", "name": "ndsa", "slug": "ornek-yayinevi", "kind": "tsv",
     "secret": "x" * 32, "text": "1300-0632",
     "journal": UUID(int=1), "deposit": UUID(int=2),
 }  # fmt: skip
