@@ -26,7 +26,7 @@ lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/mypy
 
 prove: .venv/installed-dev ## what is promised of faults, in full size: some hours of flips, stops, lies, jumps of the clock and harvests
-	MAHFUZ_PROVE=1 $(BIN)/python -m pytest -n 0 -s tests/proofs tests/oai_pmh/test_hostile.py tests/oai_pmh/test_probe.py
+	MAHFUZ_PROVE=1 $(BIN)/python -m pytest -n 0 -s $$(grep -rl 'from full_size import' --include='test_*.py' tests | sort)
 
 bench: .venv/installed-dev ## measure against the naive way; prints a table and keeps it in docs/performance.md
 	$(BIN)/python tests/bench/__main__.py --write

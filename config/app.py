@@ -32,6 +32,7 @@ import repository.access.web.reports
 import repository.access.web.usage
 import repository.web
 import repository.web.declaring
+import repository.web.records
 from config import languages, metrics
 from config.proxies import Hops
 from fixity.evidence.room import Evidence
@@ -274,6 +275,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         *shown,
         repository.web.blueprint(reading),
         repository.web.declaring.blueprint(reading),
+        repository.web.records.blueprint(reading),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
         repository.access.web.reports.blueprint(_publishing(rooms)),

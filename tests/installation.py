@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from servers import S3Server
-from warm import Warm
+from warm import Begun, Warm
 
 _WARM = Warm()
 
@@ -47,6 +47,13 @@ class Installation:
             env=environment,
             cwd=Path(__file__).parent.parent,
         )
+
+    def serve(self, port: int) -> Begun:
+        """Its web server, in a process of its own; no test is about how it starts."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MAHFUZ_")}
+        words = ["--config", str(self.file), "serve", "--port", str(port)]
+        with Path(os.devnull).open("wb") as nothing:
+            return _WARM.begin(words, environment, nothing, nothing)
 
     def tell(self, *words: str) -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""

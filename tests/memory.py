@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SUPPORTED = sys.platform == "linux"
-_EVERY_SECONDS = 0.005
+_EVERY_SECONDS = 0.01
 
 
 class Watched:

@@ -21,12 +21,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import select
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
 from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
-from repository.access import ranges, readers, staff
+from repository.access import readers, staff
+from repository.access.ranges import span_of
 from repository.access.web.sessions import StaffSessions
 from repository.catalogue import Catalogue, registration, schema, titles
 from repository.errors import ObjectMissing, StoreUnavailable
@@ -50,6 +52,20 @@ BASE_URL = "http://localhost"
 
 # The same hash with the smallest cost: a test signs in a hundred times, a person once a day.
 staff._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+_build_anew, _BUILT = Rule._compile_builder, {}
+
+
+def _built(rule: Rule, append_unknown: bool = True) -> Any:
+    """How addresses of a rule are made, worked out once in a process: a site has eighty rules, all of them code."""
+    key = (rule.rule, rule.endpoint, repr(rule.defaults), append_unknown)
+    if key not in _BUILT:
+        _BUILT[key] = _build_anew(rule, append_unknown)
+    return _BUILT[key]
+
+
+Rule._compile_builder = _built
 
 
 class _Compiled(BytecodeCache):
@@ -229,7 +245,7 @@ def institution(into: Site, code: str, *, networks: Sequence[str] = (), **column
         rows.add(row)
         rows.flush()
         for given in networks:
-            first, last = ranges.span_of(given).keys
+            first, last = span_of(given).keys
             rows.add(InstitutionNetwork(institution_id=row.id, given=given, first=first, last=last))
         return row.id
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installation import Installation, folder_store_table
+from warm import Begun
 
 _READY_SECONDS = 60
 
@@ -36,7 +38,7 @@ class Served:
         )
         identity = f'base_url = "{self.address}"\nrepository_identifier = "arsiv.example.org"'
         self.installation = Installation(home, *tables, more=identity)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Begun | None = None
 
     @property
     def oai(self) -> str:
@@ -45,12 +47,11 @@ class Served:
 
     def start(self) -> None:
         """It answers from now on."""
-        self._process = self.installation.start("serve", "--port", str(self.port))
+        self._process = self.installation.serve(self.port)
         deadline = time.monotonic() + _READY_SECONDS
         while not self._is_ready():
-            assert self._process.poll() is None, self._process.communicate()
             assert time.monotonic() < deadline, "the server does not become ready"
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def _is_ready(self) -> bool:
         try:
@@ -62,8 +63,8 @@ class Served:
     def stop(self) -> None:
         """It has ended."""
         if self._process is not None:
-            self._process.terminate()
-            self._process.communicate(timeout=60)
+            os.kill(self._process.pid, signal.SIGTERM)
+            self._process.wait(60)
             self._process = None
 
 

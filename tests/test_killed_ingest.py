@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -11,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from deliveries import Published, delivery
+from full_size import sized
 from installation import Installation, folder_store_table, s3_store_table
 from servers import S3Server
 
 from repository.vocabulary import bag_key
 
 ARTICLES = 24
-KILLS = int(os.environ.get("MAHFUZ_TEST_KILLS", "15"))
+KILLS = sized(8, 15)
 SEED = 20261123
 
 
@@ -53,7 +53,7 @@ def test_a_killed_ingest_run_again_ends_as_an_undisturbed_one(
         process = killed.start("ingest", str(sent), "--publisher", "Örnek Yayınevi")
         # Wherever it is when so many bags lie there: putting, reading back, registering, or in the next one.
         while process.poll() is None and len(list((killed.home / "folder").rglob("v*.tar"))) < further:
-            time.sleep(0.002)
+            time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.05) if further else moments.uniform(0, 1.5))
         process.kill()
         process.communicate()

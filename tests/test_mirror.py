@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from deliveries import Published, delivery
 from full_size import sized
 from installation import Installation, folder_store_table, s3_store_table
 from servers import S3Server
+from warm import Begun
 from wire import Wire, free_port
 
 from repository.vocabulary import bag_key
@@ -37,23 +38,24 @@ class First:
         stores = (folder_store_table("a", home), folder_store_table("b", home))
         self.archive = Installation(home, *stores, peer, more=more)
         self.archive.run("init")
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Begun | None = None
 
     def serve(self) -> None:
-        self._server = self.archive.start("serve", "--port", str(self.port))
+        self._server = self.archive.serve(self.port)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
                     return
             except OSError:
-                time.sleep(0.1)
+                time.sleep(0.02)
         raise AssertionError("the first archive is not served")
 
     def close(self) -> None:
         if self._server is not None:
-            self._server.terminate()
-            self._server.communicate()
+            os.kill(self._server.pid, signal.SIGTERM)
+            self._server.wait(60)
+            self._server = None
 
     def ingest(self, folder: Path, *articles: Published) -> list[str]:
         """The ids of these articles, taken in and shown."""
@@ -206,8 +208,8 @@ def test_a_mirror_that_is_killed_again_and_again_goes_on(
     deaths = 0
     for further in sized((1, 4), (0, 1, 3, 4, 7)):
         process = second.start("receive")
-        while process.poll() is None and len(bags(second, "folder")) < further:
-            time.sleep(0.002)
+        while process.poll() is None and len(list((second.home / "folder").rglob("v*.tar"))) < further:
+            time.sleep(0.01)
         time.sleep(0.02 if further else 1.5)
         process.kill()
         process.communicate()

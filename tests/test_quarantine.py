@@ -21,6 +21,8 @@ from repository.catalogue.deliveries import ArticleLine
 from repository.vocabulary import ArticleOutcome, DeliveryState
 
 PUBLISHER = "Örnek Yayınevi"
+MANY = 60
+"""So many that a command is killed in the midst of them."""
 KBART = "publication_title\tprint_identifier\tonline_identifier\n"
 
 
@@ -103,14 +105,14 @@ def test_a_delivery_that_kills_its_worker_three_times_is_set_aside_and_the_other
 ) -> None:
     inbox = archive.home / "inbox" / PUBLISHER
     inbox.mkdir(parents=True)
-    articles = [Published(f"10.5555/z.{number}") for number in range(300)]
+    articles = [Published(f"10.5555/z.{number}") for number in range(MANY)]
     poison = delivery(inbox / "a-zehirli.zip", articles)
     archive.run("init")
     deaths = 0
     for number in (1, 2, 3):
         process = archive.start("ingest", str(poison), "--publisher", PUBLISHER)
         while process.poll() is None and [count for _, count in begun(archive)] != [number]:
-            time.sleep(0.002)
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         deaths += process.returncode == -signal.SIGKILL
@@ -127,7 +129,7 @@ def test_a_delivery_that_kills_its_worker_three_times_is_set_aside_and_the_other
     assert {receipt["state"] for receipt in receipts.values()} == {"quarantined", "accepted"}
     archive.run("delivery", "retry", identifier)
     (receipt,) = archive.run("receive")["deliveries"]
-    assert (receipt["state"], len(receipt["articles"])) == ("accepted", 300)
+    assert (receipt["state"], len(receipt["articles"])) == ("accepted", MANY)
 
 
 @pytest.fixture

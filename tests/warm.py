@@ -21,9 +21,23 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
 _LARGEST = 1 << 20
+
+
+class Begun:
+    """A command that was begun: ``pid`` is its process."""
+
+    def __init__(self, pid: int, done: socket.socket) -> None:
+        self.pid, self._done = pid, done
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it has ended. Raises TimeoutError."""
+        with self._done:
+            self._done.settimeout(seconds)
+            return int(self._done.recv(32) or b"-9")
 
 
 class Warm:
@@ -39,22 +53,25 @@ class Warm:
         Raises TimeoutError, and the command is killed.
         """
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            done, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            request = json.dumps({"words": list(words), "environment": dict(environment)}).encode()
-            with done:
-                with theirs, self._lock:
-                    fds = [out.fileno(), err.fileno(), theirs.fileno()]
-                    self._server().sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
-                done.settimeout(seconds)
-                pid = int(done.recv(32))
-                try:
-                    status = int(done.recv(32) or b"-9")
-                except TimeoutError:
-                    os.kill(pid, signal.SIGKILL)
-                    raise
+            begun = self.begin(words, environment, out, err)
+            try:
+                status = begun.wait(seconds)
+            except TimeoutError:
+                os.kill(begun.pid, signal.SIGKILL)
+                raise
             out.seek(0)
             err.seek(0)
             return status, out.read(), err.read()
+
+    def begin(self, words: Sequence[str], environment: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> Begun:
+        """One command that runs by itself from now on, and writes into these files."""
+        done, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = json.dumps({"words": list(words), "environment": dict(environment)}).encode()
+        with theirs, self._lock:
+            fds = [out.fileno(), err.fileno(), theirs.fileno()]
+            self._server().sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+        done.settimeout(300)
+        return Begun(int(done.recv(32)), done)
 
     def _server(self) -> socket.socket:
         if self._ours is None:

@@ -5,9 +5,11 @@ Decided by the same functions as a reader's request, and gathered for a page of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
+from itertools import groupby
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -16,8 +18,9 @@ from repository.access import held, rights
 from repository.access.entitlement import Claim, is_earned, paid_days
 from repository.access.held import HeldIssue, HeldTitle
 from repository.catalogue import Catalogue
-from repository.coverage import Days, Place
-from repository.models import Article, Entitlement, Licence, LicenceParty, Membership
+from repository.catalogue.parts import parts
+from repository.coverage import Coverage, Days, Embargo, Place
+from repository.models import Article, Entitlement, Issue, Licence, LicenceParty, Membership
 from repository.rights import ClaimState, LicenceType
 from repository.vocabulary import ArticleRecord, ArticleState
 
@@ -46,14 +49,10 @@ def walk(catalogue: Catalogue, now: datetime, institution_id: int) -> Iterator[l
     """
     with catalogue.reading() as session:
         agreements = _agreements(session, institution_id)
+    earned = _Earned(now.date())
     for page in held.walk(catalogue, now):
         with catalogue.reading() as session:
-            claims = _claims(session, agreements, [title.id for title in page])
-            yield [
-                found
-                for title in page
-                if title.id in claims and (found := _of(session, title, claims[title.id], now.date())) is not None
-            ]
+            yield _of_page(session, page, _claims(session, agreements, [title.id for title in page]), earned)
 
 
 def _agreements(session: Session, institution_id: int) -> _Agreements:
@@ -80,7 +79,8 @@ def _claims(session: Session, agreements: _Agreements, title_ids: Sequence[int])
     rows = session.execute(
         select(Entitlement).where(
             Entitlement.title_id.in_(title_ids),
-            Entitlement.licence_id.in_(agreements.licences),
+            # Not by its index: a licence's list is longer than a page of journals.
+            (Entitlement.licence_id + 0).in_(agreements.licences),
             or_(Entitlement.institution_id.is_(None), Entitlement.institution_id == agreements.institution_id),
             Entitlement.state == ClaimState.AGREED,
         )
@@ -92,40 +92,107 @@ def _claims(session: Session, agreements: _Agreements, title_ids: Sequence[int])
     return found
 
 
-def _of(session: Session, title: HeldTitle, claims: Sequence[Claim], day: date) -> Entitled | None:
-    kept: list[HeldIssue] = []
-    codes: dict[str, None] = {}
-    for issue in title.dated:
-        giving = [claim.licence for claim in claims if _gives(session, claim, issue, day)]
-        if giving:
-            kept.append(issue)
-            codes |= dict.fromkeys(giving)
-    return Entitled(replace(title, issues=kept), tuple(sorted(codes))) if kept else None
+class _Dates(dict[str | None, bool]):
+    """Whether what was published then is given for ever by the licence of a claim, worked out once for each date."""
+
+    def __init__(self, claim: Claim, day: date) -> None:
+        super().__init__()
+        self._claim, self._day = claim, day
+
+    def __missing__(self, published: str | None) -> bool:
+        claim = self._claim
+        found = is_earned(claim, published, self._day) and claim.embargo.is_over(published, self._day)
+        self[published] = found
+        return found
 
 
-def _gives(session: Session, claim: Claim, issue: HeldIssue, day: date) -> bool:
-    """Whether the claim gives this issue for ever. Its year says it, unless the right begins or ends within that
-    year: then the date of an article of it does, as it would for a reader.
+class _Earned:
+    """What the licences of one institution give, by dates: the same for every journal that they name."""
+
+    def __init__(self, day: date) -> None:
+        self._day = day
+        self._known: dict[tuple[str, Embargo], _Dates] = {}
+
+    def of(self, claim: Claim) -> _Dates:
+        """The dates that the licence of this claim gives."""
+        key = (claim.licence, claim.embargo)
+        if key not in self._known:
+            self._known[key] = _Dates(claim, self._day)
+        return self._known[key]
+
+
+def _of_page(
+    session: Session, page: Sequence[HeldTitle], claims: Mapping[int, Sequence[Claim]], earned: _Earned
+) -> list[Entitled]:
+    """What is for ever of these journals.
+
+    The year of an issue says it, unless a right begins or ends within that year and no other gives the issue: then
+    the date of an article of it does, as it would for a reader.
     """
-    first, last = (_earned(claim, issue, f"{issue.year:04d}-{rest}", day) for rest in ("01-01", "12-31"))
-    if first == last:
-        # A right that lies within one year gives neither of its ends.
-        return first or (
-            _earned(claim, issue, f"{issue.year:04d}", day) and _earned(claim, issue, _date(session, issue), day)
-        )
-    return _earned(claim, issue, _date(session, issue), day)
+    giving: dict[int, set[str]] = {}
+    doubtful: dict[int, list[tuple[Claim, HeldIssue]]] = {}
+    for title in page:
+        years = [(_dates_of(year), list(some)) for year, some in groupby(title.dated, key=lambda issue: issue.year)]
+        for claim in claims.get(title.id, ()):
+            given = earned.of(claim)
+            for dates, issues in years:
+                by_year = [given[published] for published in dates]
+                for issue in issues if any(by_year) else ():
+                    *ends, whole = (
+                        is_so and _covers(claim.coverage, published, issue)
+                        for is_so, published in zip(by_year, dates, strict=True)
+                    )
+                    if all(ends):
+                        giving.setdefault(issue.id, set()).add(claim.licence)
+                    elif whole or any(ends):
+                        doubtful.setdefault(issue.id, []).append((claim, issue))
+    for number, published in _dates(session, doubtful.keys() - giving.keys()).items():
+        codes = {
+            claim.licence
+            for claim, issue in doubtful[number]
+            if earned.of(claim)[published] and _covers(claim.coverage, published, issue)
+        }
+        if codes:
+            giving[number] = codes
+    found = []
+    for title in page:
+        kept = [issue for issue in title.dated if issue.id in giving]
+        if kept:
+            codes = set().union(*(giving[issue.id] for issue in kept))
+            found.append(Entitled(replace(title, issues=kept), tuple(sorted(codes))))
+    return found
 
 
-def _earned(claim: Claim, issue: HeldIssue, published: str | None, day: date) -> bool:
-    place = Place(published, issue.volume, issue.issue)
-    return claim.coverage.has(place) and is_earned(claim, published, day) and claim.embargo.is_over(published, day)
+def _covers(coverage: Coverage, published: str | None, issue: HeldIssue) -> bool:
+    if coverage.first_volume is None and coverage.last_volume is None:
+        return _has_date(coverage.first_date, coverage.last_date, published)
+    return coverage.has(Place(published, issue.volume, issue.issue))
 
 
-def _date(session: Session, issue: HeldIssue) -> str | None:
-    row = session.execute(
-        select(Article.record)
-        .where(Article.issue_id == issue.id, Article.state == ArticleState.ACTIVE)
+@lru_cache(1 << 16)
+def _has_date(first: str | None, last: str | None, published: str | None) -> bool:
+    """A run without volumes is told by its dates alone."""
+    return Coverage(first, last_date=last).has(Place(published, None, None))
+
+
+@lru_cache
+def _dates_of(year: int | None) -> tuple[str, str, str]:
+    """The first and the last day of a year, and the year as a whole."""
+    assert year is not None
+    return f"{year:04d}-01-01", f"{year:04d}-12-31", f"{year:04d}"
+
+
+def _dates(session: Session, issues: Iterable[int]) -> dict[int, str | None]:
+    """By issue, the date under which its first article is shelved."""
+    first = (
+        select(Article.record["published"])
+        .where(Article.issue_id == Issue.id, Article.state == ArticleState.ACTIVE)
         .order_by(Article.shelf, Article.id)
         .limit(1)
-    ).scalar()
-    return ArticleRecord.from_json(row).issue_date if row else None
+        .scalar_subquery()
+    )
+    found: dict[int, str | None] = {}
+    for some in parts(sorted(issues)):
+        for number, published in session.execute(select(Issue.id, first).where(Issue.id.in_(some))):
+            found[number] = ArticleRecord(published=published or {}).issue_date
+    return found

@@ -225,7 +225,7 @@ def login(kind: str, given: str) -> str:
         text = machine_lower(text).lstrip("@")
         if not _DOMAIN.fullmatch(text):
             raise BadValue(BAD_SCOPE, given=given[:80])
-    elif not _ENTITY.fullmatch(text):
+    elif not (_ENTITY.fullmatch(text) and text.isprintable()):
         raise BadValue(BAD_ENTITY, given=given[:80])
     return text
 

@@ -6,6 +6,7 @@ kinds are kept, compared and looked up in one way.
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ def hexadecimal(number: int) -> str:
 
 def span_of(given: str) -> Span:
     """The run of addresses that is written. Raises BadValue, which says what to write instead."""
-    text = "".join(given.split()).replace("–", "-")
+    text = re.sub(r"\s*([-/])\s*", r"\1", given.strip().replace("–", "-"))
     span = _span(given, text)
     if span.last < span.first or (not span.is_v4 and span.first <= _MAPPED_LAST and span.last >= _MAPPED):
         raise BadValue(NOT_RANGE, given=given[:LONGEST])
@@ -78,6 +79,8 @@ def remarks(given: str, span: Span) -> list[Remark]:
 
 def _span(given: str, text: str) -> Span:
     try:
+        if "%" in text or len(text) > LONGEST:  # an address of one link alone is nobody's
+            raise ValueError
         if "-" in text:
             one, _, other = text.partition("-")
             ends = ip_address(one), ip_address(other)

@@ -53,6 +53,15 @@ def close(session: Session, by: str, row: Institution, name: str, *, at: datetim
     changes.noted(session, by, RECORD, row.code, "key closed", {"requestor": found.name}, at=at)
 
 
+def of_key(session: Session, key: str) -> Requestor | None:
+    """Whose key this is; None for one that nobody has, or that is closed, or whose institution is."""
+    return session.execute(
+        select(Requestor)
+        .join(Institution, Institution.id == Requestor.institution_id)
+        .where(Requestor.key_sha256 == digest(key), Requestor.closed_at.is_(None), Institution.active)
+    ).scalar_one_or_none()
+
+
 def of(session: Session, row: Institution) -> Sequence[Requestor]:
     """All keys of an institution, the oldest first."""
     return (

@@ -45,11 +45,13 @@ def add_period(
     words.in_order(since, until)
     if until is None and row.status == LicenceStatus.CLOSED:
         raise NotNow(ENDLESS)
-    _is_free(periods_of(session, row), Days(since, until))
-    before = {"periods": periods_json(session, row)}
-    session.add(LicencePeriod(licence_id=row.id, since=since, until=until))
+    every = periods_of(session, row)
+    _is_free(every, Days(since, until))
+    made = LicencePeriod(licence_id=row.id, since=since, until=until)
+    session.add(made)
     session.flush()
-    changes.noted(session, by, RECORD, row.code, "period added", before, {"periods": periods_json(session, row)}, at=at)
+    before, after = (_told(sorted(some, key=lambda one: one.since)) for some in (every, [*every, made]))
+    changes.noted(session, by, RECORD, row.code, "period added", {"periods": before}, {"periods": after}, at=at)
 
 
 def end_period(
@@ -223,7 +225,11 @@ def _is_free(periods: Iterable[LicencePeriod], asked: Days) -> None:
 
 def periods_json(session: Session, row: Licence) -> list[dict[str, Any]]:
     """Its periods as JSON."""
-    return [{"since": _iso(one.since), "until": _iso(one.until)} for one in periods_of(session, row)]
+    return _told(periods_of(session, row))
+
+
+def _told(periods: Iterable[LicencePeriod]) -> list[dict[str, Any]]:
+    return [{"since": _iso(one.since), "until": _iso(one.until)} for one in periods]
 
 
 def _party_rows(session: Session, row: Licence, party: Institution | Consortium) -> Sequence[LicenceParty]:

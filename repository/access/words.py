@@ -60,7 +60,7 @@ def name(given: str | None) -> str:
 
 def line(given: str | None, most: int) -> str | None:
     """One line of at most so many characters; None for nothing. Raises BadValue."""
-    text = " ".join((given or "").replace("\x00", "").split())
+    text = " ".join(_storable(given).split())
     if len(text) > most:
         raise BadValue(TOO_LONG, given=_shown(text), most=most)
     return text or None
@@ -68,7 +68,7 @@ def line(given: str | None, most: int) -> str | None:
 
 def text(given: str | None) -> str | None:
     """Several lines; None for nothing. Raises BadValue."""
-    found = (given or "").replace("\x00", "").replace("\r\n", "\n").strip()
+    found = _storable(given).replace("\r\n", "\n").strip()
     if len(found) > LONGEST_TEXT:
         raise BadValue(TOO_LONG, given=_shown(found), most=LONGEST_TEXT)
     return found or None
@@ -120,7 +120,7 @@ def address(given: str | None) -> str | None:
 def contact(given: str | None) -> str | None:
     """An address on the web or an e-mail address; None for nothing. Raises BadValue."""
     found = (given or "").strip()
-    if found and not _is_address(found) and not _MAIL.fullmatch(found):
+    if found and not _is_address(found) and not (_MAIL.fullmatch(found) and found.isprintable()):
         raise BadValue(BAD_CONTACT, given=_shown(found))
     return found or None
 
@@ -193,4 +193,9 @@ def _is_address(text: str) -> bool:
 
 
 def _shown(given: str) -> str:
-    return " ".join(given.split())[:80]
+    return " ".join(_storable(given).split())[:80]
+
+
+def _storable(given: str | None) -> str:
+    """Without what no database takes: NUL, and bytes of a command line that were no text."""
+    return (given or "").replace("\x00", "").encode("utf-8", "replace").decode()

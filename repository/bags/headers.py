@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import adler32
+
 BLOCK = 512
 END = bytes(2 * BLOCK)
 """The end of a tar (POSIX.1-2017 pax, ustar Interchange Format): two blocks of zeros; in our bags nothing follows."""
@@ -13,6 +15,15 @@ MOST_OCTAL = 0o77777777777
 def padding(size: int) -> int:
     """How many zero bytes follow ``size`` bytes of data to fill the last block."""
     return -size % BLOCK
+
+
+def summed(block: bytes) -> int:
+    """The sum of the bytes of one block, as the checksum in a header counts them.
+
+    The low half of an Adler-32 is just that sum and one more, as long as it stays below 65,521: with half a block it
+    does. Adding up 512 numbers one by one would be a third of the work of judging a small bag.
+    """
+    return (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:BLOCK]) & 0xFFFF) - 2
 
 
 def member_header(path: str, size: int) -> bytes:
@@ -65,4 +76,4 @@ def _block(name: bytes, size: int, kind: bytes) -> bytes:
         bytes(155 + 12),  # prefix, rest of the block
     )
     block = b"".join(fields)
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    return block[:148] + b"%06o\0 " % summed(block) + block[156:]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repository.bags.codes import finding
-from repository.bags.headers import BLOCK
+from repository.bags.headers import BLOCK, summed
 
 REGULAR, FOLDER = "file", "folder"
+_ASCII = bytes(range(128))
 _KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a named pipe"}
 
 
@@ -47,8 +48,10 @@ def unreadable(offset: int, reason: str, path: str | None = None) -> TarDamage:
 def checked(block: bytes, offset: int) -> tuple[bytes, int]:
     """Type and size of a header block. Raises TarDamage when its checksum or size is wrong."""
     said = _number(block[148:156])
-    summed = block[:148] + b"        " + block[156:]
-    if said != sum(summed) and said != sum(byte - 256 if byte > 127 else byte for byte in summed):  # old tars: signed
+    blanked = block[:148] + b"        " + block[156:]
+    unsigned = summed(blanked)
+    signed = unsigned - 256 * len(blanked.translate(None, _ASCII))  # as some old tars count
+    if said not in (unsigned, signed):
         raise unreadable(offset, "its checksum is wrong")
     size = _number(block[124:136])
     if size is None:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue, copies, tallies, testimony, turns
 from repository.catalogue.deliveries import OF_PUBLISHER, tally_place
-from repository.catalogue.tallies import BAGS_IN_A_PART, NOTHING, PARTS_OF_ARTICLES, Count
+from repository.catalogue.tallies import BAGS_IN_A_PART, DIGITS_OF_ARTICLES, NOTHING, Count
 from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Article, Copy, Delivery, Miscount, Publisher, Recount, Tally
 from repository.vocabulary import ArticleState, CopyState, EventType
@@ -191,7 +191,7 @@ def _ranges(session: Session) -> list[Range]:
     bags = max(of_rows // BAGS_IN_A_PART, of_tallies) + 1
     return [
         Range(_DELIVERIES, 0),
-        *(Range(_ARTICLES, part) for part in range(PARTS_OF_ARTICLES)),
+        *(Range(_ARTICLES, part) for part in range(16**DIGITS_OF_ARTICLES)),
         *(Range(_BAGS, part) for part in range(bags)),
     ]
 
@@ -243,7 +243,9 @@ def _bags(session: Session, part: int, tallied: _Counts) -> tuple[_Counts, int]:
 
 
 def _articles(session: Session, part: int, _tallied: _Counts) -> tuple[_Counts, int]:
-    low, high = f"{part:02x}", f"{part + 1:02x}" if part + 1 < PARTS_OF_ARTICLES else "g"
+    low, high = (f"{edge:0{DIGITS_OF_ARTICLES}x}" for edge in (part, part + 1))
+    if part + 1 == 16**DIGITS_OF_ARTICLES:
+        high = "g"
     within = (Article.id >= low, Article.id < high)
     all_of_them = session.execute(select(func.count()).where(*within)).scalar_one()
     # Nearly all are active: they are what the index of the others leaves, so that no article's row is read.

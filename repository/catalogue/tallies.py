@@ -30,7 +30,8 @@ class Count:
 
 NOTHING = Count(0, 0)
 BAGS_IN_A_PART = 1 << 16
-PARTS_OF_ARTICLES = 256
+DIGITS_OF_ARTICLES = 2
+"""By so many digits of its id an article belongs to a part, of which there are 256."""
 
 
 def part_of_bag(aip_id: int) -> int:
@@ -40,7 +41,7 @@ def part_of_bag(aip_id: int) -> int:
 
 def part_of_article(identifier: str) -> int:
     """The part in which an article is tallied: its id is a digest, so each has as many as the others."""
-    return int(identifier[:2], 16)
+    return int(identifier[:DIGITS_OF_ARTICLES], 16)
 
 
 @dataclass(frozen=True, slots=True)

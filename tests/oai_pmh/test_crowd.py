@@ -24,8 +24,8 @@ from served import Served, served
 from oai_pmh.manners.turns import LATEST, SOONEST
 from repository.vocabulary import ArticleRecord
 
-NUMBER = 300
-LONG = "Uzun bir özet, satır satır. " * 1000
+NUMBER = 40
+LONG = "Uzun bir özet, satır satır. " * 8000
 PAGE = "verb=ListRecords&metadataPrefix=oai_dc"
 MOST_UNDER_WAY = 6 << 20
 """What the buffers between two ends of a connection on one machine may hold at most."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from builders import PAYLOAD, build_bag
@@ -43,6 +42,8 @@ from repository.storage.s3 import S3Limits, S3Store
 from repository.vocabulary import AuditOutcome, DeliveryState, bag_key, utc_now
 
 LIMITS = S3Limits(connect_seconds=1, read_seconds=1, deadline_seconds=3, attempts=1, slowest_bytes=10 << 20)
+PATIENT = replace(LIMITS, connect_seconds=10, read_seconds=20, deadline_seconds=30)
+"""Where nothing is slow but a loaded machine."""
 
 
 @pytest.fixture
@@ -54,14 +55,12 @@ def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
 @pytest.fixture
 def through(proxy: FaultProxy, s3_server: S3Server, s3_store: S3Store) -> S3Store:
     """The place of ``s3_store``, reached through the proxy."""
-    return s3_server.store(
-        "main",
-        s3_store.bucket,
-        prefix=s3_store.prefix,
-        endpoint_url=proxy.endpoint_url,
-        limits=LIMITS,
-        conditional_put=True,
-    )
+    return reached(proxy, s3_server, s3_store, PATIENT)
+
+
+def reached(proxy: FaultProxy, s3_server: S3Server, direct: S3Store, limits: S3Limits) -> S3Store:
+    prefix, liar = direct.prefix, proxy.endpoint_url
+    return s3_server.store("main", direct.bucket, prefix=prefix, endpoint_url=liar, limits=limits, conditional_put=True)
 
 
 # --- every verb and every lie -----------------------------------------------------------------------------------------
@@ -132,7 +131,9 @@ def heading(place: Place) -> None:
 
 def listing(place: Place) -> None:
     place.put()
-    assert names(place.through) == [place.key]
+    found = names(place.through)
+    assert place.key in found
+    assert found == names(place.direct)
 
 
 def mending(place: Place) -> None:
@@ -174,6 +175,8 @@ VERBS: dict[str, tuple[Callable[[Place], None], str]] = {
 ALIKE = {Lie.STALE, Lie.SHORT_LIST}
 """Lists that are in good order and not true: no reader of one list can know. See the whole operations below."""
 
+TRIED = 5
+
 WAITED_FOR = sized({"put in parts", "list", "dispose"}, set(VERBS))
 """Verbs that are let run into their deadline; the others are also in test_store_faults."""
 
@@ -205,39 +208,45 @@ def lies_for(verb: str, times: int) -> list[Lie]:
 @pytest.mark.parametrize("times", [1, 99], ids=["once", "always"])
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_no_verb_believes_a_lie_and_each_comes_to_an_end(
-    proxy: FaultProxy, s3_server: S3Server, common_bucket: str, tmp_path: Path, verb: str, times: int
+    proxy: FaultProxy, s3_server: S3Server, s3_store: S3Store, tmp_path: Path, verb: str, times: int
 ) -> None:
     """What a verb does not do it reports, as one of our own exceptions. A drip of hours and a silence end too."""
-    act, method = VERBS[verb]
     outcomes: Counter[str] = Counter()
     slow = {Lie.DRIP, Lie.DRIP_HEADERS, Lie.SILENCE} if times > 1 or verb not in WAITED_FOR else set()
     for number, lie in enumerate(lies_for(verb, times)):
         if lie in slow:
             continue  # what it does once it does always
-        prefix = uuid4().hex
-        article = f"{number:032x}"
-        (folder := tmp_path / f"{number}").mkdir()
-        bag = build_bag(folder, article_id=article, payload={**PAYLOAD, "a.bin": bytes(range(256)) * 40})
-        direct = s3_server.store("main", common_bucket, prefix=prefix)
-        direct.prepare()
-        through = s3_server.store(
-            "main", common_bucket, prefix=prefix, endpoint_url=proxy.endpoint_url, limits=LIMITS, conditional_put=True
-        )
-        through._bucket.confirm()
-        through._sha256_compared = True
-        place = Place(bag, direct, through)
-        word, _, within = method.partition(" ")
-        armed = proxy.arm(lie, word, within or place.key, at=-1, times=times)
-        try:
-            act(place)
-            outcomes["done"] += 1
-        except (Doubt, ObjectMissing, WouldOverwrite) as error:
-            outcomes[type(error).__name__] += 1
-        armed.left = 0
-        assert armed.struck, (verb, lie)
-        if (verb, times) != ("dispose", 99):
-            assert place.lies() in (None, place.data) or act is mending
+        # What is honest on the way to the lie may run into the short deadline, where the machine is loaded.
+        for attempt in range(TRIED):
+            (folder := tmp_path / f"{number}-{attempt}").mkdir()
+            content = {**PAYLOAD, "a.bin": bytes(range(256)) * 40}
+            bag = build_bag(folder, article_id=f"{number:016x}{attempt:016x}", payload=content)
+            through = reached(proxy, s3_server, s3_store, LIMITS)
+            through._bucket._confirmed = through._sha256_compared = True
+            struck, outcome = struck_by(proxy, lie, Place(bag, s3_store, through), verb, times)
+            if struck:
+                outcomes[outcome] += 1
+                break
+            assert outcome == StoreUnavailable.__name__, (verb, lie)
+        else:
+            pytest.fail(f"{verb} was never struck by {lie}")
     print(verb, "once" if times == 1 else "always", dict(outcomes))
+
+
+def struck_by(proxy: FaultProxy, lie: Lie, place: Place, verb: str, times: int) -> tuple[int, str]:
+    """How often the lie struck this verb, and what came of it."""
+    act, method = VERBS[verb]
+    word, _, within = method.partition(" ")
+    armed = proxy.arm(lie, word, within or place.key, at=-1, times=times)
+    outcome = "done"
+    try:
+        act(place)
+    except (Doubt, ObjectMissing, WouldOverwrite) as error:
+        outcome = type(error).__name__
+    armed.left = 0
+    if (verb, times) != ("dispose", 99):
+        assert place.lies() in (None, place.data) or act is mending
+    return armed.struck, outcome
 
 
 @pytest.mark.parametrize("lie", [Lie.FLIP_REQUEST, Lie.EMPTY_200])
@@ -402,6 +411,12 @@ class Stormy:
                 continue  # anything else would put the blame for the line on something else
         pytest.fail(f"not complete after {ATTEMPTS} attempts")
 
+    def is_whole(self) -> bool:
+        """Whether every copy was read and is intact. A loaded machine may be too slow for so little patience: doubt."""
+        status = self.audit().exit_status
+        assert status in (0, 3), "no copy is damaged"
+        return status == 0
+
     def audit(self) -> RoundReport:
         report = run_round(self.watch, Scope(due=False))
         assert report.expected == report.intact + report.damaged + report.missing + report.unreadable
@@ -410,8 +425,9 @@ class Stormy:
 
 @pytest.fixture
 def stormy(
-    proxy: FaultProxy, s3_store: S3Store, through: S3Store, tmp_path: Path, database_url: str
+    proxy: FaultProxy, s3_server: S3Server, s3_store: S3Store, tmp_path: Path, database_url: str
 ) -> Iterator[Stormy]:
+    through = reached(proxy, s3_server, s3_store, LIMITS)
     second = DirectoryStore("second", tmp_path / "second-store")
     second.prepare()
     catalogue = Catalogue(database_url)
@@ -473,15 +489,15 @@ def test_what_an_archive_does_in_a_storm_is_done_right_or_told(stormy: Stormy, t
 
     told["mending"] = stormy.until(mended)
     proxy.storm = lambda _method, _path: None
-    assert stormy.audit().exit_status == 0
+    stormy.until(stormy.is_whole)
     before = dump(door.catalogue)
 
     proxy.storm = Storm(dice, 0.25)
     burn(door.catalogue)
     told["rebuild"] = stormy.until(lambda: rebuild(rebuilding(door)).exit_status != 3)
     proxy.storm = lambda _method, _path: None
-    rebuild(rebuilding(door))
-    assert stormy.audit().exit_status == 0
+    stormy.until(lambda: rebuild(rebuilding(door)).exit_status != 3)
+    stormy.until(stormy.is_whole)
     assert dump(door.catalogue) == before
     assert stormy.bytes_of() == sealed
     struck = sum(proxy.storms.values())

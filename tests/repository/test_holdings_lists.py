@@ -29,6 +29,7 @@ from repository.models import (
     LicenceParty,
     LicencePeriod,
     Requestor,
+    Staff,
     Title,
 )
 from repository.vocabulary import CopyState
@@ -172,6 +173,21 @@ def test_an_institution_gets_what_is_held_and_its_for_ever_with_its_key_alone(si
     assert spans(rows) == [("2010", "10", "2", "2010", "10", "2"), ("2012", "12", "1", "2012", "12", "2")]
     assert {row["notes"] for row in rows} == {"Perpetual access by EKUAL-1"}
     assert site.staff_client("kbart-staff").get(address).status_code == 200
+
+
+def test_a_librarian_gets_the_file_of_her_own_library(site: pages.Site) -> None:
+    with site.catalogue.reading() as rows:
+        ours = rows.execute(select(Institution.id).where(Institution.code == "ornek")).scalar_one()
+    browser, hers = site.staff_client("kbart-librarian"), update(Staff).where(Staff.login == "kbart-librarian")
+    with site.catalogue.writing() as rows:
+        rows.execute(
+            update(Staff).where(Staff.login == "kbart-librarian").values(role="librarian", institution_id=ours)
+        )
+    assert browser.get("/kbart/institutions/ornek.txt").status_code == 200
+    assert browser.get("/kbart/institutions/baska.txt").status_code == 403
+    with site.catalogue.writing() as rows:
+        rows.execute(hers.values(must_change=True))
+    assert browser.get("/kbart/institutions/ornek.txt").status_code == 401
 
 
 def test_a_closed_key_opens_nothing(site: pages.Site) -> None:

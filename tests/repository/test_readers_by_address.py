@@ -15,7 +15,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from config.commands.servers import _Web
 from config.settings import load
-from repository.access import networks, ranges, readers
+from repository.access import networks, readers
+from repository.access.ranges import span_of
 from repository.access.web.guard import Route, lay
 from repository.access.web.readers import known
 from repository.catalogue import Catalogue
@@ -44,7 +45,7 @@ def enter(catalogue: Catalogue, whose: dict[str, tuple[str, ...]], closed: tuple
             rows.add(row)
             rows.flush()
             for text in given:
-                first, last = ranges.span_of(text).keys
+                first, last = span_of(text).keys
                 rows.add(InstitutionNetwork(institution_id=row.id, given=text, first=first, last=last))
 
 

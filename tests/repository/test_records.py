@@ -60,6 +60,11 @@ def test_a_range_of_ipv6_is_a_run_of_its_own() -> None:
     [
         ("", ranges.NOT_RANGE),
         ("193.140.1", ranges.NOT_RANGE),
+        ("193.140.1.1 2", ranges.NOT_RANGE),
+        ("193.140.1.0 /33", ranges.NOT_RANGE),
+        ("fe80::1%eth0", ranges.NOT_RANGE),
+        ("1" * 91, ranges.NOT_RANGE),
+        ("1-2-3", ranges.NOT_RANGE),
         ("193.140.*.*", ranges.NOT_RANGE),
         ("193.140.01.1", ranges.NOT_RANGE),
         ("193.140.1.9-193.140.1.1", ranges.NOT_RANGE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 
 import pages
 import pytest
@@ -17,9 +18,10 @@ from repository.vocabulary import AuditOutcome
 
 @pytest.fixture
 def archive(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pages.Site]:
-    """Twelve articles in ranges of five AIPs; copies of every kind."""
+    """Twelve articles in 16 ranges, and in ranges of five AIPs; copies of every kind."""
     for room in (tallies, recount):
         monkeypatch.setattr(room, "BAGS_IN_A_PART", 5)
+        monkeypatch.setattr(room, "DIGITS_OF_ARTICLES", 1)
     site = pages.site(database_url)
     for number in range(1, 12):
         pages.enter(site, pages.record(number))
@@ -54,7 +56,7 @@ def test_what_the_program_writes_is_what_it_tallies(archive: pages.Site) -> None
     assert report.complete
     assert report.differences == ()
     assert report.rows == 12 + 24 + 12
-    assert report.ranges == 1 + 256 + 3
+    assert report.ranges == 1 + 16 + 3
     with archive.catalogue.reading() as rows:
         assert tallies.of(rows, "copies")["second", "disposed"].number == 1
         assert tallies.of(rows, "never verified")["main", ""].number == 1
@@ -97,14 +99,14 @@ def test_a_tally_without_rows_and_rows_without_a_tally_are_found(archive: pages.
 def test_one_that_was_killed_goes_on_where_it_was(archive: pages.Site) -> None:
     falsify(archive.catalogue)
     steps = iter(range(1000))
-    report = run(archive.catalogue, stopping=lambda: next(steps) >= 100)
-    assert (report.complete, report.ranges) == (False, 100)
+    report = run(archive.catalogue, stopping=lambda: next(steps) >= 10)
+    assert (report.complete, report.ranges) == (False, 10)
     with archive.catalogue.reading() as rows:
         assert recount.is_due(rows, pages.NOW)
     done: list[int] = []
     report = run(archive.catalogue, progress=lambda at, _of: done.append(at))
     assert report.complete
-    assert done[0] == 100
+    assert done[0] == 10
     assert len(report.differences) == 1
     with archive.catalogue.reading() as rows:
         assert rows.execute(select(func.count()).select_from(Recount)).scalar_one() == 1
@@ -131,10 +133,12 @@ def test_it_is_exact_while_others_write(archive: pages.Site) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(2):
+        for round_number in count(1):
             assert [(one.what, one.tallied - one.counted) for one in run(archive.catalogue, anew=True).differences] == [
                 ("copies", 3)
             ]
+            if round_number > 1 and wrote > 12:
+                break
         recount.correct(archive.catalogue, lambda: pages.NOW, by="ayse", reason="tried", agent="t")
         assert run(archive.catalogue, anew=True).differences == ()
     finally:

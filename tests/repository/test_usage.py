@@ -185,7 +185,7 @@ def site(archive: pages.Site, monkeypatch: pytest.MonkeyPatch) -> pages.Site:
     _empty(archive.catalogue)
     book = archive.app.extensions["mahfuz usage"]
     monkeypatch.setattr(book, "_writer_of", __import__("os").getpid())
-    monkeypatch.setattr("repository.access.web.counting.reader", lambda: Reader(institution_id=3))
+    monkeypatch.setattr("repository.access.web.counting.of_request", lambda _: Reader(institution_id=3))
     return archive
 
 
@@ -250,7 +250,7 @@ def test_a_refused_file_is_no_license(site: pages.Site) -> None:
 
 def test_staff_are_no_readers(site: pages.Site, monkeypatch: pytest.MonkeyPatch) -> None:
     article = pages.enter(site, pages.record(5))
-    monkeypatch.setattr("repository.access.web.counting.reader", lambda: Reader(staff=True))
+    monkeypatch.setattr("repository.access.web.counting.of_request", lambda _: Reader(staff=True))
     site.client.get(f"/articles/{article}", headers=BROWSER, buffered=True)
     assert told(site) == {}
 

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository.access import counter_reports, keys
+from repository.access import counter_reports, requestors
 from repository.access.counter import RELEASE, REPORTS, THE_WORLD_ID, Refused
 from repository.access.counter_questions import understood
 from repository.access.counter_reports import THE_WORLD, Platform, Whose
@@ -138,7 +138,7 @@ def _asking(usage: Usage, rows: Session, missing: list[str] | None = None) -> tu
     if lacking:
         raise Refused(1030, f"missing: {', '.join(lacking)}")
     address, now = request.remote_addr or "", usage.clock()
-    requestor = None if usage.throttle.waits(address, now) else keys.requestor_of(rows, request.args["api_key"])
+    requestor = None if usage.throttle.waits(address, now) else requestors.of_key(rows, request.args["api_key"])
     who = address if requestor is None else f"requestor {requestor.id}"
     if usage.throttle.waits(who, now):
         raise Refused(1020, f"no more than {REQUESTS} requests in a minute")

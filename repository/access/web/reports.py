@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.exceptions import Forbidden, NotFound
 
-from repository.access import keys, lists
+from repository.access import lists, requestors
 from repository.access.lists import Made, Publishing
 from repository.access.staff import Role
 from repository.access.web.guard import Route, account, lay
@@ -47,13 +47,15 @@ def of_institution(room: Publishing, code: str) -> ResponseReturnValue:
     """What one institution may read for ever, in KBART: to who brings its key, to its librarians and to staff."""
     key = asked_key()
     signed_in = account() if key is None else None
+    if signed_in is not None and signed_in.must_change:
+        signed_in = None
     with room.catalogue.reading() as rows:
-        known = keys.requestor_of(rows, key) if key is not None else None
+        known = requestors.of_key(rows, key) if key is not None else None
         found = rows.execute(select(Institution).where(Institution.code == code)).scalar_one_or_none()
     if known is None and signed_in is None:
         challenge = {"WWW-Authenticate": 'Bearer realm="holdings"'}
         return Response(_KEY_WANTED, 401, challenge, mimetype="text/plain")
-    theirs = known.institution_id if known is not None else getattr(signed_in, "institution_id", None)
+    theirs = known.institution_id if known is not None else signed_in.institution_id if signed_in else None
     staff = signed_in is not None and signed_in.role == Role.STAFF
     if found is None and staff:
         raise NotFound
