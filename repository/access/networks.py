@@ -1,8 +1,4 @@
-"""To whom an address belongs, by the narrowest of the ranges that hold it (repository.access.ranges).
-
-An IPv4 address is the IPv6 address into which it is mapped: ``192.0.2.1`` and ``::ffff:192.0.2.1`` are one. Numbers are
-written as 32 small hexadecimal digits, whose order as text is their order.
-"""
+"""To which institution an address belongs: of the ranges that hold it the narrowest tells."""
 
 from __future__ import annotations
 
@@ -10,13 +6,23 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from repository.access.ranges import hexadecimal, number_of
+from repository.access.ranges import LONGEST, hexadecimal, number_of
+from repository.catalogue.straight import Straight
 from repository.models import Institution, InstitutionNetwork
 
-_LONGEST = 90
+# Asked for every page that depends on its reader.
+_HOLDING = Straight(
+    select(InstitutionNetwork.first, InstitutionNetwork.last, InstitutionNetwork.institution_id)
+    .join(Institution, Institution.id == InstitutionNetwork.institution_id)
+    .where(
+        InstitutionNetwork.first <= bindparam("address"),
+        InstitutionNetwork.last >= bindparam("address"),
+        Institution.active,
+    )
+)
 _PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d+\.\d+\.\d+\.\d+):\d{1,5}", re.ASCII)
 
 
@@ -27,17 +33,15 @@ class Met:
     institution_id: int | None = None
     several: tuple[int, ...] = ()
     """Where the narrowest ranges that hold the address are of more than one institution: those. It is then nobody's."""
-    given: str | None = None
-    """The range that decided, as it was entered."""
 
 
 def number(address: str | None) -> str | None:
-    """The number of one address; None for what is none, among it an address of one link alone (``fe80::1%eth0``).
+    """The number of one address as ranges are kept; None for what is none, or is of one link alone (``fe80::1%eth0``).
 
     A proxy may write a port behind the address, and brackets around it: they are taken away.
     """
     text = (address or "").strip()
-    if len(text) > _LONGEST or not text.isascii():
+    if len(text) > LONGEST or not text.isascii():
         return None
     if found := _PORT.fullmatch(text):
         text = found[1] or found[2]
@@ -49,28 +53,15 @@ def number(address: str | None) -> str | None:
 
 
 def owner(session: Session, address: str | None) -> Met:
-    """To which institution an address belongs: of the ranges that hold it the narrowest tells.
+    """To which institution an address belongs.
 
-    Where two ranges of that size are of different institutions nobody is meant, because either could be wrong.
+    Where two of the narrowest ranges are of different institutions nobody is meant, because either could be wrong.
     """
     wanted = number(address)
     if wanted is None:
         return Met()
-    rows = session.execute(
-        select(
-            InstitutionNetwork.first,
-            InstitutionNetwork.last,
-            InstitutionNetwork.institution_id,
-            InstitutionNetwork.given,
-        )
-        .join(Institution, Institution.id == InstitutionNetwork.institution_id)
-        .where(InstitutionNetwork.first <= wanted, InstitutionNetwork.last >= wanted, Institution.active)
-    ).all()
-    if not rows:
-        return Met()
-    sizes = [int(row.last, 16) - int(row.first, 16) for row in rows]
-    found = [row for row, size in zip(rows, sizes, strict=True) if size == min(sizes)]
-    owners = tuple(sorted({row.institution_id for row in found}))
-    if len(owners) > 1:
-        return Met(several=owners, given=found[0].given)
-    return Met(owners[0], given=found[0].given)
+    rows = _HOLDING(session, {"address": wanted})
+    sizes = [(int(last, 16) - int(first, 16), institution) for first, last, institution in rows]
+    narrowest = min(sizes, default=(0, 0))[0]
+    owners = tuple(sorted({institution for size, institution in sizes if size == narrowest}))
+    return Met(owners[0]) if len(owners) == 1 else Met(several=owners)

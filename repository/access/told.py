@@ -70,6 +70,7 @@ _LICENCE = marked("Licence")
 _RIGHT = marked("Perpetual access")
 _SERVING = marked("Serving")
 _COVERS = marked("Covers")
+_WHOLE = marked("the whole journal")
 _PAID = marked("Paid for")
 _EARNED = marked("Right earned for")
 _STATE = marked("State of the claim")
@@ -115,7 +116,7 @@ def claim_facts(claim: Claim, on: date, say: Say) -> list[Fact]:
         (_LICENCE, f"{claim.licence_name} ({claim.licence})"),
         (_STATUS, say(WORDS[claim.status])),
         (_STATE, say(WORDS[claim.state])),
-        (_COVERS, coverage_text(claim.coverage)),
+        (_COVERS, coverage_text(claim.coverage) or say(_WHOLE)),
         (_PAID, years_text((days.first.year, days.last.year if days.last else None) for days in claim.paid)),
         (_RIGHT, say(WORDS[claim.clause.gives])),
         (_EARNED, years),
@@ -178,10 +179,10 @@ def years_text(runs: Iterable[tuple[int, int | None]]) -> str:
 
 
 def coverage_text(coverage: Coverage) -> str:
-    """``2009, 1(1) – 2018-06``: as librarians write a run; an end of which nothing is said is left open."""
+    """``2009, 1(1) – 2018-06``: as librarians write a run; an open end is three dots, and two of them are nothing."""
     first = _end(coverage.first_date, coverage.first_volume, coverage.first_issue)
     last = _end(coverage.last_date, coverage.last_volume, coverage.last_issue)
-    return f"{first or '…'} – {last or '…'}"
+    return f"{first or '…'} – {last or '…'}" if first or last else ""
 
 
 def _end(day: str | None, volume: str | None, issue: str | None) -> str:
@@ -235,7 +236,7 @@ def _claim_json(claim: Claim, on: date) -> dict[str, Any]:
         "licence_name": claim.licence_name,
         "licence_status": str(claim.status),
         "state": str(claim.state),
-        "covers": coverage_text(claim.coverage),
+        "covers": coverage_text(claim.coverage) or None,
         "paid": [[one.first.isoformat(), one.last.isoformat() if one.last else None] for one in claim.paid],
         "perpetual": str(claim.clause.gives),
         "earned": years_text(earned_years(claim, on)) or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pages
@@ -181,3 +182,37 @@ def test_the_years_that_are_told_are_those_that_were_earned(
         if claim.coverage.has(Place(str(year), None, None)) and is_earned(claim, str(year), day)
     }
     assert said == true
+
+
+def test_what_everyone_may_read_for_now_is_told_to_machines_as_free_and_to_whom_it_is_not_as_closed(
+    site: pages.Site,
+) -> None:
+    free = pages.record(
+        7, licence=None, journal_title="Açılan Dergi", issn_electronic="1302-0943", published={"ppub": "2016-06"}
+    )
+    article = pages.enter(site, free)
+    pages.enter(site, pages.record(8, licence=None, journal_title="Açılan Dergi", issn_electronic="1302-0943"))
+    late = pages.enter(site, replace(free, doi="10.5555/ornek.9", published={"ppub": f"{pages.NOW:%Y}"}))
+    pages.right(site, "acik", article, None, type="open", hosting="always", embargo="P2Y", paid=(("2000-01-01", None),))
+    for address in ("203.0.113.1", "192.0.2.7"):
+        answer = site.client.get(f"/articles/{article}", environ_overrides={"REMOTE_ADDR": address})
+        page = html.fromstring(answer.text)
+        described = json.loads(page.xpath("//script[@type='application/ld+json']/text()")[0])
+        assert described["isAccessibleForFree"] is True
+        assert page.xpath("//meta[@name='citation_pdf_url']")
+        assert not page.xpath("//meta[@name='robots']")
+        assert 'rel="item"' in answer.headers["Link"]
+        assert f'/articles/{article}>; rel="cite-as"' in answer.headers["Link"]
+        assert '<https://doi.org/10.5555/ornek.7>; rel="related"' in answer.headers["Link"]
+    closed = site.client.get(f"/articles/{late}")
+    described = json.loads(html.fromstring(closed.text).xpath("//script[@type='application/ld+json']/text()")[0])
+    assert described["isAccessibleForFree"] is False
+    by_right = site.client.get(f"/articles/{article_of(site, 1)}", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
+    described = json.loads(html.fromstring(by_right.text).xpath("//script[@type='application/ld+json']/text()")[0])
+    assert described["isAccessibleForFree"] is False, "open to this reader, and to no crawler"
+    assert (
+        "Access provided by Bilge"
+        in site.client.get(
+            f"/articles/{article_of(site, 1)}?lang=en", environ_overrides={"REMOTE_ADDR": "192.0.2.7"}
+        ).text
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -153,7 +153,7 @@ def test_a_state_is_of_one_browser_and_of_one_use(site: pages.Site) -> None:
 def test_a_sign_on_that_took_too_long_is_begun_anew(site: pages.Site, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = site.client
     back = sent(browser, "/sign-in/openid/hub")
-    monkeypatch.setattr("repository.access.web.sign_on.utc_now", lambda: pages.NOW + timedelta(minutes=11))
+    monkeypatch.setattr("repository.access.web.sign_on.utc_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
     assert browser.get(back).status_code == 400
 
 

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import pages
+import plans
 import pytest
 from flask import Blueprint
+from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from config.commands.servers import _Web
 from config.settings import load
-from repository.access import readers
+from repository.access import networks, readers
 from repository.access.ranges import span_of
 from repository.access.web.guard import Route, lay
 from repository.access.web.readers import known
@@ -36,9 +38,9 @@ WANTED = ("192.0.2.1", "2001:db8:1::1", "::ffff:192.0.2.1")
 """The addresses that somebody would like to have."""
 
 
-def enter(catalogue: Catalogue, ranges: dict[str, tuple[str, ...]], closed: tuple[str, ...] = ()) -> None:
+def enter(catalogue: Catalogue, whose: dict[str, tuple[str, ...]], closed: tuple[str, ...] = ()) -> None:
     with catalogue.writing() as rows:
-        for code, given in ranges.items():
+        for code, given in whose.items():
             row = Institution(code=code, created_at=datetime.now(UTC), active=code not in closed, **readers.named(code))
             rows.add(row)
             rows.flush()
@@ -248,3 +250,31 @@ def test_the_narrowest_range_tells_and_where_two_are_as_narrow_nobody_is_meant(c
         assert whose("2001:db8:6::1") == "geniş"
         assert whose("11.0.0.0") is None
         assert whose("9.255.255.255") is None
+
+
+def test_a_reader_whom_nobody_knows_costs_one_look_up_by_index(
+    sites: dict[int, pages.Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, asked_for, true = sites[0], [], networks._HOLDING
+
+    def counted(session: Session, values: dict[str, str]) -> list[tuple[str, ...]]:
+        asked_for.append(values)
+        return true(session, values)
+
+    article = pages.enter(site, pages.record(1, licence=None))
+    monkeypatch.setattr(networks, "_HOLDING", counted)
+    with site.catalogue.reading() as rows:
+        text, order, _given = true._compile(rows.get_bind().dialect)
+        plan = rows.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple("0" * 32 for _ in order or ()))
+        steps = [row[-1] for row in plan]
+    assert any("USING COVERING INDEX" in step or "USING INDEX" in step for step in steps), steps
+    assert not any(step.startswith("SCAN") for step in steps), steps
+    for address in ("", "/access.json", "/files/makale.pdf"):
+        asked_for.clear()
+        with plans.plans(site.catalogue.engine, "institution") as others:
+            site.client.get(f"/articles/{article}{address}", environ_overrides={"REMOTE_ADDR": "203.0.113.1"})
+        assert len(asked_for) == 1, address
+        assert not [steps for steps in others if "institution" in str(steps)], address
+    asked_for.clear()
+    site.staff_client().get(f"/articles/{article}")
+    assert not asked_for, "staff read as staff wherever they sit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -189,7 +189,7 @@ def test_a_cookie_that_is_not_ours_or_has_ended_is_nobodys(site: pages.Site, mon
     other.set_cookie("mahfuz-reader", cookie.value)
     assert reader_of(site, other) == "bilge"
     signer = site.app.extensions["mahfuz sign-on"]
-    monkeypatch.setattr(signer, "_clock", lambda: pages.NOW + timedelta(hours=8, minutes=5))
+    monkeypatch.setattr(signer, "_clock", lambda: datetime.now(UTC) + timedelta(hours=8))
     assert reader_of(site, other) is None
 
 
