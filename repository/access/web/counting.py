@@ -49,9 +49,10 @@ def searched(question: str) -> None:
 def given(article: Article, decision: Decision, answer: Response) -> Response:
     """``answer``, which carries a file of this article: when it has been sent to its end, that is a request.
 
-    What was broken off is none; nor is HEAD, nor 304. Parts, as readers of PDF ask for them, are one together.
+    What was broken off is none; nor is HEAD. A reader who has it already and is told so (304) has asked for it too
+    (section 7.1). Parts, as readers of PDF ask for them, are one together.
     """
-    if request.method == "GET" and answer.status_code in (200, 206):
+    if request.method == "GET" and answer.status_code in (200, 206, 304):
         part = answer.status_code == 206
 
         def make(book: Book) -> Use | None:
@@ -60,7 +61,9 @@ def given(article: Article, decision: Decision, answer: Response) -> Response:
             return _use(book, act, article, decision)
 
         note = _noting(make)
-        if note is not None:
+        if note is not None and answer.status_code == 304:
+            answer.call_on_close(note)
+        elif note is not None:
             answer.response = _to_the_end(answer.response, note)
     return answer
 
