@@ -178,6 +178,9 @@ def claim(
         if row.state != _REJECTED:
             raise NotNow(STANDS, state=row.state)
         row.state = _ASSERTED
+        # What is claimed is what is said now, and not the longer run that was rejected.
+        end = run.coverage
+        row.last_date, row.last_volume, row.last_issue = end.last_date, end.last_volume, end.last_issue
     _say(session, by, row, side, said, document, at)
     line = find(session, row.id)
     changes.noted(session, by, terms.RECORD, licence.code, "entitlement claimed", after=_told(line), at=at)
