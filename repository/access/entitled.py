@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from repository.access import held, rights
@@ -84,15 +84,14 @@ def claims_of(
 ) -> dict[int, list[Claim]]:
     """By journal, the lines of their title lists and the institution's own claims, in these states."""
     rows = session.execute(
-        select(Entitlement)
-        .where(
+        select(Entitlement).where(
             Entitlement.title_id.in_(title_ids),
             # Not by its index: a licence's list is longer than a page of journals.
             (Entitlement.licence_id + 0).in_(agreements.licences),
-            or_(Entitlement.institution_id.is_(None), Entitlement.institution_id == agreements.institution_id),
+            # Nor by that of institutions: nearly all lines are of none.
+            func.coalesce(Entitlement.institution_id, agreements.institution_id) == agreements.institution_id,
             Entitlement.state.in_(states),
         )
-        .order_by(Entitlement.id)
     ).scalars()
     found: dict[int, list[Claim]] = {}
     for row in rows:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, literal, or_, select, tuple_
+from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.access import entitled, held, keepers, told
@@ -207,7 +207,7 @@ def _next(session: Session, asked: Any, after: tuple[str, int] | None, limit: in
 def _ours(agreements: Agreements) -> tuple[Any, ...]:
     return (
         Entitlement.licence_id.in_(sorted(agreements.licences)),
-        or_(Entitlement.institution_id.is_(None), Entitlement.institution_id == agreements.institution_id),
+        func.coalesce(Entitlement.institution_id, agreements.institution_id) == agreements.institution_id,
         Entitlement.state != ClaimState.REJECTED,
     )
 
