@@ -129,9 +129,10 @@ def walk(catalogue: Catalogue, institution_id: int, now: datetime, stores: Seque
     Raises DatabaseUnavailable.
     """
     after: tuple[str, int] | None = None
+    with catalogue.reading() as session:
+        agreements = entitled.agreements_of(session, institution_id)
     while True:
         with catalogue.reading() as session:
-            agreements = entitled.agreements_of(session, institution_id)
             journals = _journals(session, agreements, after, AT_ONCE)
             seen = looked(session, agreements, [one.id for one in journals], stores, now.date())
             rights = [_right(seen, one) for one in journals]

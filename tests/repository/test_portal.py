@@ -237,6 +237,14 @@ def test_rights_that_a_list_does_not_name_are_told(portal: Portal) -> None:
     assert [line["title"] for line in table(answer) if line["verdict"] == "not_in_the_list"] == ["Kıyı Bilimleri"]
 
 
+def test_a_long_list_is_compared(portal: Portal) -> None:
+    long = LIST + "".join(f"Bilinmez {number}\t\t1300-0675\t2009\t{'x' * 500}\t\t\t\t\n" for number in range(1000))
+    answer = sent(portal.library, "/library/compare", file=("uzun.txt", long.encode()))
+    assert answer.status_code == 200
+    assert answer.text.count('name="run"') == 1
+    assert "1.001" in answer.text or "1,001" in answer.text
+
+
 @pytest.mark.parametrize("data", [b"", b"\xff\x00\xfe", b"a,b\n1,2\n", HEAD.encode()])
 def test_what_is_no_list_is_told_and_not_crashed_over(portal: Portal, data: bytes) -> None:
     answer = sent(portal.library, "/library/compare?lang=tr", file=("x.txt", data))
