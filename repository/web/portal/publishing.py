@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
@@ -184,8 +184,8 @@ def _listed(rows: Session, whose: Publisher, states: Sequence[str], after: int) 
 
 def _waiting(rows: Session, whose: Publisher) -> int:
     asked = select(func.count()).select_from(Entitlement).join(Licence, Licence.id == Entitlement.licence_id)
-    states = Entitlement.state.in_([str(one) for one in WAITING]), Entitlement.state != ClaimState.AGREED.value
-    return rows.execute(asked.where(Licence.publisher_id == whose.id, *states)).scalar_one()
+    asked = asked.where(Entitlement.state.in_([str(one) for one in WAITING]), text(claims.UNSETTLED))
+    return rows.execute(asked.where(Licence.publisher_id == whose.id)).scalar_one()
 
 
 def _own(rows: Session, whose: Publisher, number: int) -> Line:
