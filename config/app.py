@@ -32,6 +32,7 @@ import repository.access.web.reports
 import repository.access.web.usage
 import repository.web
 import repository.web.declaring
+import repository.web.portal
 import repository.web.records
 from config import languages, metrics
 from config.proxies import Hops
@@ -63,6 +64,7 @@ from repository.errors import DatabaseUnavailable, MahfuzError, StoreUnavailable
 from repository.texts import marked
 from repository.vocabulary import utc_now
 from repository.web import addresses, language, paging
+from repository.web.portal.room import Portal
 from repository.web.room import ReadingRoom
 from repository.web.streaming import Counter, Kept, NoIntactCopy, OpenRange
 
@@ -78,11 +80,14 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+_PRIVATE = ("/staff", "/deliveries", "/library/", "/publisher/")
+"""What no browser and no proxy keeps."""
+
 _REPOSITORY = Path(repository.__file__).parent
 
 ERRORS = {
     400: (marked("This request cannot be understood"), marked("Something in the address or the form is not right.")),
-    403: (marked("This is not open to you"), marked("The page is there for the archive's staff.")),
+    403: (marked("This is not open to you"), marked("The page is there for others, or for the archive's staff.")),
     404: (marked("There is no such page"), marked("Nothing is kept under this address. Try the search.")),
     405: (marked("This page does not do that"), marked("The address exists, but not for this kind of request.")),
     410: (marked("Withdrawn"), marked("This was shown here once. What was preserved is kept.")),
@@ -276,6 +281,7 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         repository.web.blueprint(reading),
         repository.web.declaring.blueprint(reading),
         repository.web.records.blueprint(reading),
+        repository.web.portal.blueprint(Portal(reading, usage, rooms.admin_email)),
         oai_pmh.resourcesync.web.blueprint(giving),
         repository.access.web.blueprint(door),
         repository.access.web.reports.blueprint(_publishing(rooms)),
@@ -358,7 +364,7 @@ def _headers(app: Flask, *, secure: bool) -> None:
         if secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if "Cache-Control" not in headers:
-            private = request.path.startswith(("/staff", "/deliveries"))
+            private = request.path.startswith(_PRIVATE)
             headers["Cache-Control"] = "no-store" if private else "no-cache"
         return answer
 
@@ -443,6 +449,8 @@ def _robots(_rooms: Rooms) -> ResponseReturnValue:
         url_for("reading.find"),
         url_for("reading.resolve"),
         "/deliveries/",
+        "/library/",
+        "/publisher/",
         "/resourcesync/",
         "/supply/",
         url_for("sign_on.choose"),

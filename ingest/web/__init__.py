@@ -204,6 +204,7 @@ def blueprint(desk: Desk) -> Blueprint:
             Route(_SALVAGE, salvage.decide, Who.STAFF, ("POST",), endpoint="salvage"),
             Route("/deliveries/<hex32:identifier>", receipt, Who.STAFF),
             Route("/deliveries/<hex32:identifier>.json", receipt_json, Who.STAFF),
+            Route("/publisher/receipts/<hex32:identifier>", proof.of_own, Who.PUBLISHER),
             Route("/receipts/<word>", proof.page),
             Route("/receipts/<word>.json", proof.document),
             Route("/.well-known/mahfuz-keys.json", proof.keys),

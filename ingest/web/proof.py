@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, jsonify, make_response, render_template
+from flask import Response, abort, jsonify, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from ingest import attestation, receipts
@@ -10,6 +10,8 @@ from ingest.receipts import Statement
 from ingest.web.desk import Desk
 from ingest.web.words import remedy, what
 from repository import signing
+from repository.access.staff import Role
+from repository.access.web.guard import account
 from repository.catalogue import deliveries
 from repository.vocabulary import utc_now
 
@@ -33,6 +35,18 @@ def page(desk: Desk, word: str) -> ResponseReturnValue:
         )
     )
     return _private(answer)
+
+
+def of_own(desk: Desk, identifier: str) -> ResponseReturnValue:
+    """A publisher's account is led to the receipt of a delivery of its own, and staff to that of any."""
+    signed_in = account()
+    with desk.catalogue.reading() as rows:
+        delivery = deliveries.find(rows, identifier)
+    if signed_in is None or delivery is None:
+        abort(404)
+    if signed_in.role != Role.STAFF and delivery.publisher_id != signed_in.publisher_id:
+        abort(404)
+    return _private(make_response(redirect(url_for("ingest.page", word=attestation.token(desk.secret, identifier)))))
 
 
 def document(desk: Desk, word: str) -> ResponseReturnValue:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from repository.access import changes, terms, words
@@ -110,10 +110,13 @@ def listed(
     publisher_id: int | None = None,
     states: Sequence[str] = (),
     left_out: bool = False,
+    claimed: bool = False,
     after: int = 0,
     limit: int,
 ) -> list[Line]:
-    """Entitlements in the order in which they were entered: of a licence, an institution, in some states, left out."""
+    """Entitlements in the order in which they were entered: of a licence, an institution, in some states, left out;
+    ``claimed``: those that an institution claims for itself, and whatever of title lists is not agreed.
+    """
     walk = _LINES.where(Entitlement.id > after)
     if licence is not None:
         walk = walk.where(Entitlement.licence_id == licence.id)
@@ -125,6 +128,8 @@ def listed(
         walk = walk.where(Entitlement.state.in_(states))
         if _AGREED not in states:
             walk = walk.where(text(UNSETTLED))
+    if claimed:
+        walk = walk.where(or_(Entitlement.institution_id.is_not(None), Entitlement.state != _AGREED.value))
     if left_out:
         walk = walk.where(
             Entitlement.source.is_not(None), Entitlement.row.is_(None), Entitlement.institution_id.is_(None)
@@ -173,6 +178,9 @@ def claim(
         if row.state != _REJECTED:
             raise NotNow(STANDS, state=row.state)
         row.state = _ASSERTED
+        # What is claimed is what is said now, and not the longer run that was rejected.
+        end = run.coverage
+        row.last_date, row.last_volume, row.last_issue = end.last_date, end.last_volume, end.last_issue
     _say(session, by, row, side, said, document, at)
     line = find(session, row.id)
     changes.noted(session, by, terms.RECORD, licence.code, "entitlement claimed", after=_told(line), at=at)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from repository.access import held, rights
@@ -34,7 +34,7 @@ class Entitled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Agreements:
+class Agreements:
     """The licences of one institution, with the days that it paid for."""
 
     institution_id: int
@@ -48,14 +48,15 @@ def walk(catalogue: Catalogue, now: datetime, institution_id: int) -> Iterator[l
     Only what is agreed, and no longer held back by an embargo. Raises DatabaseUnavailable.
     """
     with catalogue.reading() as session:
-        agreements = _agreements(session, institution_id)
-    earned = _Earned(now.date())
+        agreements = agreements_of(session, institution_id)
+    earned = Earned(now.date())
     for page in held.walk(catalogue, now):
         with catalogue.reading() as session:
-            yield _of_page(session, page, _claims(session, agreements, [title.id for title in page]), earned)
+            yield _of_page(session, page, claims_of(session, agreements, [title.id for title in page]), earned)
 
 
-def _agreements(session: Session, institution_id: int) -> _Agreements:
+def agreements_of(session: Session, institution_id: int) -> Agreements:
+    """All licences to which the institution is or was a party, but for those that are for everyone."""
     joined: dict[int, list[Days]] = {}
     for member in session.execute(select(Membership).where(Membership.institution_id == institution_id)).scalars():
         joined.setdefault(member.consortium_id, []).append(Days(member.since, member.until))
@@ -72,17 +73,24 @@ def _agreements(session: Session, institution_id: int) -> _Agreements:
         parties.setdefault(licence.id, []).extend(rights.as_party(party, joined))
     periods = rights.periods_of(session, licences)
     paid = {number: paid_days(periods.get(number, ()), spans) for number, spans in parties.items()}
-    return _Agreements(institution_id, licences, paid)
+    return Agreements(institution_id, licences, paid)
 
 
-def _claims(session: Session, agreements: _Agreements, title_ids: Sequence[int]) -> dict[int, list[Claim]]:
+def claims_of(
+    session: Session,
+    agreements: Agreements,
+    title_ids: Sequence[int],
+    states: Sequence[ClaimState] = (ClaimState.AGREED,),
+) -> dict[int, list[Claim]]:
+    """By journal, the lines of their title lists and the institution's own claims, in these states."""
     rows = session.execute(
         select(Entitlement).where(
             Entitlement.title_id.in_(title_ids),
             # Not by its index: a licence's list is longer than a page of journals.
             (Entitlement.licence_id + 0).in_(agreements.licences),
-            or_(Entitlement.institution_id.is_(None), Entitlement.institution_id == agreements.institution_id),
-            Entitlement.state == ClaimState.AGREED,
+            # Nor by that of institutions: nearly all lines are of none.
+            func.coalesce(Entitlement.institution_id, agreements.institution_id) == agreements.institution_id,
+            Entitlement.state.in_(states),
         )
     ).scalars()
     found: dict[int, list[Claim]] = {}
@@ -106,7 +114,7 @@ class _Dates(dict[str | None, bool]):
         return found
 
 
-class _Earned:
+class Earned:
     """What the licences of one institution give, by dates: the same for every journal that they name."""
 
     def __init__(self, day: date) -> None:
@@ -122,18 +130,32 @@ class _Earned:
 
 
 def _of_page(
-    session: Session, page: Sequence[HeldTitle], claims: Mapping[int, Sequence[Claim]], earned: _Earned
+    session: Session, page: Sequence[HeldTitle], claims: Mapping[int, Sequence[Claim]], earned: Earned
 ) -> list[Entitled]:
-    """What is for ever of these journals.
+    """What is for ever of these journals."""
+    giving = giving_of(session, {title.id: title.dated for title in page}, claims, earned)
+    found = []
+    for title in page:
+        kept = [issue for issue in title.dated if issue.id in giving]
+        if kept:
+            codes = set().union(*(giving[issue.id] for issue in kept))
+            found.append(Entitled(replace(title, issues=kept), tuple(sorted(codes))))
+    return found
+
+
+def giving_of(
+    session: Session, dated: Mapping[int, Sequence[HeldIssue]], claims: Mapping[int, Sequence[Claim]], earned: Earned
+) -> dict[int, set[str]]:
+    """By issue, the licences that give it for ever; ``dated`` are issues with a year by journal, in their order.
 
     The year of an issue says it, unless a right begins or ends within that year and no other gives the issue: then
     the date of an article of it does, as it would for a reader.
     """
     giving: dict[int, set[str]] = {}
     doubtful: dict[int, list[tuple[Claim, HeldIssue]]] = {}
-    for title in page:
-        years = [(_dates_of(year), list(some)) for year, some in groupby(title.dated, key=lambda issue: issue.year)]
-        for claim in claims.get(title.id, ()):
+    for title_id, of_title in dated.items():
+        years = [(_dates_of(year), list(some)) for year, some in groupby(of_title, key=lambda issue: issue.year)]
+        for claim in claims.get(title_id, ()):
             given = earned.of(claim)
             for dates, issues in years:
                 by_year = [given[published] for published in dates]
@@ -154,13 +176,7 @@ def _of_page(
         }
         if codes:
             giving[number] = codes
-    found = []
-    for title in page:
-        kept = [issue for issue in title.dated if issue.id in giving]
-        if kept:
-            codes = set().union(*(giving[issue.id] for issue in kept))
-            found.append(Entitled(replace(title, issues=kept), tuple(sorted(codes))))
-    return found
+    return giving
 
 
 def _covers(coverage: Coverage, published: str | None, issue: HeldIssue) -> bool:

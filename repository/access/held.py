@@ -128,6 +128,16 @@ def walk(catalogue: Catalogue, now: datetime, publisher_id: int | None = None) -
         after = (rows[-1].sort_key, rows[-1].id)
 
 
+def issues_of(session: Session, title_ids: Sequence[int]) -> dict[int, list[HeldIssue]]:
+    """By journal, the issues that hold something, in the order of their shelves; without those that hold nothing."""
+    columns = (Issue.title_id, Issue.id, Issue.year, Issue.volume, Issue.issue)
+    listed = session.execute(
+        select(*columns).where(Issue.title_id.in_(title_ids), Issue.articles > 0).order_by(Issue.title_id, Issue.shelf)
+    ).all()
+    by_title = groupby(listed, key=lambda row: int(row[0]))
+    return {title: [HeldIssue(*row[1:]) for row in some] for title, some in by_title}
+
+
 def identifier_of(title: type[Title] = Title) -> ColumnElement[str]:
     """The ISSN by which lists name a journal, as a column."""
     return func.coalesce(title.set_issn, title.issn_l, title.issn_electronic, title.issn_print, _any_issn(title), "")
@@ -173,13 +183,7 @@ def _titles(session: Session, after: tuple[str, int] | None, publisher_id: int |
 
 def _with_issues(session: Session, rows: Sequence[Any], opened: _Opened, open_set: int | None) -> list[HeldTitle]:
     ids = [row.id for row in rows]
-    columns = (Issue.title_id, Issue.id, Issue.year, Issue.volume, Issue.issue)
-    listed = session.execute(
-        select(*columns).where(Issue.title_id.in_(ids), Issue.articles > 0).order_by(Issue.title_id, Issue.shelf)
-    ).all()
-    held = {
-        title: [HeldIssue(*row[1:]) for row in some] for title, some in groupby(listed, key=lambda row: int(row[0]))
-    }
+    held = issues_of(session, ids)
     free = _free(session, [identifier for identifier in ids if identifier in held], open_set)
     return [
         HeldTitle(

@@ -147,7 +147,7 @@ def add_network(session: Session, by: str, row: Institution, given: str, *, at: 
     changes.take(session)
     text, span = " ".join(given.split()), ranges.span_of(given)
     told = ranges.remarks(text, span)
-    for network, other in _overlapping(session, span):
+    for network, other in overlapping(session, span):
         if other.id != row.id:
             told.append(Remark(OVERLAP, {"given": text, "other": network.given, "name": other.name}))
         elif (network.first, network.last) == span.keys:
@@ -180,7 +180,7 @@ def remarks(session: Session, row: Institution) -> list[Remark]:
     for mine in networks_of(session, row):
         span = Span(int(mine.first, 16), int(mine.last, 16))
         told += ranges.remarks(mine.given, span)
-        for network, other in _overlapping(session, span):
+        for network, other in overlapping(session, span):
             if other.id != row.id:
                 told.append(Remark(OVERLAP, {"given": mine.given, "other": network.given, "name": other.name}))
             elif network.id > mine.id:
@@ -268,7 +268,8 @@ def as_json(session: Session, row: Institution) -> dict[str, Any]:
     }
 
 
-def _overlapping(session: Session, span: Span) -> list[tuple[InstitutionNetwork, Institution]]:
+def overlapping(session: Session, span: Span) -> list[tuple[InstitutionNetwork, Institution]]:
+    """The ranges that have an address of this one, and whose they are."""
     first, last = span.keys
     rows = (
         select(InstitutionNetwork, Institution)

@@ -54,11 +54,16 @@ class Exceptions:
         return issue >> 3 >= len(self._bits) or bool(self._bits[issue >> 3] & 1 << (issue & 7))
 
 
-def exceptions(session: Session, stores: Sequence[str]) -> Exceptions:
-    """The issues with an article of which some version is not intact, read back and answered for in all ``stores``."""
+def exceptions(session: Session, stores: Sequence[str], title_ids: Sequence[int] | None = None) -> Exceptions:
+    """The issues with an article of which some version is not intact, read back and answered for in all ``stores``;
+    of all journals, or of these, which are few.
+    """
     found = Exceptions(session.execute(select(func.max(Issue.id))).scalar() or 0)
     for some in _found(session, stores):
-        rows = session.execute(_issues(some).execution_options(yield_per=_AT_ONCE))
+        asked = _issues(some)
+        if title_ids is not None:
+            asked = asked.where(Article.title_id.in_(title_ids))
+        rows = session.execute(asked.execution_options(yield_per=_AT_ONCE))
         for issue in rows.scalars():
             found.add(issue)
     return found

@@ -155,19 +155,20 @@ def earned_years(claim: Claim, on: date) -> list[tuple[int, int | None]]:
     first_day, last_day = days_of(claim.coverage.first_date), days_of(claim.coverage.last_date)
     low, high = first_day.first.year if first_day else 1, last_day.first.year if last_day else 9999
     clipped = sorted((max(begin, low), min(end, high)) for begin, end in runs)
-    return [(begin, None if end == 9999 else end) for begin, end in _joined(clipped)]
+    return [(begin, None if end == 9999 else end) for begin, end in joined(clipped)]
 
 
-def _joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
+def joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs of years in their order, those that meet made one."""
+    found: list[tuple[int, int]] = []
     for begin, end in runs:
         if begin > end:
             continue
-        if joined and begin <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        if found and begin <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
-            joined.append((begin, end))
-    return joined
+            found.append((begin, end))
+    return found
 
 
 def years_text(runs: Iterable[tuple[int, int | None]]) -> str:

@@ -31,8 +31,11 @@ def asked_key(*kinds: type, name: str = "after") -> tuple[Any, ...] | None:
     Raises BadRequest for anything that :func:`key_text` would not have written.
     """
     text = request.args.get(name, "")
-    if not text:
-        return None
+    return key_in(text, *kinds) if text else None
+
+
+def key_in(text: str, *kinds: type) -> tuple[Any, ...]:
+    """The key in a word that :func:`key_text` wrote. Raises BadRequest for any other."""
     try:
         padded = text + "=" * (-len(text) % 4)
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)) if len(text) < _LONGEST else None

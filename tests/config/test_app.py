@@ -94,9 +94,16 @@ ACCOUNTS = {
 LIBRARIANS = {
     "/staff/access/explain",
     "/staff/access/supply/<hex32:identifier>",
-}
+    "/library/", "/library/compare", "/library/compare/claim", "/library/claims", "/library/claims/new",
+    "/library/claims/<int(max=9223372036854775807):number>", "/library/documents/<word>",
+    "/library/access", "/library/access/networks", "/library/access/contacts",
+    "/library/usage", "/library/usage/<name>.<kind>", "/library/files", "/library/keys",
+}  # fmt: skip
 """For librarians, each of whom sees what is their institution's, and for staff."""
-PUBLISHERS: set[str] = set()
+PUBLISHERS = {
+    "/publisher/", "/publisher/deliveries", "/publisher/receipts/<hex32:identifier>", "/publisher/claims",
+    "/publisher/claims/<int(max=9223372036854775807):number>", "/publisher/documents/<word>",
+}  # fmt: skip
 """For publishers' accounts, each of which sees what is theirs, and for staff."""
 FRONTS = {
     "/sign-in/front",
@@ -237,7 +244,7 @@ def test_every_answer_carries_the_headers(archive: pages.Site) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff", address
         assert answer.headers["Referrer-Policy"] == "same-origin", address
         assert answer.headers["Cache-Control"], address
-        if address.startswith("/staff"):
+        if address.startswith(("/staff", "/library", "/publisher")):
             assert answer.headers["Cache-Control"] == "no-store", address
 
 

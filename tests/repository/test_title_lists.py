@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -214,6 +215,16 @@ def run(number: int = 1, first: str = "2009") -> Run:
 
 def entered(session: object) -> tuple[Licence, Institution]:
     return licences.named(session, "paket"), institutions.named(session, "ornek")
+
+
+def test_a_claim_that_was_rejected_is_made_anew_as_it_is_said_now(catalogue: Catalogue) -> None:
+    with catalogue.writing() as session:
+        licence, one = entered(session)
+        line = claims.claim(session, "kutuphaneci", licence, one, run(), "hepsi", at=NOW)
+        claims.act(session, "yayinevi", line.row.id, ClaimState.REJECTED, Side.PUBLISHER, "yalnız 2012'ye dek", at=NOW)
+        shorter = replace(run(), coverage=Coverage("2009", last_date="2012"))
+        again = claims.claim(session, "kutuphaneci", licence, one, shorter, "peki, 2012'ye dek", at=NOW)
+        assert (again.row.id, again.row.state, again.coverage) == (line.row.id, "asserted", shorter.coverage)
 
 
 def test_a_claim_goes_from_side_to_side_with_its_evidence(catalogue: Catalogue) -> None:

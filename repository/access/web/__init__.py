@@ -68,7 +68,7 @@ def home_of(signed_in: Member) -> str:
     return url_for(_HOMES[Role(signed_in.role)])
 
 
-_HOMES = {Role.STAFF: "reading.overview", Role.LIBRARIAN: "reading.explain", Role.PUBLISHER: "reading.titles"}
+_HOMES = {Role.STAFF: "reading.overview", Role.LIBRARIAN: "portal.rights", Role.PUBLISHER: "portal.journals"}
 
 
 def _why_not(door: Door, signed_in: Member, old: str, new: str, again: str) -> str | None:

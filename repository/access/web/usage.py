@@ -57,10 +57,13 @@ def report_given(usage: Usage, name: str, kind: str) -> ResponseReturnValue:
     return given(usage, institution, name, kind)
 
 
-def page(usage: Usage, institution: Institution | None, files: str, choice: Sequence[Any] = ()) -> ResponseReturnValue:
+def page(
+    usage: Usage, institution: Institution | None, files: str, choice: Sequence[Any] = (), visit: Any = None
+) -> ResponseReturnValue:
     """The page of one institution, or of the world where it is None.
 
-    ``files`` is the endpoint of its reports; ``choice`` is what there is to choose from, code and name.
+    ``files`` is the endpoint of its reports; ``choice`` is what there is to choose from, code and name; ``visit`` is
+    who asks among the pages of a library.
     """
     of = counter_reports.whose(institution) if institution is not None else THE_WORLD
     begin, end = _months(usage)
@@ -74,6 +77,7 @@ def page(usage: Usage, institution: Institution | None, files: str, choice: Sequ
         "usage/usage.html",
         institution=institution,
         choice=choice,
+        visit=visit,
         code=institution.code if institution is not None else "",
         begin=begin,
         end=end,
