@@ -13,8 +13,9 @@ from bench.nation import Nation, found
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository.access import preview, rights, simulator
+from repository.access import lists, preview, rights, simulator
 from repository.access.entitlement import Reader
+from repository.access.lists import Publishing
 from repository.access.triggers import Proposal, Scope
 from repository.catalogue import Catalogue, schema
 from repository.models import Article, Entitlement, Issue, Title
@@ -45,6 +46,12 @@ def bench(folder: Path, *, nation: Nation, rounds: int) -> Iterator[Line]:
             seconds = [_timed(lambda ask=ask, at=at: ask(session, 1 + at)) for at in range(rounds)]  # type: ignore[misc]
             line = f"{what}, one publisher of {nation.publishers}"
             yield Line(line, seconds, "", f"{min(seconds) / min(bare):.1f} × the bare rows", None)
+    asked_for = Publishing(catalogue, folder / "lists", "http://127.0.0.1", "Ölçüm", "olcum", ("main", "second"))
+    (folder / "lists").mkdir()
+    seconds = [_timed(lambda: lists.all_titles(asked_for)), _timed(lambda: lists.all_titles(asked_for))]
+    made = f"KBART of all {nation.titles:,} journals, made"
+    yield Line(made, seconds[:1], f"{nation.titles / seconds[0]:,.0f} journals/s", "", None)
+    yield Line("the same again, nothing having changed", seconds[1:], "", "", None)
     catalogue.close()
 
 
