@@ -95,7 +95,7 @@ def test_two_people_open_what_one_proposed_and_a_third_closes_it(site: pages.Sit
     made = pages.post(ayse, NEW, act="propose", **proposal())
     assert made.status_code == 303
     one = made.location
-    assert "ikinci kişiyi bekliyor" in ayse.get("/staff/access/triggers").text
+    assert "ikinci bir kişiyi bekliyor" in ayse.get("/staff/access/triggers").text
     assert 'value="approve"' not in ayse.get(one).text, "not offered to who proposed it"
     refused = pages.post(ayse, one + "/decide", one, act="approve")
     assert refused.status_code == 422
