@@ -332,7 +332,7 @@ def _face(app: Flask, rooms: Rooms) -> None:
             "here": paging.here,
             "style": style,
             "signed_in": lambda: _unless_silent(member),
-            "account": lambda: _unless_silent(account),
+            "user_account": lambda: _unless_silent(account),
             "has_sign_on": bool(rooms.front or rooms.openid),
             "signed_on": lambda: sign_on_cookie().read() is not None,
             "has_oai": bool(rooms.open_blueprints),
