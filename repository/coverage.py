@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -35,6 +36,24 @@ class Days(NamedTuple):
             return None
         ends = [one for one in (self.last, other.last) if one is not None]
         return Days(max(self.first, other.first), min(ends, default=None))
+
+
+def joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs of years, which come in their order, those that meet made one."""
+    found: list[tuple[int, int]] = []
+    for begin, end in runs:
+        if begin > end:
+            continue
+        if found and begin <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def runs_of(years: Iterable[int]) -> list[tuple[int, int]]:
+    """Years in any order, as runs."""
+    return joined((year, year) for year in sorted(set(years)))
 
 
 @lru_cache(maxsize=1 << 14)

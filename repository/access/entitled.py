@@ -20,7 +20,7 @@ from repository.access.held import HeldIssue, HeldTitle
 from repository.catalogue import Catalogue
 from repository.catalogue.parts import parts
 from repository.coverage import Coverage, Days, Embargo, Place
-from repository.models import Article, Entitlement, Issue, Licence, LicenceParty, Membership
+from repository.models import Article, Entitlement, Issue, Licence, LicenceParty
 from repository.rights import ClaimState, LicenceType
 from repository.vocabulary import ArticleRecord, ArticleState
 
@@ -57,9 +57,7 @@ def walk(catalogue: Catalogue, now: datetime, institution_id: int) -> Iterator[l
 
 def agreements_of(session: Session, institution_id: int) -> Agreements:
     """All licences to which the institution is or was a party, but for those that are for everyone."""
-    joined: dict[int, list[Days]] = {}
-    for member in session.execute(select(Membership).where(Membership.institution_id == institution_id)).scalars():
-        joined.setdefault(member.consortium_id, []).append(Days(member.since, member.until))
+    joined = rights.memberships_of(session, [institution_id]).get(institution_id, {})
     mine = LicenceParty.institution_id == institution_id
     rows = session.execute(
         select(LicenceParty, Licence)

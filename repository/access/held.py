@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from repository.access import rights
 from repository.access.entitlement import is_current
-from repository.catalogue import Catalogue, sets
+from repository.catalogue import Catalogue, opened, sets
 from repository.models import (
     Article,
     Entitlement,
@@ -235,10 +235,8 @@ class _Opened:
 
 
 def _opened(session: Session, now: datetime) -> _Opened:
-    standing = session.execute(
-        select(Trigger).where(Trigger.id.in_(triggers_standing(session, now)), Trigger.audience == Audience.EVERYONE)
-    ).scalars()
-    triggers = rights.in_force(session, list(standing))
+    everyones = select(Trigger).where(opened.stands(now), Trigger.audience == Audience.EVERYONE).order_by(Trigger.id)
+    triggers = rights.in_force(session, session.execute(everyones).scalars().all())
     bounds = (Entitlement.first_date, Entitlement.first_volume, Entitlement.last_date, Entitlement.last_volume)
     rows = session.execute(
         select(Entitlement, Licence)
@@ -262,20 +260,4 @@ def _opened(session: Session, now: datetime) -> _Opened:
         any(one.nation for one in triggers),
         frozenset(permitted.union(*(one.title_ids for one in triggers))),
         frozenset().union(*(one.publisher_ids for one in triggers)),
-    )
-
-
-def triggers_standing(session: Session, now: datetime) -> list[int]:
-    """The triggers that stand at this moment, by their numbers."""
-    return list(
-        session.execute(
-            select(Trigger.id)
-            .where(
-                Trigger.approved_at.is_not(None),
-                Trigger.revoked_at.is_(None),
-                Trigger.effective <= now,
-                (Trigger.until.is_(None)) | (Trigger.until > now),
-            )
-            .order_by(Trigger.id)
-        ).scalars()
     )

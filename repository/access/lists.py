@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.access import entitled, held, kbart, keepers, marc
-from repository.catalogue import Catalogue
+from repository.catalogue import Catalogue, opened
 from repository.models import AccessHead, ChangeHead, Institution, Publisher
 from repository.vocabulary import utc_now
 
@@ -139,7 +139,7 @@ def _number(given: Publishing, now: datetime) -> str:
     with given.catalogue.reading() as session:
         changes = session.execute(select(ChangeHead.number)).scalar()
         rights = session.execute(select(AccessHead.number)).scalar()
-        standing = held.triggers_standing(session, now)
+        standing = [one.id for one in opened.standing(session, now)]
     return f"{changes} {rights} {standing} {now.date()} {given.base_url} {given.archive}"
 
 

@@ -21,6 +21,7 @@ from repository.access.entitlement import Claim
 from repository.access.held import HeldIssue
 from repository.access.keepers import Exceptions
 from repository.catalogue import Catalogue
+from repository.coverage import joined
 from repository.models import Entitlement, Publisher, Shortfall, Title
 from repository.rights import ClaimState, Closure, LicenceStatus, Perpetual
 
@@ -105,7 +106,7 @@ class Looked:
         agreed = [claim for claim in self.claims.get(title_id, ()) if claim.state is ClaimState.AGREED]
         runs = [run for claim in agreed if _ran(claim) for run in told.earned_years(claim, self.day)]
         closed = sorted((first, last or _ENDLESS) for first, last in runs)
-        return [(first, None if last == _ENDLESS else last) for first, last in told.joined(closed)]
+        return [(first, None if last == _ENDLESS else last) for first, last in joined(closed)]
 
 
 _ENDLESS = 9999
@@ -187,11 +188,6 @@ def journals_of_publisher(
 ) -> list[Journal]:
     """The next journals of a publisher, in the order of the alphabet."""
     return _next(session, _JOURNAL.where(Title.publisher_id == publisher_id), after, limit)
-
-
-def runs_of(years: Sequence[int]) -> list[tuple[int, int]]:
-    """Years as runs."""
-    return told.joined((year, year) for year in sorted(set(years)))
 
 
 def _journals(session: Session, agreements: Agreements, after: tuple[str, int] | None, limit: int) -> list[Journal]:

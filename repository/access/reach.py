@@ -17,10 +17,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.access.entitlement import Claim, is_current, is_earned, paid_days
-from repository.access.rights import as_party, claim_of, coverage_of, periods_of
+from repository.access.rights import as_party, claim_of, coverage_of, memberships_of, periods_of
 from repository.catalogue.parts import parts
-from repository.coverage import Coverage, Days, Place
-from repository.models import Entitlement, Institution, Issue, Licence, LicenceParty, Membership, Title
+from repository.coverage import Coverage, Days, Place, runs_of
+from repository.models import Entitlement, Institution, Issue, Licence, LicenceParty, Title
 from repository.rights import ClaimState, LicenceType
 
 
@@ -57,15 +57,8 @@ class Holding:
 
     def years(self, issues: int) -> list[tuple[int, int]]:
         """The runs of years in which these issues appeared, as first and last."""
-        found: list[tuple[int, int]] = []
-        for year in sorted(
-            {int(s.place.published) for n, s in enumerate(self.shelves) if issues >> n & 1 and s.place.published}
-        ):
-            if found and found[-1][1] >= year - 1:
-                found[-1] = (found[-1][0], year)
-            else:
-                found.append((year, year))
-        return found
+        of_them = (shelf for number, shelf in enumerate(self.shelves) if issues >> number & 1)
+        return runs_of(int(shelf.place.published) for shelf in of_them if shelf.place.published)
 
 
 @dataclass(slots=True)
@@ -223,10 +216,7 @@ def _parties(
     wanted = sorted(licence_ids)
     active = select(Institution.id).where(Institution.active)
     known = set(session.execute(active).scalars()) if not institution_ids else set(institution_ids)
-    joined: dict[int, dict[int, list[Days]]] = defaultdict(dict)
-    for row in session.execute(select(Membership)).scalars():
-        if row.institution_id in known:
-            joined[row.institution_id].setdefault(row.consortium_id, []).append(Days(row.since, row.until))
+    joined = memberships_of(session, known)
     members: dict[int, list[int]] = defaultdict(list)
     for institution, consortia in joined.items():
         for consortium in consortia:
@@ -240,7 +230,7 @@ def _parties(
             direct = [party.institution_id] if party.institution_id in known else []
             for institution in direct if party.consortium_id is None else members[party.consortium_id]:
                 assert institution is not None
-                spans[party.licence_id][institution] += as_party(party, joined[institution])
+                spans[party.licence_id][institution] += as_party(party, joined.get(institution, {}))
         for licence, of_institution in spans.items():
             alike: dict[tuple[Days, ...], list[int]] = defaultdict(list)
             for institution, days in of_institution.items():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.access.entitlement import Claim, Clause, Decision, InForce, Reader, Work, may_read, paid_days
+from repository.catalogue import opened
+from repository.catalogue.parts import parts
 from repository.catalogue.straight import Straight
 from repository.coverage import Coverage, Days, Embargo, Place, days_of, embargo_of
 from repository.models import (
@@ -80,19 +82,16 @@ _PUBLISHER = Straight(select(Title.publisher_id).where(Title.id == bindparam("ti
 _INSTITUTION = bindparam("institution", type_=BigInteger())
 _OURS = select(Membership.consortium_id).where(Membership.institution_id == _INSTITUTION)
 _OWN = Entitlement.institution_id == _INSTITUTION
-_ENTITLEMENT = (
-    Entitlement.id,
+_ENDS = (
     Entitlement.first_date,
     Entitlement.first_volume,
     Entitlement.first_issue,
     Entitlement.last_date,
     Entitlement.last_volume,
     Entitlement.last_issue,
-    Entitlement.embargo,
-    Entitlement.state,
 )
+_ENTITLEMENT = (Entitlement.id, *_ENDS, Entitlement.embargo, Entitlement.state)
 _LICENCE = (
-    Licence.id,
     Licence.code,
     Licence.name,
     Licence.type,
@@ -104,6 +103,7 @@ _LICENCE = (
     Licence.perpetual_to,
     Licence.back_years,
 )
+_TYPE = len(_ENTITLEMENT) + [column.key for column in _LICENCE].index("type")
 _DAYS = (
     LicencePeriod.since,
     LicencePeriod.until,
@@ -143,15 +143,7 @@ _ABOUT = select(TriggerScope.trigger_id).where(
     )
 )
 _TRIGGERS = Straight(
-    select(Trigger.id)
-    .where(
-        Trigger.approved_at.is_not(None),
-        Trigger.revoked_at.is_(None),
-        Trigger.effective <= _MOMENT,
-        or_(Trigger.until.is_(None), Trigger.until > _MOMENT),
-        or_(Trigger.nation, Trigger.id.in_(_ABOUT)),
-    )
-    .order_by(Trigger.id)
+    select(Trigger.id).where(opened.stands(_MOMENT), or_(Trigger.nation, Trigger.id.in_(_ABOUT))).order_by(Trigger.id)
 )
 
 
@@ -159,38 +151,39 @@ def _claims(session: Session, asked: Mapping[str, Any]) -> tuple[Claim, ...]:
     """The claims on a journal for everyone and for this institution, in the order in which they were entered."""
     found: dict[int, tuple[tuple[Any, ...], set[Days], set[Days]]] = {}
     for row in _CLAIMS(session, asked):
-        _, periods, parties = found.setdefault(row[0], (row, set(), set()))
-        first, last, party, since, until, consortium, joined, left = row[-len(_DAYS) :]
+        said, days = row[: -len(_DAYS)], row[-len(_DAYS) :]
+        _, periods, parties = found.setdefault(said[0], (said, set(), set()))
+        first, last, party, since, until, consortium, joined, left = days
         if first is not None:
             periods.add(Days(_day(first), _day(last)))
         span = Days(_day(since) or date.min, _day(until))
-        if row[12] == LicenceType.OPEN:
+        if said[_TYPE] == LicenceType.OPEN:
             parties.add(_EVER)
         elif consortium is not None:
             both = span.common(Days(_day(joined), _day(left)))
             parties |= {both} if both is not None else set()
         elif party is not None:
             parties.add(span)
-    return tuple(_claim(row, paid_days(periods, parties)) for row, periods, parties in found.values())
+    return tuple(_claim(said, paid_days(periods, parties)) for said, periods, parties in found.values())
 
 
 def _day(told: Any) -> Any:
     return date.fromisoformat(told) if isinstance(told, str) else told
 
 
-def _claim(row: tuple[Any, ...], paid: tuple[Days, ...]) -> Claim:
-    """The values of one line of a title list, with what its licence says."""
-    ends, embargo, state = row[1:7], row[7], row[8]
-    code, name, kind, status, closure, hosting, gives, first, last, back = row[10:20]
+def _claim(said: Sequence[Any], paid: tuple[Days, ...]) -> Claim:
+    """The values of one line of a title list, with what its licence says: _ENTITLEMENT and _LICENCE, in their order."""
+    number, *ends, embargo, state = said[: len(_ENTITLEMENT)]
+    code, name, kind, status, closure, hosting, gives, first, last, back = said[len(_ENTITLEMENT) :]
     return Claim(
-        entitlement_id=row[0],
+        entitlement_id=number,
         licence=code,
         licence_name=name,
         type=LicenceType(kind),
         status=LicenceStatus(status),
         closure=Closure(closure) if closure else None,
         hosting=Hosting(hosting),
-        clause=clause(gives, first, last, back),
+        clause=_clause(gives, first, last, back),
         coverage=Coverage(*ends),
         embargo=embargo_of(embargo) or Embargo(),
         state=ClaimState(state),
@@ -207,7 +200,18 @@ def _triggers(session: Session, asked: Mapping[str, Any]) -> tuple[InForce, ...]
     )
 
 
-def as_party(party: LicenceParty, joined: dict[int, list[Days]]) -> list[Days]:
+def memberships_of(session: Session, institution_ids: Collection[int]) -> dict[int, dict[int, list[Days]]]:
+    """By institution and consortium, the days on which it belongs to it; those that belong to none are left out."""
+    found: dict[int, dict[int, list[Days]]] = {}
+    for some in parts(sorted(institution_ids)):
+        rows = session.execute(select(Membership).where(Membership.institution_id.in_(some))).scalars()
+        for row in rows:
+            joined = found.setdefault(row.institution_id, {})
+            joined.setdefault(row.consortium_id, []).append(Days(row.since, row.until))
+    return found
+
+
+def as_party(party: LicenceParty, joined: Mapping[int, list[Days]]) -> list[Days]:
     """The days on which an institution with these memberships is a party to a licence by this row of it."""
     span = Days(party.since or date.min, party.until)
     if party.consortium_id is None:
@@ -229,28 +233,14 @@ def periods_of(session: Session, licence_ids: Iterable[int]) -> dict[int, list[D
 
 def claim_of(entitlement: Entitlement, licence: Licence, paid: tuple[Days, ...]) -> Claim:
     """The values of one line of a title list, with what its licence says."""
-    return Claim(
-        entitlement_id=entitlement.id,
-        licence=licence.code,
-        licence_name=licence.name,
-        type=LicenceType(licence.type),
-        status=LicenceStatus(licence.status),
-        closure=Closure(licence.closure) if licence.closure else None,
-        hosting=Hosting(licence.hosting),
-        clause=clause_of(licence),
-        coverage=coverage_of(entitlement),
-        embargo=embargo_of(entitlement.embargo) or Embargo(),
-        state=ClaimState(entitlement.state),
-        paid=paid,
-    )
+    return _claim([*_of(entitlement, _ENTITLEMENT), *_of(licence, _LICENCE)], paid)
 
 
-def clause_of(licence: Licence) -> Clause:
-    """The perpetual-access clause of a licence."""
-    return clause(licence.perpetual, licence.perpetual_from, licence.perpetual_to, licence.back_years)
+def _of(row: Entitlement | Licence, columns: Iterable[InstrumentedAttribute[Any]]) -> list[Any]:
+    return [getattr(row, column.key) for column in columns]
 
 
-def clause(gives: str, since: str | None, until: str | None, back_years: int) -> Clause:
+def _clause(gives: str, since: str | None, until: str | None, back_years: int) -> Clause:
     """A perpetual-access clause by its words: ``since`` and ``until`` are partial dates."""
     if gives != Perpetual.YEARS:
         return Clause(Perpetual(gives), None, back_years)
@@ -260,14 +250,7 @@ def clause(gives: str, since: str | None, until: str | None, back_years: int) ->
 
 def coverage_of(entitlement: Entitlement) -> Coverage:
     """The run of the journal that one line of a title list names."""
-    return Coverage(
-        entitlement.first_date,
-        entitlement.first_volume,
-        entitlement.first_issue,
-        entitlement.last_date,
-        entitlement.last_volume,
-        entitlement.last_issue,
-    )
+    return Coverage(*_of(entitlement, _ENDS))
 
 
 def in_force(session: Session, triggers: Sequence[Trigger]) -> tuple[InForce, ...]:

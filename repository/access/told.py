@@ -14,7 +14,7 @@ from typing import Any
 
 from repository.access.entitlement import SENTENCES, Claim, Decision, InForce, Reason, Weighed
 from repository.access.readers import How, Known
-from repository.coverage import Coverage, Days, days_of
+from repository.coverage import Coverage, Days, days_of, joined
 from repository.rights import ClaimState, Hosting, LicenceStatus, Perpetual, TriggerKind
 from repository.texts import marked
 from repository.vocabulary import as_utc_text
@@ -156,19 +156,6 @@ def earned_years(claim: Claim, on: date) -> list[tuple[int, int | None]]:
     low, high = first_day.first.year if first_day else 1, last_day.first.year if last_day else 9999
     clipped = sorted((max(begin, low), min(end, high)) for begin, end in runs)
     return [(begin, None if end == 9999 else end) for begin, end in joined(clipped)]
-
-
-def joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Runs of years in their order, those that meet made one."""
-    found: list[tuple[int, int]] = []
-    for begin, end in runs:
-        if begin > end:
-            continue
-        if found and begin <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((begin, end))
-    return found
 
 
 def years_text(runs: Iterable[tuple[int, int | None]]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue.parts import parts
@@ -25,18 +25,19 @@ class Standing(NamedTuple):
     nation: bool
 
 
+def stands(at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a trigger stands at ``at``: two people declared it, nobody revoked it, and it is its time."""
+    return and_(
+        Trigger.approved_at.is_not(None),
+        Trigger.revoked_at.is_(None),
+        Trigger.effective <= at,
+        or_(Trigger.until.is_(None), Trigger.until > at),
+    )
+
+
 def standing(session: Session, at: datetime) -> tuple[Standing, ...]:
     """The triggers that stand at ``at``."""
-    rows = session.execute(
-        select(Trigger.id, Trigger.audience, Trigger.nation)
-        .where(
-            Trigger.approved_at.is_not(None),
-            Trigger.revoked_at.is_(None),
-            Trigger.effective <= at,
-            or_(Trigger.until.is_(None), Trigger.until > at),
-        )
-        .order_by(Trigger.id)
-    )
+    rows = session.execute(select(Trigger.id, Trigger.audience, Trigger.nation).where(stands(at)).order_by(Trigger.id))
     return tuple(Standing(row.id, Audience(row.audience), row.nation) for row in rows)
 
 

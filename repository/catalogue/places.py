@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.catalogue.shelves import natural
+from repository.coverage import runs_of
 from repository.models import Article, Issue, Title
 from repository.vocabulary import ArticleState
 
@@ -49,12 +50,7 @@ def held_of(session: Session, title_id: int) -> tuple[list[tuple[int, int]], lis
     rows = session.execute(
         select(Issue.year, Issue.volume).where(Issue.title_id == title_id, Issue.articles > 0).order_by(Issue.shelf)
     ).all()
-    runs: list[tuple[int, int]] = []
-    for year in sorted({row.year for row in rows if row.year is not None}):
-        if runs and year == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], year)
-        else:
-            runs.append((year, year))
+    runs = runs_of(row.year for row in rows if row.year is not None)
     return runs, list(dict.fromkeys(row.volume for row in rows if row.volume))
 
 

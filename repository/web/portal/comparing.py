@@ -14,9 +14,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest
 
-from repository.access import claims, comparing, documents, entitled, our_rights, told
+from repository.access import claims, comparing, documents, entitled, told
 from repository.access.comparing import Compared, Comparison, Verdict
 from repository.access.runs import COVERAGE, Run, run_of
+from repository.coverage import runs_of
 from repository.errors import NotNow
 from repository.kbart_lines import BadList, Complaint, Reading
 from repository.models import Licence
@@ -134,7 +135,7 @@ def said(complaint: Complaint) -> str:
 
 
 def _years(some: Sequence[int]) -> str:
-    return told.years_text(our_rights.runs_of(some))
+    return told.years_text(runs_of(some))
 
 
 def _rows(found: Comparison) -> Iterator[Sequence[object]]:

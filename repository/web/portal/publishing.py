@@ -16,6 +16,7 @@ from repository.access.claims import Line
 from repository.access.our_rights import Journal, Safety
 from repository.access.words import LONGEST_TEXT
 from repository.catalogue import browse
+from repository.coverage import runs_of
 from repository.errors import NotNow
 from repository.models import Entitlement, Licence, Publisher, Title
 from repository.rights import ClaimState, Side
@@ -174,7 +175,7 @@ def _cells(portal: Portal, whose: Publisher) -> Iterator[Sequence[object]]:
 
 
 def _years(some: Sequence[int]) -> str:
-    return told.years_text(our_rights.runs_of(some))
+    return told.years_text(runs_of(some))
 
 
 def _listed(rows: Session, whose: Publisher, states: Sequence[str], after: int) -> list[Line]:

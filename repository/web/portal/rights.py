@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from repository.access import our_rights, told
 from repository.access.our_rights import UNSAFE, Right
+from repository.coverage import runs_of
 from repository.models import Institution
 from repository.turkish import tr_fold
 from repository.web import paging
@@ -58,7 +59,7 @@ def rights(portal: Portal) -> ResponseReturnValue:
         question=request.args.get("q", "")[:200],
         number=number,
         years_text=told.years_text,
-        runs_of=our_rights.runs_of,
+        runs_of=runs_of,
         clauses=told.WORDS,
         as_csv=paging.here(**{"as": "csv"}, after=None),
     )
@@ -74,7 +75,7 @@ def _cells(portal: Portal, institution: Institution, wanted: object) -> Iterator
 
 def _row(one: Right) -> Sequence[object]:
     def years(some: Sequence[int]) -> str:
-        return told.years_text(our_rights.runs_of(some)).replace("–", "-")
+        return told.years_text(runs_of(some)).replace("–", "-")
 
     journal = one.journal
     return (
