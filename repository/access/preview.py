@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from repository.access import reach, simulator
+from repository.access import reach, simulator, triggers
 from repository.access.triggers import Proposal, Scope
 from repository.catalogue import tallies
 from repository.models import Institution, Title
@@ -24,7 +24,7 @@ def of(session: Session, wanted: Proposal) -> dict[str, Any]:
     scope = wanted.scope
     if scope.nation:
         return _everything(session, wanted)
-    held = reach.holdings(session, title_ids=titles_of(session, scope))
+    held = reach.holdings(session, title_ids=triggers.titles_of(session, scope))
     missing = sum(simulator.missing(session, [one.title_id for one in held]).values())
     if wanted.audience is not Audience.ENTITLED:
         full = [one for one in held if one.shelves]
@@ -50,12 +50,6 @@ def of(session: Session, wanted: Proposal) -> dict[str, Any]:
         "missing": missing,
         "at_most": False,
     }
-
-
-def titles_of(session: Session, scope: Scope) -> list[int]:
-    """The journals of which a scope speaks, which is not the whole nation's."""
-    walk = select(Title.id).where(or_(Title.id.in_(scope.title_ids), Title.publisher_id.in_(scope.publisher_ids)))
-    return list(session.execute(walk.order_by(Title.id)).scalars())
 
 
 def _everything(session: Session, wanted: Proposal) -> dict[str, Any]:

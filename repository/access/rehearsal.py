@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository.access import preview, reach, rights, triggers
+from repository.access import reach, rights, triggers
 from repository.access.entitlement import Reader
 from repository.access.reach import Holding, Reach
 from repository.access.triggers import Scope
@@ -71,7 +71,7 @@ def _samples(session: Session, row: Trigger, at: datetime) -> Iterator[Sample]:
     """The newest issue that the trigger opens to somebody, of up to :data:`MOST_TITLES` journals."""
     scope = triggers.scope_of(session, row)
     walk = select(Title.id).where(Title.articles > 0).order_by(Title.sort_key, Title.id).limit(MOST_TITLES)
-    chosen = list(session.execute(walk).scalars()) if row.nation else preview.titles_of(session, scope)
+    chosen = list(session.execute(walk).scalars()) if row.nation else triggers.titles_of(session, scope)
     held = [one for one in reach.holdings(session, title_ids=chosen) if one.shelves][:MOST_TITLES]
     day = max(row.effective, at).date()
     if row.audience != Audience.ENTITLED:

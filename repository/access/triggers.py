@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from repository.access import changes as access_changes
 from repository.catalogue import Catalogue, changes
+from repository.catalogue.parts import parts
 from repository.errors import NotNow
 from repository.models import (
     Article,
+    Change,
     Institution,
     Publisher,
     Staff,
@@ -189,6 +191,12 @@ def scope_of(session: Session, row: Trigger) -> Scope:
     )
 
 
+def titles_of(session: Session, scope: Scope) -> list[int]:
+    """The journals of which a scope speaks, which is not the whole nation's."""
+    walk = select(Title.id).where(or_(Title.id.in_(scope.title_ids), Title.publisher_id.in_(scope.publisher_ids)))
+    return list(session.execute(walk.order_by(Title.id)).scalars())
+
+
 def named(session: Session, row: Trigger) -> dict[str, Any]:
     """The scope by the names under which everyone knows it: ISSNs, names of publishers, codes of institutions."""
     scope = scope_of(session, row)
@@ -272,34 +280,26 @@ def _done(session: Session, row: Trigger) -> None:
 
 
 def _still_to_tell(session: Session, row: Trigger) -> Sequence[Article]:
-    """The next articles of its scope that were last announced before it was begun with, locked in their one order."""
+    """The next articles of its scope that were last announced before it was begun with, locked in their one order.
+
+    They bear no later datestamp than the first change after that moment: so no batch walks over what those before it
+    have told.
+    """
     if row.announced_to is None:
         return []
-    scope, last = scope_of(session, row), int(row.announced_to)
+    last = int(row.announced_to)
+    since = session.execute(select(Change.datestamp).where(Change.number == last + 1)).scalar_one_or_none()
+    walk = select(Article.id).where(Article.change_number <= last)
+    walk = walk.where(Article.datestamp <= since) if since is not None else walk
+    if row.nation:
+        ordered = walk.order_by(Article.datestamp, Article.change_number).limit(AT_ONCE)
+        return changes.locked(session, session.execute(ordered).scalars())
     ids: list[str] = []
-    for part in _parts(session, scope):
-        walk = select(Article.id).where(Article.change_number <= last, *part)
-        walk = walk.order_by(Article.datestamp, Article.change_number).limit(AT_ONCE - len(ids))
-        ids += session.execute(walk).scalars()
-        if len(ids) >= AT_ONCE:
+    for some in parts(titles_of(session, scope_of(session, row))):
+        ids += session.execute(walk.where(Article.title_id.in_(some)).limit(AT_ONCE - len(ids))).scalars()
+        if len(ids) == AT_ONCE:
             break
     return changes.locked(session, ids)
-
-
-def _parts(session: Session, scope: Scope) -> list[tuple[Any, ...]]:
-    """Conditions, each of which an index holds in the order of the feed."""
-    if scope.nation:
-        return [()]
-    titles: Collection[int] = (
-        session.execute(
-            select(Title.id)
-            .where(or_(Title.id.in_(scope.title_ids), Title.publisher_id.in_(scope.publisher_ids)), Title.articles > 0)
-            .order_by(Title.id)
-        )
-        .scalars()
-        .all()
-    )
-    return [(Article.title_id == title,) for title in titles]
 
 
 # --- words of it ----------------------------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ def announce_all(session: Session, articles: Sequence[Article], *, promised: dat
 
     That datestamp is the one ``promised`` (by :func:`promise`), unless the clock has come too near to it meanwhile.
     """
-    head, places = _locked_head_and_places(session, articles)
-    soonest = now(session).replace(microsecond=0) + timedelta(seconds=1) + AHEAD
+    head, places, moment = _locked_head_and_places(session, articles)
+    soonest = moment.replace(microsecond=0) + timedelta(seconds=1) + AHEAD
     if promised is None or promised > soonest + _FAR_AHEAD:
         promised = soonest  # by a clock that went wrong: everything after it would wait for that moment
     # Many take a while to write, and the moment must still be to come when they are there.
@@ -84,22 +84,25 @@ def announce_as_they_were(session: Session, told: Sequence[tuple[Article, dateti
     if not told:
         return
     articles = [article for article, _ in told]
-    head, places = _locked_head_and_places(session, articles)
+    head, places, _ = _locked_head_and_places(session, articles)
     head.datestamp = max(head.datestamp, *(datestamp for _, datestamp in told))
     _numbered(session, head, articles, [datestamp for _, datestamp in told], places)
 
 
-def _locked_head_and_places(session: Session, articles: Sequence[Article]) -> tuple[ChangeHead, dict[str, list[str]]]:
-    """The head, locked, and where the articles belong at that moment.
+def _locked_head_and_places(
+    session: Session, articles: Sequence[Article]
+) -> tuple[ChangeHead, dict[str, list[str]], datetime]:
+    """The head, locked, where the articles belong at that moment, and the moment by the clock that stamps.
 
-    That is worked out before, so that nobody waits for it; but a trigger may have opened or closed something while
-    we waited for the head, and whoever tells of that looks for changes that bear lower numbers than ours.
+    Where they belong is worked out before, so that nobody waits for it; but a trigger may have opened or closed
+    something while we waited for the head, and whoever tells of that looks for changes that bear lower numbers than
+    ours.
     """
-    triggers = opened.standing(session, now(session))
+    triggers = opened.standing(session, utc_now())
     places = sets.places_of(session, articles, triggers)
-    head = _locked_head(session)
-    since = opened.standing(session, now(session))
-    return head, places if since == triggers else sets.places_of(session, articles, since)
+    head, moment = _locked_head(session), now(session)
+    since = opened.standing(session, moment)
+    return head, places if since == triggers else sets.places_of(session, articles, since), moment
 
 
 def last_number_of_all(session: Session) -> int:

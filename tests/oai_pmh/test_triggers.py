@@ -105,12 +105,19 @@ def test_what_is_opened_and_closed_again_appears_in_the_feed(filled: Any, late: 
     ]
 
 
+@pytest.mark.parametrize("nation", [True, False])
 def test_many_articles_are_told_batch_by_batch_and_a_kill_loses_none(
-    filled: Any, late: Any, monkeypatch: pytest.MonkeyPatch
+    filled: Any, late: Any, monkeypatch: pytest.MonkeyPatch, nation: bool
 ) -> None:
     catalogue = filled.catalogue
     monkeypatch.setattr(triggers, "AT_ONCE", 2)
-    declared(catalogue, proposal(catalogue, Audience.EVERYONE, scope=Scope(nation=True)))
+    every = ("2149-1305", "1307-6477", "2757-5284")
+    declared(
+        catalogue,
+        proposal(catalogue, Audience.EVERYONE, scope=Scope(nation=True))
+        if nation
+        else proposal(catalogue, Audience.EVERYONE, *every),
+    )
     stops = iter([False, False, True])
     assert triggers.tell(catalogue, lambda: next(stops)) == 4
     assert len(late.headers(set="open")) == 4
