@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from config.addresses import is_web_address
+from config.addresses import check_networks, is_web_address
 from config.kept_files import text_in
 from repository.access.trusted import AFFILIATIONS, COMMON_LIB_TERMS, Front, Provider, Rules
 from repository.errors import UsageError
@@ -44,11 +44,7 @@ class SamlSettings(_Section):
     @field_validator("addresses")
     @classmethod
     def _networks(cls, addresses: list[str]) -> list[str]:
-        for text in addresses:
-            try:
-                ip_network(text)
-            except ValueError as error:
-                raise ValueError(f'{error}; for example "127.0.0.1" or "10.0.0.0/24"') from error
+        check_networks(addresses, '"127.0.0.1" or "10.0.0.0/24"')
         return addresses
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from config.addresses import check_networks
 from config.kept_files import text_in
 from repository.access.peers import Peer
 from repository.errors import UsageError
@@ -38,11 +39,7 @@ class PeerSettings(BaseModel):
     @field_validator("addresses")
     @classmethod
     def _networks(cls, addresses: list[str]) -> list[str]:
-        for text in addresses:
-            try:
-                ip_network(text)
-            except ValueError as error:
-                raise ValueError(f'{error}; for example "192.0.2.0/24" or "2001:db8::/32"') from error
+        check_networks(addresses, '"192.0.2.0/24" or "2001:db8::/32"')
         return addresses
 
     @model_validator(mode="after")

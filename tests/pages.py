@@ -27,7 +27,7 @@ from werkzeug.test import TestResponse
 from config.app import Rooms, create_app
 from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
-from repository.access import readers, staff
+from repository.access import staff
 from repository.access.ranges import span_of
 from repository.access.web.sessions import StaffSessions
 from repository.catalogue import Catalogue, registration, schema, titles
@@ -43,6 +43,7 @@ from repository.models import (
     Staff,
 )
 from repository.promise import Promise, Promises
+from repository.turkish import tr_fold, tr_sort_key
 from repository.vocabulary import ArticleRecord, Author, PayloadFile, article_id, bag_key
 
 NOW = datetime.now(UTC)
@@ -237,9 +238,14 @@ def enter(
     return identifier
 
 
+def named_columns(name: str) -> dict[str, str]:
+    """The columns of an institution's name: as written, by which it is sorted, and by which it is searched."""
+    return {"name": name, "sort_key": tr_sort_key(name), "folded": tr_fold(name)}
+
+
 def institution(into: Site, code: str, *, networks: Sequence[str] = (), **columns: Any) -> int:
     """Enter an institution with these ranges of addresses; its number."""
-    named = readers.named(columns.pop("name", f"Kütüphane {code}"))
+    named = named_columns(columns.pop("name", f"Kütüphane {code}"))
     with into.catalogue.writing() as rows:
         row = Institution(code=code, created_at=NOW, **named, **columns)
         rows.add(row)

@@ -8,15 +8,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import select
 
 from config.commands.answers import Asked, answer, as_json
-from repository.access import counter_reports, counter_tables
+from repository.access import counter_reports, counter_tables, institutions
 from repository.access.counter import REPORTS, Refused
 from repository.access.counter_questions import understood
 from repository.access.counter_reports import THE_WORLD, Platform
 from repository.errors import UsageError
-from repository.models import Institution
 
 
 @click.group()
@@ -50,8 +48,7 @@ def report(
         who = archive.settings.archive
         now, platform = datetime.now(ZoneInfo(who.time_zone)), Platform(who.name, who.base_url.rstrip("/"))
         with archive.catalogue.reading() as session:
-            named = select(Institution).where(Institution.code == institution)
-            found = session.execute(named).scalar_one_or_none() if institution else None
+            found = institutions.find(session, institution) if institution else None
             if institution and found is None:
                 raise UsageError(f"no institution has the code {institution!r}")
             given = {"begin_date": begin, "end_date": end or begin}

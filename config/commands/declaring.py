@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import wiring
 from config.commands.answers import Asked, answer, as_json
+from config.commands.tables import a_day
 from repository import spreadsheet
-from repository.access import preview, rehearsal, simulator, triggers
-from repository.access.triggers import Proposal, Scope
+from repository.access import preview, rehearsal, scoping, simulator, triggers
+from repository.access.triggers import Proposal
 from repository.catalogue import titles
 from repository.errors import UsageError
-from repository.models import Institution, Trigger
+from repository.models import Trigger
 from repository.rights import Audience, TriggerKind, TriggerState
 from repository.vocabulary import as_utc_text, utc_now
 from repository.web import streaming
@@ -100,9 +100,7 @@ def approve(asked: Asked, code: str, who: str, json_wanted: bool) -> None:
     with asked.archive(with_stores=False) as archive:
         with archive.catalogue.writing() as session:
             triggers.approve(session, code, by=who, at=utc_now())
-        triggers.tell(archive.catalogue)
-        with archive.catalogue.reading() as session:
-            data = _told(session, _found(session, code))
+        data = _told_at_once(archive, code)
     answer(json_wanted, data, _say(data))
 
 
@@ -130,9 +128,7 @@ def revoke(asked: Asked, code: str, reason: str, who: str, json_wanted: bool) ->
     with asked.archive(with_stores=False) as archive:
         with archive.catalogue.writing() as session:
             triggers.revoke(session, code, by=who, reason=reason, at=utc_now())
-        triggers.tell(archive.catalogue)
-        with archive.catalogue.reading() as session:
-            data = _told(session, _found(session, code))
+        data = _told_at_once(archive, code)
     answer(json_wanted, data, _say(data))
 
 
@@ -183,13 +179,13 @@ def show(asked: Asked, code: str, json_wanted: bool) -> None:
 
 @click.command()
 @click.option("--publisher", required=True, help="Who stops serving.")
-@click.option("--on", "day", metavar="DAY", help="From which day; otherwise today.")
+@click.option("--on", "day", metavar="DAY", callback=a_day, help="From which day; otherwise today.")
 @click.option("--institution", "institutions", multiple=True, metavar="CODE", help="Only these.")
 @click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Every journal of each, as CSV.")
 @as_json
 @click.pass_obj
 def simulate(
-    asked: Asked, publisher: str, day: str | None, institutions: Sequence[str], file: Path | None, json_wanted: bool
+    asked: Asked, publisher: str, day: date | None, institutions: Sequence[str], file: Path | None, json_wanted: bool
 ) -> None:
     """If a publisher stopped serving: who keeps what, by which clause, from which store, and what is missing."""
     with asked.archive(with_stores=False) as archive, archive.catalogue.reading() as session:
@@ -198,9 +194,9 @@ def simulate(
             raise UsageError(f"no publisher {publisher!r} is known")
         found = simulator.simulate(
             session,
-            _day(day) or datetime.now(ZoneInfo(archive.settings.archive.time_zone)).date(),
+            day or datetime.now(ZoneInfo(archive.settings.archive.time_zone)).date(),
             publisher_id=owner.id,
-            institution_ids=_institutions(session, institutions),
+            institution_ids=scoping.institution_ids(session, institutions),
             stores=tuple(archive.places),
         )
     if file is not None:
@@ -262,49 +258,17 @@ def _wanted(
     effective: str | None,
     until: str | None,
 ) -> Proposal:
-    found_titles, found_publishers = [], []
-    for issn in issns:
-        title = titles.title_by_issn(session, [issn])
-        if title is None:
-            raise UsageError(f"no journal with the ISSN {issn!r} is known")
-        found_titles.append(title.id)
-    for name in publishers:
-        publisher = titles.find_publisher(session, name)
-        if publisher is None:
-            raise UsageError(f"no publisher {name!r} is known")
-        found_publishers.append(publisher.id)
-    chosen = frozenset(_institutions(session, institutions))
-    scope = Scope(frozenset(found_titles), frozenset(found_publishers), nation, chosen)
     zone = ZoneInfo(archive.settings.archive.time_zone)
-    starts = _moment(effective, zone) or utc_now()
-    return Proposal(TriggerKind(kind), Audience(audience), scope, reason, starts, _moment(until, zone))
+    scope = scoping.scope(session, issns, publishers, institutions, nation=nation)
+    starts = scoping.moment(effective, zone) or utc_now()
+    return Proposal(TriggerKind(kind), Audience(audience), scope, reason, starts, scoping.moment(until, zone))
 
 
-def _institutions(session: Session, codes: Sequence[str]) -> list[int]:
-    found = []
-    for code in codes:
-        number = session.execute(select(Institution.id).where(Institution.code == code)).scalar_one_or_none()
-        if number is None:
-            raise UsageError(f"no institution with the code {code!r} is known")
-        found.append(number)
-    return found
-
-
-def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no moment: for example 2026-12-31 or 2026-12-31T09:00") from error
-    return found if found.tzinfo else found.replace(tzinfo=zone)
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no day: for example 2026-12-31") from error
+def _told_at_once(archive: wiring.Archive, code: str) -> dict[str, Any]:
+    """Harvesters are told of what the trigger has just opened or closed; how it stands then."""
+    triggers.tell(archive.catalogue)
+    with archive.catalogue.reading() as session:
+        return _told(session, _found(session, code))
 
 
 def _reading(archive: wiring.Archive) -> Callable[[str], int]:

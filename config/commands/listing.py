@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from sqlalchemy import select
 
 from config.commands.answers import Asked, answer, as_json
-from repository.access import lists
+from repository.access import institutions, lists
 from repository.access.lists import Made, Publishing
 from repository.catalogue import titles
 from repository.errors import UsageError
-from repository.models import Institution
 
 _out = click.option(
     "--out", "target", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to write it."
@@ -40,8 +38,7 @@ def kbart(asked: Asked, publisher: str | None, institution: str | None, target: 
     def make(given: Publishing) -> Made:
         with given.catalogue.reading() as session:
             theirs = titles.find_publisher(session, publisher) if publisher else None
-            named = select(Institution).where(Institution.code == institution)
-            reader = session.execute(named).scalar_one_or_none() if institution else None
+            reader = institutions.find(session, institution) if institution else None
         if publisher and theirs is None:
             raise UsageError(f"no publisher is named {publisher!r}")
         if institution and reader is None:

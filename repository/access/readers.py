@@ -9,10 +9,10 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository.access import networks
+from repository.access import institutions, networks
 from repository.access.entitlement import Reader
 from repository.models import Institution
-from repository.turkish import tr_fold, tr_sort_key
+from repository.turkish import tr_fold
 
 
 class How(StrEnum):
@@ -77,7 +77,7 @@ def by_number(session: Session, institution_id: int | None, how: How) -> Known:
 
 def library(session: Session, code: str) -> Library | None:
     """The institution of this code, as long as it is one."""
-    return _library(session.execute(select(Institution).where(Institution.code == code)).scalar_one_or_none())
+    return _library(institutions.find(session, code))
 
 
 def libraries(session: Session, words: str, *, after: tuple[str, int] | None, limit: int) -> list[tuple[Library, str]]:
@@ -96,8 +96,3 @@ def _library(row: Institution | None) -> Library | None:
     if row is None or not row.active:
         return None
     return Library(row.id, row.code, row.name, row.contact, row.supply, row.resolver)
-
-
-def named(name: str) -> dict[str, str]:
-    """The columns of an institution's name: as written, by which it is sorted, and by which it is searched."""
-    return {"name": name, "sort_key": tr_sort_key(name), "folded": tr_fold(name)}

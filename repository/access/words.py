@@ -196,6 +196,11 @@ def _shown(given: str) -> str:
     return " ".join(_storable(given).split())[:80]
 
 
+def is_storable(given: str) -> bool:
+    """Whether a database can be asked for it as it is."""
+    return _storable(given) == given
+
+
 def _storable(given: str | None) -> str:
     """Without what no database takes: NUL, and bytes of a command line that were no text."""
     return (given or "").replace("\x00", "").encode("utf-8", "replace").decode()

@@ -41,7 +41,9 @@ WANTED = ("192.0.2.1", "2001:db8:1::1", "::ffff:192.0.2.1")
 def enter(catalogue: Catalogue, whose: dict[str, tuple[str, ...]], closed: tuple[str, ...] = ()) -> None:
     with catalogue.writing() as rows:
         for code, given in whose.items():
-            row = Institution(code=code, created_at=datetime.now(UTC), active=code not in closed, **readers.named(code))
+            row = Institution(
+                code=code, created_at=datetime.now(UTC), active=code not in closed, **pages.named_columns(code)
+            )
             rows.add(row)
             rows.flush()
             for text in given:

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.access import counter_reports, requestors
@@ -154,11 +153,6 @@ def _asking(usage: Usage, rows: Session, missing: list[str] | None = None) -> tu
     if customer not in (institution.counter_id, institution.code):
         raise Refused(2010)
     return requestor, counter_reports.whose(institution)
-
-
-def institution_of(rows: Session, code: str) -> Institution | None:
-    """The institution of this code."""
-    return rows.execute(select(Institution).where(Institution.code == code)).scalar_one_or_none()
 
 
 def _answered(make: Callable[[], Any]) -> Response:

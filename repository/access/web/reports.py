@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.exceptions import Forbidden, NotFound
 
-from repository.access import lists, requestors
+from repository.access import institutions, lists, requestors
 from repository.access.lists import Made, Publishing
 from repository.access.staff import Role
 from repository.access.web.guard import Route, account, lay
-from repository.models import Institution, Publisher, Title
+from repository.models import Publisher, Title
 from repository.turkish import tr_sort_key
 
 _TSV = "text/tab-separated-values"
@@ -51,7 +51,7 @@ def of_institution(room: Publishing, code: str) -> ResponseReturnValue:
         signed_in = None
     with room.catalogue.reading() as rows:
         known = requestors.of_key(rows, key) if key is not None else None
-        found = rows.execute(select(Institution).where(Institution.code == code)).scalar_one_or_none()
+        found = institutions.find(rows, code)
     if known is None and signed_in is None:
         challenge = {"WWW-Authenticate": 'Bearer realm="holdings"'}
         return Response(_KEY_WANTED, 401, challenge, mimetype="text/plain")

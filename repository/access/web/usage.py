@@ -17,13 +17,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
-from repository.access import counter_reports, counter_tables
+from repository.access import counter_reports, counter_tables, institutions
 from repository.access.counter import REPORTS, THE_WORLD_ID, Asked, Refused
 from repository.access.counter_questions import understood
 from repository.access.counter_reports import THE_WORLD, Line, Whose
 from repository.access.kbart import word
 from repository.access.usage import Metric
-from repository.access.web.counter import Usage, institution_of
+from repository.access.web.counter import Usage
 from repository.access.web.guard import Route, Who, lay
 from repository.models import Institution
 from repository.texts import marked
@@ -123,7 +123,7 @@ def _chosen(rows: Session) -> Institution | None:
     code = request.args.get("institution", "")
     if not code:
         return None
-    found = institution_of(rows, code) if len(code) <= 40 and code.isprintable() else None
+    found = institutions.find(rows, code) if len(code) <= 40 and code.isprintable() else None
     if found is None:
         raise NotFound
     return found

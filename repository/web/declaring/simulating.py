@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 from werkzeug.exceptions import BadRequest, NotFound
 
-from repository.access import simulator
+from repository.access import institutions, simulator
 from repository.access.reach import Holding, Reach
 from repository.access.simulator import Kept, Simulation
 from repository.catalogue import browse, titles
-from repository.models import Institution
 from repository.web import paging
 from repository.web.declaring.triggering import MOST_PUBLISHERS
 from repository.web.room import ReadingRoom
@@ -37,7 +35,7 @@ def simulated(room: ReadingRoom) -> ResponseReturnValue:
         publisher = titles.find_publisher(rows, publisher_name) if publisher_name else None
         if publisher_name and publisher is None:
             raise NotFound
-        one = rows.execute(select(Institution).where(Institution.code == code)).scalar_one_or_none() if code else None
+        one = institutions.find(rows, code) if code else None
         if code and one is None:
             raise NotFound
         found = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,20 +9,18 @@ from zoneinfo import ZoneInfo
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, NotFound
 
-from repository.access import preview, rehearsal, triggers
-from repository.access.triggers import Proposal, Scope
-from repository.access.web.guard import member
-from repository.catalogue import Catalogue, browse, holdings, titles
+from repository.access import preview, rehearsal, scoping, triggers
+from repository.access.triggers import Proposal
+from repository.catalogue import Catalogue, browse, holdings
 from repository.errors import NotNow
-from repository.models import Institution, Trigger
 from repository.rights import Audience, TriggerKind, TriggerState
 from repository.texts import marked
 from repository.vocabulary import utc_now
 from repository.web import paging, streaming
+from repository.web.records.acting import login
 from repository.web.room import ReadingRoom
 from repository.web.streaming import Counter
 
@@ -32,12 +29,6 @@ TRIALS = 5
 MOST_PUBLISHERS = 500
 LONGEST_REASON = 2000
 LONGEST_LIST = 20_000
-_ISSN = re.compile(r"\d{4}-?\d{3}[\dXx]")
-
-NO_JOURNAL = marked("No journal with the ISSN %(issn)s is known.")
-NO_PUBLISHER = marked("No publisher %(name)s is known.")
-NO_INSTITUTION = marked("No institution with the code %(code)s is known.")
-NO_MOMENT = marked("%(typed)s is no moment: for example 2026-12-31 or 2026-12-31T09:00.")
 
 
 def listed(room: ReadingRoom) -> ResponseReturnValue:
@@ -66,7 +57,7 @@ def one(room: ReadingRoom, code: str) -> ResponseReturnValue:
 
 def decide(room: ReadingRoom, code: str) -> ResponseReturnValue:
     """The signed-in person approves a trigger, refuses it, revokes it, or rehearses it."""
-    act, now, by = request.form.get("act", ""), utc_now(), _login()
+    act, now, by = request.form.get("act", ""), utc_now(), login()
     reason = request.form.get("reason", "")[:LONGEST_REASON]
     with room.catalogue.reading() as rows:
         if not paging.storable(code) or triggers.found(rows, code) is None:
@@ -99,7 +90,7 @@ def new(room: ReadingRoom) -> ResponseReturnValue:
         if request.form.get("act") == "preview":
             return _form(room, said=said)
         with room.catalogue.writing() as rows:
-            code = triggers.propose(rows, wanted, said, by=_login(), at=now).code
+            code = triggers.propose(rows, wanted, said, by=login(), at=now).code
     except NotNow as no:
         return _form(room, problem=no), 422
     return redirect(url_for("declaring.one", code=code), 303)
@@ -124,61 +115,22 @@ def _typed(rows: Session, room: ReadingRoom, now: datetime) -> Proposal:
         kind, audience = TriggerKind(form.get("kind", "")), Audience(form.get("audience", ""))
     except ValueError:
         raise BadRequest from None
-    zone = ZoneInfo(room.time_zone)
-    effective = _moment(form.get("effective", ""), zone) or now
-    nation = form.get("nation") == "yes"
-    scope = Scope(
-        frozenset() if nation else frozenset(_titles(rows, form.get("titles", "")[:LONGEST_LIST])),
-        frozenset() if nation else frozenset(_publishers(rows, form.getlist("publisher"))),
-        nation,
-        frozenset(_institutions(rows, form.get("institutions", "")[:LONGEST_LIST])),
+    zone, nation = ZoneInfo(room.time_zone), form.get("nation") == "yes"
+    effective = scoping.moment(form.get("effective"), zone) or now
+    scope = scoping.scope(
+        rows,
+        [] if nation else _listed("titles"),
+        [] if nation else form.getlist("publisher")[:MOST_PUBLISHERS],
+        _listed("institutions"),
+        nation=nation,
     )
     reason = form.get("reason", "")[:LONGEST_REASON]
-    return Proposal(kind, audience, scope, reason, effective, _moment(form.get("until", ""), zone))
+    return Proposal(kind, audience, scope, reason, effective, scoping.moment(form.get("until"), zone))
 
 
-def _titles(rows: Session, text: str) -> list[int]:
-    found = []
-    for typed in text.replace(",", " ").replace(";", " ").split():
-        issn = typed.upper() if "-" in typed else f"{typed[:4]}-{typed[4:]}".upper()
-        title = titles.title_by_issn(rows, [issn]) if _ISSN.fullmatch(typed) else None
-        if title is None:
-            raise NotNow(NO_JOURNAL, issn=typed[:40])
-        found.append(title.id)
-    return found
-
-
-def _publishers(rows: Session, names: list[str]) -> list[int]:
-    found = []
-    for name in names[:MOST_PUBLISHERS]:
-        publisher = titles.find_publisher(rows, name) if paging.storable(name) else None
-        if publisher is None:
-            raise NotNow(NO_PUBLISHER, name=name[:80])
-        found.append(publisher.id)
-    return found
-
-
-def _institutions(rows: Session, text: str) -> list[int]:
-    found = []
-    for code in text.replace(",", " ").replace(";", " ").split():
-        asked = select(Institution.id).where(Institution.code == code)
-        number = rows.execute(asked).scalar_one_or_none() if paging.storable(code) else None
-        if number is None:
-            raise NotNow(NO_INSTITUTION, code=code[:40])
-        found.append(number)
-    return found
-
-
-def _moment(text: str, zone: ZoneInfo) -> datetime | None:
-    if not text.strip():
-        return None
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise NotNow(NO_MOMENT, typed=text[:40]) from None
-    if not 1990 < found.year < 2999:
-        raise NotNow(NO_MOMENT, typed=text[:40])
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+def _listed(name: str) -> list[str]:
+    """The words of a field, divided by blanks, commas or semicolons."""
+    return request.form.get(name, "")[:LONGEST_LIST].replace(",", " ").replace(";", " ").split()
 
 
 def _form(room: ReadingRoom, problem: NotNow | None = None, said: dict[str, Any] | None = None) -> str:
@@ -215,19 +167,8 @@ def _page(room: ReadingRoom, code: str, problem: NotNow | None = None) -> str:
         passed=rehearsal.passed,
         waits=state is TriggerState.PROPOSED,
         stands=state in (TriggerState.APPROVED, TriggerState.IN_FORCE),
-        telling=_telling(row),
-        login=_login(),
+        telling=row.announced_to is not None,
+        login=login(),
         longest=LONGEST_REASON,
         problem=problem,
     )
-
-
-def _telling(row: Trigger) -> bool:
-    """Whether the feed is being told of it at this moment."""
-    return row.announced_to is not None
-
-
-def _login() -> str:
-    signed_in = member()
-    assert signed_in is not None
-    return signed_in.login

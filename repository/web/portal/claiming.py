@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
+from typing import Any
 
 from flask import Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -43,12 +44,12 @@ def claims_listed(portal: Portal) -> ResponseReturnValue:
     with portal.catalogue.reading() as rows:
         visit, institution = library(rows)
         found = claims.listed(rows, institution=institution, after=after[0] if after else 0, limit=A_PAGE + 1)
-    shown, following = paging.page_of(found, A_PAGE, lambda line: (line.row.id,))
+    some, following = paging.page_of(found, A_PAGE, lambda line: (line.row.id,))
     return render_template(
         "portal/claims.html",
         visit=visit,
         institution=institution,
-        lines=shown,
+        lines=some,
         following=following,
         begun=after is not None,
         coverage_text=told.coverage_text,
@@ -173,39 +174,41 @@ def claimable(rows: Session, licence: Licence, issns: Sequence[str]) -> Title:
     return title
 
 
-def told_of(rows: Session, line: Line) -> list[tuple[EntitlementAct, str | None]]:
-    """What was said of a claim, with the name of each file of evidence."""
-    acts = claims.acts_of(rows, line.row)
-    return [(act, documents.about(rows, act.document).name if act.document else None) for act in acts]
-
-
-def _own(rows: Session, institution: Institution, number: int) -> Line:
+def line_of(rows: Session, number: int, is_own: Callable[[Line], bool]) -> Line:
+    """The claim with this number. Raises NotFound where there is none, or it is somebody else's."""
     try:
         line = claims.find(rows, number)
     except NotNow:
         raise NotFound from None
-    if line.row.institution_id != institution.id:
+    if not is_own(line):
         raise NotFound
     return line
+
+
+def shown(rows: Session, visit: Visit, line: Line, own: Side, problem: NotNow | None) -> dict[str, Any]:
+    """What the page of a claim is given: all that was said of it, and what this side may say next."""
+    acts = claims.acts_of(rows, line.row)
+    return {
+        "visit": visit,
+        "line": line,
+        "acts": [(act, documents.about(rows, act.document).name if act.document else None) for act in acts],
+        "may": [str(one) for one in claims.may(line.row, side_of(visit, own))],
+        "coverage": told.coverage_text(line.coverage),
+        "problem": problem,
+        "longest": LONGEST_TEXT,
+        "megabytes": documents.MOST >> 20,
+    }
+
+
+def _own(rows: Session, institution: Institution, number: int) -> Line:
+    return line_of(rows, number, lambda line: line.row.institution_id == institution.id)
 
 
 def _page(portal: Portal, number: int, problem: NotNow | None = None) -> str:
     with portal.catalogue.reading() as rows:
         visit, institution = library(rows)
-        line = _own(rows, institution, number)
-        acts = told_of(rows, line)
-    return render_template(
-        "portal/claim.html",
-        visit=visit,
-        institution=institution,
-        line=line,
-        acts=acts,
-        may=[str(one) for one in claims.may(line.row, side_of(visit, Side.LIBRARY))],
-        coverage=told.coverage_text(line.coverage),
-        problem=problem,
-        longest=LONGEST_TEXT,
-        megabytes=documents.MOST >> 20,
-    )
+        given = shown(rows, visit, _own(rows, institution, number), Side.LIBRARY, problem)
+    return render_template("portal/claim.html", institution=institution, **given)
 
 
 def _form(portal: Portal, problem: NotNow | None = None) -> str:

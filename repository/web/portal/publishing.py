@@ -9,20 +9,18 @@ from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
 
-from repository.access import claims, documents, held, keepers, our_rights, told
+from repository.access import claims, held, keepers, our_rights, told
 from repository.access.claims import Line
 from repository.access.our_rights import Journal, Safety
-from repository.access.words import LONGEST_TEXT
 from repository.catalogue import browse
 from repository.coverage import runs_of
 from repository.errors import NotNow
 from repository.models import Entitlement, Licence, Publisher, Title
-from repository.rights import ClaimState, Side
+from repository.rights import ClaimState, LicenceType, Side
 from repository.web import paging
-from repository.web.portal.claiming import evidence_given, said_next, told_of
-from repository.web.portal.room import Portal, publisher, side_of
+from repository.web.portal.claiming import evidence_given, line_of, said_next, shown
+from repository.web.portal.room import Portal, publisher
 from repository.web.tables import csv_answer
 
 A_PAGE = 50
@@ -60,12 +58,12 @@ def journals(portal: Portal) -> ResponseReturnValue:
         waiting = _waiting(rows, whose)
     if as_csv:
         return csv_answer(f"held-{whose.slug}", COLUMNS, _cells(portal, whose))
-    shown, following = paging.page_of(found, A_PAGE, lambda one: (one.journal.sort_key, one.journal.id))
+    some, following = paging.page_of(found, A_PAGE, lambda one: (one.journal.sort_key, one.journal.id))
     return render_template(
         "portal/journals.html",
         visit=visit,
         publisher=whose,
-        found=shown,
+        found=some,
         following=following,
         begun=after is not None,
         titles=totals[0],
@@ -83,12 +81,12 @@ def deliveries(portal: Portal) -> ResponseReturnValue:
     with portal.catalogue.reading() as rows:
         visit, whose = publisher(rows)
         listed = browse.deliveries_listed(rows, publisher=whose.id, before=before, limit=A_PAGE + 1)
-    shown, following = paging.page_of(listed, A_PAGE, lambda line: (line.accepted_on.isoformat(), line.id))
+    some, following = paging.page_of(listed, A_PAGE, lambda line: (line.accepted_on.isoformat(), line.id))
     return render_template(
         "portal/deliveries.html",
         visit=visit,
         publisher=whose,
-        lines=shown,
+        lines=some,
         following=following,
         begun=before is not None,
     )
@@ -101,12 +99,12 @@ def disputes(portal: Portal) -> ResponseReturnValue:
         visit, whose = publisher(rows)
         states = () if every else tuple(str(one) for one in WAITING)
         found = _listed(rows, whose, states, after[0] if after else 0)
-    shown, following = paging.page_of(found, A_PAGE, lambda line: (line.row.id,))
+    some, following = paging.page_of(found, A_PAGE, lambda line: (line.row.id,))
     return render_template(
         "portal/disputes.html",
         visit=visit,
         publisher=whose,
-        lines=shown,
+        lines=some,
         following=following,
         begun=after is not None,
         every=every,
@@ -190,29 +188,14 @@ def _waiting(rows: Session, whose: Publisher) -> int:
 
 
 def _own(rows: Session, whose: Publisher, number: int) -> Line:
-    try:
-        line = claims.find(rows, number)
-    except NotNow:
-        raise NotFound from None
-    if line.licence.publisher_id != whose.id or line.licence.type == "open":
-        raise NotFound
-    return line
+    def is_own(line: Line) -> bool:
+        return line.licence.publisher_id == whose.id and line.licence.type != LicenceType.OPEN
+
+    return line_of(rows, number, is_own)
 
 
 def _page(portal: Portal, number: int, problem: NotNow | None = None) -> str:
     with portal.catalogue.reading() as rows:
         visit, whose = publisher(rows)
-        line = _own(rows, whose, number)
-        acts = told_of(rows, line)
-    return render_template(
-        "portal/dispute.html",
-        visit=visit,
-        publisher=whose,
-        line=line,
-        acts=acts,
-        may=[str(one) for one in claims.may(line.row, side_of(visit, Side.PUBLISHER))],
-        coverage=told.coverage_text(line.coverage),
-        problem=problem,
-        longest=LONGEST_TEXT,
-        megabytes=documents.MOST >> 20,
-    )
+        given = shown(rows, visit, _own(rows, whose, number), Side.PUBLISHER, problem)
+    return render_template("portal/dispute.html", publisher=whose, **given)
