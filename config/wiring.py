@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from repository.access.lists import Publishing
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
+    from repository.web.streaming import OpenRange
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -250,6 +251,11 @@ class Archive:
             days=self.promises().otherwise.of,
         )
 
+    def open_range(self) -> OpenRange:
+        """The way to the bytes of a file inside a bag."""
+        stores = self.by_name
+        return lambda store, key, offset, length: stores[store].open(key, offset, length)
+
     def publishing(self) -> Publishing:
         """What making lists of what is held is given."""
         from repository.access.lists import Publishing
@@ -418,7 +424,6 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
 
     settings = archive.settings
     turns, figures = window.turns(settings), Figures()
-    stores = archive.by_name
     seen_from = seen_from or window.of(archive)
     return Rooms(
         archive=settings.archive.name,
@@ -429,7 +434,7 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
         time_zone=settings.archive.time_zone,
         secret_key=secret_key(archive.home),
         catalogue=archive.catalogue,
-        open_range=lambda store, key, offset, length: stores[store].open(key, offset, length),
+        open_range=archive.open_range(),
         places=archive.places,
         policies=archive.policies(),
         home=archive.home,

@@ -272,12 +272,7 @@ def _told_at_once(archive: wiring.Archive, code: str) -> dict[str, Any]:
 
 
 def _reading(archive: wiring.Archive) -> Callable[[str], int]:
-    stores = archive.by_name
-    counter = streaming.Counter(
-        lambda store, key, offset, length: stores[store].open(key, offset, length),
-        tuple(archive.places),
-        lambda _file, _store: None,
-    )
+    counter = streaming.Counter(archive.open_range(), tuple(archive.places), lambda _file, _store: None)
     return partial(read_whole, archive.catalogue, counter)
 
 
