@@ -119,6 +119,7 @@ def test_a_licence_runs_and_ends(browser: FlaskClient) -> None:
         assert browser.get(f"{AT}/{address}").status_code == 404, address
     assert "reddedildi diye kapatılamaz" in said(send(browser, here, act="close", on="2018-12-31", closure="rejected"))
     page = followed(browser, send(browser, here, act="close", on="2018-12-31", closure="cancelled"))
+    assert "None" not in page, "what was not said before is a dash in the history"
     assert "31 Ara 2018" in page
     assert "iptal edildi" in page
     assert "gerekçe" in said(send(browser, here, act="reopen", reason=" "))
