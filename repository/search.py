@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
-from itertools import chain, islice, pairwise, repeat
+from itertools import chain, pairwise, repeat
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
@@ -23,9 +23,17 @@ IN_ORDER = 1000
 
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|info:doi/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ISSN = re.compile(r"(?:issn[:\s]*)?(\d{4})-?(\d{3}[\dX])", re.IGNORECASE)
+LOOKED_AT = 20_000
+"""So many entries of the index are looked at for one page: words that are everywhere cost no more than that."""
+
+_Entry = tuple[str, bool]
+"""The id of an article, and whether it has all words: one that has not says how far it was looked."""
+
+_NEWEST, _BY_ID = "n", "i"
+_KEY = re.compile(rf"(?P<order>[{_NEWEST}{_BY_ID}])(?P<id>[0-9a-f]{{32}})")
 _SAMPLE = 100
 """From so many it is told how many there are in all."""
-_READ = (50, 200, 1000)
+_READ = (50, 200, 1000, 5000)
 """So many are read at first, then, and from then on."""
 _LAST = "\U0010ffff"
 
@@ -42,11 +50,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page of articles; ``after`` is the id of the last one where more follow; ``in_order``: newest first."""
+    """One page of articles.
+
+    ``after`` is the key of the next page where there is more to see; ``in_order``: the newest first; ``looked_at``:
+    where the search was broken off before the page was full, how much of all articles it had gone through by then,
+    from 0 to 1.
+    """
 
     articles: tuple[browse.ArticleLine, ...]
-    after: str | None
-    in_order: bool
+    after: str | None = None
+    in_order: bool = True
+    looked_at: float | None = None
 
 
 def understand(text: str) -> Question:
@@ -76,32 +90,60 @@ def journals(session: Session, question: Question, limit: int) -> list[browse.Ti
 
 
 def articles(session: Session, question: Question, *, after: str | None = None, limit: int) -> Answer:
-    """The articles whose titles have every word, the last word also as a beginning; those after ``after``.
+    """The articles whose titles have every word, the last word also as a beginning; those after the page of ``after``.
 
     Up to :data:`IN_ORDER` of them come the newest issue first; of more, each page comes in the order of
-    their ids, and walking all pages meets every article exactly once.
+    their ids, and walking all pages meets every article exactly once. No page looks at more than :data:`LOOKED_AT`
+    entries: of words that stand together in few titles and alone in very many, a page may show less than ``limit``
+    articles, or none, and still have one after it.
     """
     if not question.words:
-        return Answer((), None, True)
-    ordered = browse.by_newest_shelf(session, few) if (few := _all_if_few(session, question)) is not None else None
-    if ordered is None:
-        identifiers = list(islice(_identifiers(session, question, after or ""), limit + 1))
-    else:
-        # An article that was withdrawn between two pages is not found again: the list then begins anew.
-        start = ordered.index(after) + 1 if after in ordered else 0
-        identifiers = ordered[start : start + limit + 1]
-    more = identifiers[limit - 1] if len(identifiers) > limit else None
-    return Answer(tuple(browse.article_lines(session, identifiers[:limit])), more, ordered is not None)
+        return Answer(())
+    key = _KEY.fullmatch(after or "")
+    if key is not None and key["order"] == _BY_ID:
+        return _unordered(session, _Seen.of(_entries(session, question, key["id"]), limit), limit)
+    seen = _Seen.of(_entries(session, question, ""), IN_ORDER, early=True)
+    if seen.more or seen.until is not None:
+        return _unordered(session, seen, limit)
+    ordered = browse.by_newest_shelf(session, seen.found)
+    # An article that was withdrawn between two pages is not found again: the list then begins anew.
+    start = ordered.index(key["id"]) + 1 if key is not None and key["id"] in ordered else 0
+    shown = ordered[start : start + limit]
+    more = _NEWEST + shown[-1] if len(ordered) > start + limit else None
+    return Answer(tuple(browse.article_lines(session, shown)), more)
 
 
-def _all_if_few(session: Session, question: Question) -> list[str] | None:
-    """All that is found, where that is not much; None as soon as it is sure that it is more."""
-    found: list[str] = []
-    for identifier in _identifiers(session, question, ""):
-        found.append(identifier)
-        if len(found) > IN_ORDER or (len(found) == _SAMPLE and _share(identifier) * 3 * IN_ORDER < _SAMPLE):
-            return None
-    return found
+def _unordered(session: Session, seen: _Seen, limit: int) -> Answer:
+    shown = seen.found[:limit]
+    lines = tuple(browse.article_lines(session, shown))
+    if len(seen.found) > limit or seen.more:
+        return Answer(lines, _BY_ID + shown[-1], in_order=False)
+    if seen.until is None:
+        return Answer(lines, in_order=False)
+    return Answer(lines, _BY_ID + seen.until, in_order=False, looked_at=_share(seen.until))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found, in the order of ids, and why not more: there are ``more``, or it was looked ``until`` here."""
+
+    found: list[str]
+    more: bool = False
+    until: str | None = None
+
+    @classmethod
+    def of(cls, entries: Iterator[_Entry], most: int, *, early: bool = False) -> _Seen:
+        """Up to ``most`` of them; ``early``: fewer, as soon as it is sure that there are more."""
+        found: list[str] = []
+        for identifier, matches in entries:
+            if not matches:
+                return cls(found, until=identifier)
+            if len(found) == most:
+                return cls(found, more=True)
+            found.append(identifier)
+            if early and len(found) == _SAMPLE and _share(identifier) * 3 * most < _SAMPLE:
+                return cls(found, more=True)
+        return cls(found)
 
 
 def _share(identifier: str) -> float:
@@ -109,8 +151,8 @@ def _share(identifier: str) -> float:
     return int(identifier[:8], 16) / (1 << 32)
 
 
-def _identifiers(session: Session, question: Question, after: str) -> Iterator[str]:
-    """Ids greater than ``after``, in order, each once; no more is read than is taken.
+def _entries(session: Session, question: Question, after: str) -> Iterator[_Entry]:
+    """What matches of the ids greater than ``after``, in order, each once; no more is read than is taken.
 
     The rarest word leads, and of what it leads to the others are asked: so a word that every second title has costs
     nothing beside one that few have.
@@ -122,36 +164,51 @@ def _identifiers(session: Session, question: Question, after: str) -> Iterator[s
         exact, ends = [*exact, last], []
     exact = sorted(dict.fromkeys(exact), key=often.__getitem__)
     if exact and (not ends or often[exact[0]] <= sum(often[word] for word in ends)):
-        yield from _led_by(session, exact[0], exact[1:], ends, after)
+        yield from _led_by(session, exact[0], exact[1:], ends, after, LOOKED_AT)
     else:
-        yield from _once(merge(*(_led_by(session, word, exact, [], after) for word in ends)))
+        share = max(LOOKED_AT // len(ends), 1)
+        yield from _once(merge(*(_led_by(session, word, exact, [], after, share) for word in ends)))
 
 
-def _led_by(session: Session, word: str, all_of: list[str], any_of: list[str], after: str) -> Iterator[str]:
-    """The articles that have this word, all of the others and one of the last, in the index (word, article_id)."""
+def _led_by(
+    session: Session, word: str, all_of: list[str], any_of: list[str], after: str, most: int
+) -> Iterator[_Entry]:
+    """The articles that have this word, all of the others and one of the last, in the index (word, article_id).
+
+    After ``most`` entries of this word it is broken off, and the last of them is given as one that does not match.
+    """
     first, other = aliased(ArticleWord), aliased(ArticleWord)
     here = select(other.word).where(other.article_id == first.article_id)
-    statement = select(first.article_id).where(
-        first.word == word, *(here.where(other.word == w).exists() for w in all_of)
-    )
+    asked = [here.where(other.word == w).exists() for w in all_of]
     if any_of:
-        statement = statement.where(here.where(other.word.in_(any_of)).exists())
+        asked.append(here.where(other.word.in_(any_of)).exists())
     for size in chain(_READ, repeat(_READ[-1])):
-        page = statement.where(first.article_id > after).order_by(first.article_id).limit(size)
-        found = session.execute(page).scalars().all()
-        yield from found
-        if len(found) < size:
+        some = select(first.article_id).where(first.word == word, first.article_id > after).order_by(first.article_id)
+        if not asked:
+            found = session.execute(some.limit(size)).scalars().all()
+            yield from ((identifier, True) for identifier in found)
+            if len(found) < size:
+                return
+            after = found[-1]
+            continue
+        part = some.limit(min(size, most)).subquery()
+        until, looked = session.execute(select(func.max(part.c.article_id), func.count()).select_from(part)).one()
+        if until is None:
             return
-        after = found[-1]
+        matching = session.execute(some.where(first.article_id <= until, *asked)).scalars().all()
+        yield from ((identifier, True) for identifier in matching)
+        if looked < min(size, most):
+            return
+        most -= looked
+        if not most:
+            yield until, False
+            return
+        after = until
 
 
-def _once(sorted_ids: Iterator[str]) -> Iterator[str]:
-    yield from (new for old, new in pairwise(_with_start(sorted_ids)) if new != old)
-
-
-def _with_start(sorted_ids: Iterator[str]) -> Iterator[str]:
-    yield ""
-    yield from sorted_ids
+def _once(entries: Iterator[_Entry]) -> Iterator[_Entry]:
+    """Sorted entries without those that several words led to."""
+    return (new for old, new in pairwise(chain([("", False)], entries)) if new != old)
 
 
 def _frequency(session: Session, word: str) -> float:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pages
 import pytest
+from sqlalchemy import select
 
 from repository import search
 from repository.models import Article
@@ -97,6 +98,57 @@ def test_more_than_are_put_in_order_are_still_met_once_each(
     met = walked(archive, "topra", 3)
     assert len(met) == len(expected)
     assert set(met) == expected
+
+
+@pytest.mark.parametrize("typed", ["nemi toprak", "toprak nem", "nemi top"])
+def test_words_that_are_everywhere_are_looked_for_a_part_at_a_time(
+    archive: pages.Site, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setattr(search, "LOOKED_AT", 8)
+    ids = [pages.enter(archive, pages.record(n, title=f"Toprak nemi {n}")) for n in range(1, 5)]
+    for n in range(5, 40):
+        pages.enter(archive, pages.record(n, title="Toprak" if n % 4 else "Nemi nemli"))
+    broken_off, met, after = 0, [], None
+    while True:
+        with archive.catalogue.reading() as rows:
+            answer = search.articles(rows, search.understand(typed), after=after, limit=3)
+        met += [line.id for line in answer.articles]
+        broken_off += answer.looked_at is not None
+        assert answer.looked_at is None or (answer.after and not answer.in_order and 0 < answer.looked_at < 1)
+        after = answer.after
+        if after is None:
+            break
+    expected = {line.id for line in _lines(archive) if _has(line.record["title"], typed)}
+    assert set(ids) <= expected
+    assert len(met) == len(set(met))
+    assert set(met) == expected
+    assert broken_off, "nothing was broken off: the test shows nothing"
+
+
+def test_the_page_says_how_far_it_has_looked_and_leads_on(archive: pages.Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "LOOKED_AT", 8)
+    for n in range(1, 40):
+        pages.enter(archive, pages.record(n, title="Toprak" if n % 2 else "Nemi"))
+    address, broken_off = "/search?q=toprak+nemi&lang=en", 0
+    for _ in range(20):
+        page = archive.client.get(address).get_data(as_text=True)
+        if 'rel="next"' not in page:
+            break
+        broken_off += "of the archive has been looked through" in page
+        address = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert broken_off > 1
+    assert "There are no more titles with all these words" in page
+
+
+def _lines(archive: pages.Site) -> list[Article]:
+    with archive.catalogue.reading() as rows:
+        return list(rows.execute(select(Article)).scalars())
+
+
+def _has(title: str, typed: str) -> bool:
+    *exact, last = typed.split()
+    words = title.lower().split()
+    return all(word in words for word in exact) and any(word.startswith(last) for word in words)
 
 
 def test_what_is_withdrawn_is_not_found(archive: pages.Site) -> None:
