@@ -9,13 +9,15 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 # Not this folder itself: its modules ingest.py and audit.py must not stand before the rooms of the same names.
 sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
 
+import servers  # noqa: E402
 from bench import access, audit, harvest, ingest, nation, report, s3  # noqa: E402
 
 _BENCHES = ("ingest", "audit", "large", "harvest", "access")
@@ -62,11 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             lines = harvest.bench(folder, records=scale.records, rounds=scale.rounds)
             sections.append(report.Section("harvest", lines))
         if "access" in wanted:
-            lines = list(access.bench(folder, nation=nation.Nation(), rounds=scale.rounds))
-            sections.append(report.Section("access", lines))
+            sections += _decided(folder, scale.rounds)
     report.show(sections, scale)
     if asked.write:
         _DOCUMENT.write_text(report.document(sections, scale), encoding="utf-8")
+
+
+def _decided(folder: Path, rounds: int) -> Iterator[report.Section]:
+    size = nation.Nation()
+    lines = list(access.bench(folder / "lists", f"sqlite:///{folder / 'nation.sqlite'}", nation=size, rounds=rounds))
+    yield report.Section("access", lines)
+    with ExitStack() as stack:
+        server = stack.enter_context(servers.postgresql(stack.enter_context(servers.shared_folder(folder.name))))
+        url = stack.enter_context(server.fresh_database())
+        lines = list(access.bench(folder / "lists-postgresql", url, nation=size, rounds=rounds))
+    yield report.Section("access-postgresql", lines)
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:

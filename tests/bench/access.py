@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from bench.measure import Line
-from bench.nation import Nation, found
+from bench.nation import Nation, article_id, found, word
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from repository import search
 from repository.access import lists, preview, rights, simulator
 from repository.access.entitlement import Reader
 from repository.access.lists import Publishing
@@ -22,16 +24,29 @@ from repository.models import Article, Entitlement, Issue, Title
 from repository.rights import Audience, TriggerKind
 
 ASKED = 1000
+_SEARCHES = {
+    "a rare word": word(20_000),
+    "the most frequent word": word(0),
+    "the two most frequent words": f"{word(0)} {word(1)}",
+    "the eight most frequent words": " ".join(word(rank) for rank in range(8)),
+    "a frequent word and a rare one": f"{word(0)} {word(20_000)}",
+    "the beginning of twenty frequent words": word(0)[:4],
+    "two frequent words and such a beginning": f"{word(0)} {word(5)} {word(0)[:4]}",
+    "frequent words that are never together": " ".join(word(rank) for rank in range(20, 28)),
+}
 _ON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def bench(folder: Path, *, nation: Nation, rounds: int) -> Iterator[Line]:
-    """A catalogue of this nation is made and asked; ratios are to reading the rows that decide, by the same library."""
-    catalogue = Catalogue(f"sqlite:///{folder / 'nation.sqlite'}")
+def bench(folder: Path, url: str, *, nation: Nation, rounds: int) -> Iterator[Line]:
+    """A catalogue of this nation is made at ``url`` and asked; its lists are written in ``folder``.
+
+    Ratios are to reading the rows that decide, by the same library.
+    """
+    catalogue = Catalogue(url)
     schema.migrate(catalogue)
     found(catalogue, nation)
     dice = random.Random(7)
-    asked = [(f"{dice.randint(1, nation.articles):032x}", dice.randint(1, nation.institutions)) for _ in range(ASKED)]
+    asked = [(article_id(dice.randint(1, nation.articles)), dice.randint(1, nation.institutions)) for _ in range(ASKED)]
     with catalogue.reading() as session:
         bare = [_timed(lambda: _bare(session, asked)) for _ in range(rounds)]
         decided = [_timed(lambda: _decide(session, asked)) for _ in range(rounds)]
@@ -46,8 +61,10 @@ def bench(folder: Path, *, nation: Nation, rounds: int) -> Iterator[Line]:
             seconds = [_timed(lambda ask=ask, at=at: ask(session, 1 + at)) for at in range(rounds)]  # type: ignore[misc]
             line = f"{what}, one publisher of {nation.publishers}"
             yield Line(line, seconds, "", f"{min(seconds) / min(bare):.1f} × the bare rows", None)
-    asked_for = Publishing(catalogue, folder / "lists", "http://127.0.0.1", "Ölçüm", "olcum", ("main", "second"))
-    (folder / "lists").mkdir()
+    for what, words in _SEARCHES.items():
+        seconds = [_timed(lambda words=words: _search(catalogue, words)) for _ in range(max(rounds, 5))]  # type: ignore[misc]
+        yield Line(f"search: {what}", seconds, f"{median(seconds) * 1000:.0f} ms each", "", None)
+    asked_for = Publishing(catalogue, folder, "http://127.0.0.1", "Ölçüm", "olcum", ("main", "second"))
     seconds = [_timed(lambda: lists.all_titles(asked_for)), _timed(lambda: lists.all_titles(asked_for))]
     made = f"KBART of all {nation.titles:,} journals, made"
     yield Line(made, seconds[:1], f"{nation.titles / seconds[0]:,.0f} journals/s", "", None)
@@ -59,6 +76,14 @@ def _timed(act: Callable[[], object]) -> float:
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
+
+
+def _search(catalogue: Catalogue, words: str) -> None:
+    """As the page does: the journals, and the first page of the articles."""
+    question = search.understand(words)
+    with catalogue.reading() as session:
+        search.journals(session, question, 20)
+        search.articles(session, question, limit=25)
 
 
 def _each(seconds: list[float]) -> str:

@@ -59,13 +59,15 @@ def show(sections: Sequence[Section], scale: Scale) -> None:
 def title(section: Section, scale: Scale) -> str:
     """What the bench of this section did."""
     articles = f"{scale.articles} articles of {scale.size / 1e6:.1f} MB"
+    nation = "155 institutions, 1,628 licences, 20,000 titles, 1,000,000 articles"
     return {
         "ingest": f"Ingest of {articles}",
         "memory": f"Memory of one ingest, articles of {scale.size / 1e6:.1f} MB",
         "audit": f"Audit of the bags of {articles}",
         "large": "Audit of large bags: 16 of 100 MB",
         "harvest": f"Harvest of {scale.records:,} records",
-        "access": "Decisions over 155 institutions, 1,628 licences, 20,000 titles, 1,000,000 articles",
+        "access": f"Decisions and search over {nation}",
+        "access-postgresql": f"The same on PostgreSQL: {nation}",
     }[section.name]
 
 
