@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +15,10 @@ from types import FrameType
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from repository.catalogue import Catalogue
-from repository.errors import Doubt
+from repository.catalogue.alone import Hold, alone
+from repository.errors import DatabaseUnavailable, Doubt
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +28,8 @@ STAND_BY_SECONDS = 15.0
 SET_RIGHT_SECONDS = 30.0
 """How often the clock looks whether the machine's own clock was set back."""
 
-_LOCK = 0x6D616866757A + 1  # "mahfuz" and one: the advisory lock of the clock (the schema's is the number before)
-
-Lock = Callable[[], AbstractContextManager[bool]]
-"""Entering it tells whether the lock is held, for the length of the block."""
+Lock = Callable[[], AbstractContextManager[Hold | None]]
+"""Entering it gives what is held for the length of the block; None where another has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,79 +79,57 @@ def run_clock(
     lock: Lock | None,
     stop: threading.Event | None = None,
     stand_by_seconds: float = STAND_BY_SECONDS,
+    standing_by: Callable[[], object] = lambda: None,
 ) -> None:
     """Tick until SIGTERM, SIGINT or ``stop``; return when the jobs that were busy have ended.
 
-    With ``lock`` only one clock ticks at a time: another stands by and takes its place when
-    it is gone. Give the jobs ``stop.is_set`` to ask, so that long ones end early.
+    With ``lock`` only one clock ticks at a time: another stands by, calls ``standing_by`` at each look, and takes its
+    place when it is gone. One that has lost its lock stands by too. Give the jobs ``stop.is_set`` to ask, so that long
+    ones end early.
     """
     stop = stop or threading.Event()
+    waiting = _guarded(Job("standing by", stand_by_seconds, standing_by))
     with _stopped_by_signals(stop):
         while not stop.is_set():
-            with lock() if lock else nullcontext(True) as held:
-                if held:
-                    _tick(jobs, stop)
-                    return
-            log.info("another clock is ticking; standing by")
+            with lock() if lock else nullcontext(Hold()) as held:
+                if held is not None:
+                    _tick(jobs, stop, held)
+            if stop.is_set():
+                return
+            if held is not None:
+                log.warning("the lock of the clock was lost; standing by")
+                stop.wait(stand_by_seconds)  # another that stands by looks within this time
+            else:
+                log.info("another clock is ticking; standing by")
+            waiting()
             stop.wait(stand_by_seconds)
 
 
 def tick_beside(jobs: Sequence[Job]) -> threading.Event:
     """Tick in a thread of its own beside whatever this process does, until it ends or the event is set."""
     stop = threading.Event()
-    threading.Thread(target=_tick, args=(jobs, stop), name="clock", daemon=True).start()
+    threading.Thread(target=_tick, args=(jobs, stop, Hold()), name="clock", daemon=True).start()
     return stop
 
 
-def file_lock(path: Path) -> Lock:
-    """A lock on a file of this machine (flock): gone with the process that held it, however that ended."""
+def clock_lock(catalogue: Catalogue, home: Path) -> Lock:
+    """One clock of a catalogue ticks: SQLite's is on this machine, PostgreSQL's may be on any.
 
-    @contextmanager
-    def hold() -> Iterator[bool]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(handle)
-
-    return hold
-
-
-def advisory_lock(catalogue: Catalogue) -> Lock:
-    """A lock in the PostgreSQL database of ``catalogue``: held by one session on any machine, gone with its connection.
-
-    A connection that breaks lets a second clock in unnoticed. That does no harm: what is
-    due is claimed row by row, and the lock only spares two clocks the useless work.
+    A connection that breaks lets a second clock in. That does no harm: what is due is claimed
+    row by row, and the lock only spares two clocks the useless work.
     """
 
     @contextmanager
-    def hold() -> Iterator[bool]:
-        try:
-            connection = catalogue.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        except OperationalError as error:
-            log.warning("the catalogue %s did not answer: %s", catalogue.shown_url, error.orig)
-            yield False
-            return
-        try:
-            yield bool(connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar_one())
-        finally:
-            connection.invalidate()  # closed and not given back to the pool: the lock goes with it
-            connection.close()
+    def hold() -> Iterator[Hold | None]:
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(alone(catalogue, home, "clock", wait=False))
+            except DatabaseUnavailable as error:
+                log.warning("%s", error)
+                held = None
+            yield held
 
     return hold
-
-
-def clock_lock(catalogue: Catalogue, home: Path) -> Lock:
-    """The lock that fits the database: SQLite's clock is on this machine, PostgreSQL's may be on any."""
-    if catalogue.engine.dialect.name == "postgresql":
-        return advisory_lock(catalogue)
-    return file_lock(home / "clock.lock")
 
 
 def _guarded(job: Job) -> Callable[[], None]:
@@ -171,12 +144,12 @@ def _guarded(job: Job) -> Callable[[], None]:
     return act
 
 
-def _tick(jobs: Sequence[Job], stop: threading.Event) -> None:
+def _tick(jobs: Sequence[Job], stop: threading.Event, held: Hold) -> None:
     clock = build_clock(jobs)
     clock.start()
     log.info("the clock is ticking: %s", ", ".join(f"{job.name} every {job.seconds:g} s" for job in jobs))
     try:
-        while not stop.wait(SET_RIGHT_SECONDS):
+        while not stop.wait(SET_RIGHT_SECONDS) and not held.is_lost():
             set_right(clock, jobs, datetime.now(UTC))
     finally:
         clock.shutdown(wait=True)

@@ -7,10 +7,8 @@ bag that was put and not registered is found and adopted, and a delivery is fini
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -27,6 +25,7 @@ from ingest.receipts import Receipt
 from ingest.sips import Grouping, Sip
 from ingest.works import alone_with
 from repository.catalogue import deliveries
+from repository.catalogue.alone import alone
 from repository.catalogue.deliveries import ArticleLine
 from repository.errors import Doubt, MahfuzError
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Stage
@@ -42,7 +41,7 @@ def ingest(door: Door, arrived: Arrived) -> Receipt:
     Raises StoreUnavailable or DatabaseUnavailable, OSError when our own disk fails: the delivery stays
     RECEIVED, says what holds it up, and is taken up again.
     """
-    with _alone(door.home, arrived.delivery_id):
+    with alone(door.catalogue, door.home, arrived.delivery_id):  # a second one waits, and then finds it done
         known = _finished_before(door, arrived)
         if known is not None:
             return known
@@ -103,7 +102,7 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
         return _fallen(arrived, error), None
     if looked.grouping is None:
         return looked.found, None
-    with alone_with(door.home, [sip.record for sip in looked.grouping.sips if sip.record is not None]):
+    with alone_with(door.catalogue, door.home, [sip.record for sip in looked.grouping.sips if sip.record is not None]):
         try:
             checked = _checked(door, looked.arrived, looked.grouping.sips)
         except (MahfuzError, OSError):
@@ -197,13 +196,3 @@ def _give_memory_back() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
-
-
-@contextmanager
-def _alone(home: Path, delivery_id: str) -> Iterator[None]:
-    """One process at a time works on one delivery of this home; a second waits and then finds it done."""
-    folder = home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{delivery_id}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

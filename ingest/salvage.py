@@ -49,8 +49,8 @@ def carry_out(work: Salvaging, id_or_doi: str, version: int | None, by: str, rea
     if not reason or len(reason) > LONGEST_REASON:
         raise NotNow(marked("A reason is needed, of at most 4000 characters: it is kept in the bag."))
     seen = plan(work, id_or_doi, version)
-    (work.home / "locks").mkdir(parents=True, exist_ok=True)
-    with alone_with(work.home, [replace(seen.record, doi=None)]):  # nobody else enters a version of it meanwhile
+    # Nobody else enters a version of it meanwhile.
+    with alone_with(work.catalogue, work.home, [replace(seen.record, doi=None)]):
         seen = plan(work, id_or_doi, version)
         if len(seen.lost) == len(seen.files):
             raise NotNow(marked("Nothing of it survives in any copy."))

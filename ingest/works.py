@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
+from repository.catalogue import Catalogue
+from repository.catalogue.alone import alone
 from repository.turkish import tr_fold
 from repository.vocabulary import ArticleRecord
 
@@ -15,21 +16,16 @@ _LOCKS = 64
 
 
 @contextmanager
-def alone_with(home: Path, records: Iterable[ArticleRecord]) -> Iterator[None]:
-    """No other process of this home takes in a work of these journals that could be one of these.
+def alone_with(catalogue: Catalogue, home: Path, records: Iterable[ArticleRecord]) -> Iterator[None]:
+    """Nobody else takes in a work of these journals that could be one of these.
 
     An article without a DOI is the same work as one with it, or as the one ahead of print, when that is registered;
     of two that come at once each would find the other not yet there. Deliveries in which every article has its DOI
     share the journal: two DOIs are never one work, and of one DOI the versions are told apart where they are kept.
     """
     records = list(records)
-    how = fcntl.LOCK_SH if all(record.doi for record in records) else fcntl.LOCK_EX
-    numbers = {_number(name) for record in records for name in _names(record)}
-    folder = home / "locks"
-    with ExitStack() as held:
-        for number in sorted(numbers):  # in one order everywhere, so that no two wait for each other
-            lock = held.enter_context((folder / f"journals-{number:02}.lock").open("w"))
-            fcntl.flock(lock, how)
+    names = {f"journals-{_number(name):02}" for record in records for name in _names(record)}
+    with alone(catalogue, home, *names, shared=all(record.doi for record in records)):
         yield
 
 

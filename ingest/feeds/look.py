@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -27,6 +26,7 @@ from ingest.feeds.offered import (
 from ingest.feeds.taking import Taking, take
 from ingest.inbox import Arrived
 from repository.catalogue import Catalogue, feeds
+from repository.catalogue.alone import alone
 from repository.catalogue.feeds import Listed
 from repository.catalogue.parts import parts
 from repository.errors import MahfuzError, StoreUnavailable, UsageError
@@ -63,8 +63,8 @@ def bring(
     """
     folder = feed.folder(home)
     (folder / "parts").mkdir(parents=True, exist_ok=True)
-    with _alone(folder) as ours:
-        if not ours:
+    with alone(catalogue, home, _lock_of(feed), wait=False) as held:
+        if held is None:
             return
         _swept(folder / "parts", clock() - timedelta(days=feed.max_wait_days))
         with catalogue.writing() as session:
@@ -236,12 +236,6 @@ def _cleared(feed: Feed, source: Source, catalogue: Catalogue, wanted: Sequence[
     return []
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+def _lock_of(feed: Feed) -> str:
+    """As a file may be called."""
+    return f"feed-{hashlib.sha256(feed.name.encode()).hexdigest()[:24]}"

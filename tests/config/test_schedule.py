@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from config import schedule
-from config.schedule import Job, build_clock, clock_lock, file_lock, run_clock, set_right
+from config.schedule import Job, build_clock, clock_lock, run_clock, set_right
 from repository.catalogue import Catalogue
 from repository.errors import DatabaseUnavailable
 
@@ -131,19 +132,55 @@ def test_of_two_clocks_one_ticks_and_the_other_takes_its_place(
         catalogue.close()
 
 
-def test_a_catalogue_that_does_not_answer_gives_no_lock() -> None:
+def test_a_catalogue_that_does_not_answer_gives_no_lock(tmp_path: Path) -> None:
     catalogue = Catalogue("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    with clock_lock(catalogue, Path())() as held:
-        assert not held
+    with clock_lock(catalogue, tmp_path)() as held:
+        assert held is None
+
+
+def test_a_clock_whose_lock_is_lost_lets_another_take_its_place(
+    tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two machines, each with a home of its own; the first one's connection is cut."""
+    monkeypatch.setattr(schedule, "SET_RIGHT_SECONDS", 0.05)
+    catalogues = [Catalogue(postgresql_url), Catalogue(postgresql_url)]
+    stops = [threading.Event(), threading.Event()]
+    ticks: list[int] = []
+    threads = []
+    try:
+        for number in (0, 1):
+            job = Job("fixity", 0.01, lambda number=number: ticks.append(number))
+            lock = clock_lock(catalogues[number], tmp_path / str(number))
+            threads.append(running([job], stops[number], lock))
+            until(lambda: bool(ticks))
+        assert set(ticks) == {0}
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        while 1 not in ticks:  # the first one may be the first again
+            with catalogues[1].engine.connect() as session:
+                assert session.execute(text(cut)).scalars().all() in ([True], [])
+            time.sleep(0.3)
+        stops[0].set()
+        threads[0].join(LONG)
+        ticks.clear()
+        until(lambda: len(ticks) > 20)
+        assert set(ticks) == {1}
+    finally:
+        for stop in stops:
+            stop.set()
+        for thread in threads:
+            thread.join(LONG)
+        for catalogue in catalogues:
+            catalogue.close()
 
 
 def test_a_lock_on_a_file_ends_with_its_process(tmp_path: Path) -> None:
-    lock = tmp_path / "clock.lock"
+    lock = clock_lock(Catalogue("sqlite://"), tmp_path)
     program = f"""
         from pathlib import Path
-        from config.schedule import file_lock
-        with file_lock(Path({str(lock)!r}))() as held:
-            print(held, flush=True)
+        from config.schedule import clock_lock
+        from repository.catalogue import Catalogue
+        with clock_lock(Catalogue("sqlite://"), Path({str(tmp_path)!r}))() as held:
+            print(held is not None, flush=True)
             input()
     """
     with subprocess.Popen(
@@ -151,10 +188,10 @@ def test_a_lock_on_a_file_ends_with_its_process(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"True\n"
-        with file_lock(lock)() as held:
+        with lock() as held:
             assert not held
         other.kill()
-    with file_lock(lock)() as held:
+    with lock() as held:
         assert held
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from ingest.works import alone_with
+from repository.catalogue import Catalogue
 from repository.vocabulary import ArticleRecord
 
 BARE = ArticleRecord(title="Bir", journal_title="Örnek Dergi", issn_print="9999-0016")
@@ -18,9 +20,10 @@ ELSEWHERE = ArticleRecord(title="Bir", journal_title="Başka", issn_print="1300-
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    (tmp_path / "locks").mkdir()
-    return tmp_path
+def catalogue(database_url: str) -> Iterator[Catalogue]:
+    found = Catalogue(database_url)
+    yield found
+    found.close()
 
 
 @pytest.mark.parametrize(
@@ -33,16 +36,20 @@ def home(tmp_path: Path) -> Path:
         (BARE, ELSEWHERE, False),
     ],
 )
-def test_who_waits_for_whom(home: Path, one: ArticleRecord, other: ArticleRecord, waits: bool) -> None:
+def test_who_waits_for_whom(
+    tmp_path: Path, catalogue: Catalogue, one: ArticleRecord, other: ArticleRecord, waits: bool
+) -> None:
+    """On PostgreSQL in two homes: of two machines."""
+    elsewhere = tmp_path / "other" if catalogue.engine.dialect.name == "postgresql" else tmp_path
     inside = threading.Event()
 
     def take() -> None:
-        with alone_with(home, [other]):
+        with alone_with(catalogue, elsewhere, [other]):
             inside.set()
 
     second = threading.Thread(target=take)
     with ExitStack() as first:
-        first.enter_context(alone_with(home, [one, one]))
+        first.enter_context(alone_with(catalogue, tmp_path, [one, one]))
         second.start()
         assert inside.wait(0.5 if waits else 30) is not waits
     second.join(30)
