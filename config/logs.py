@@ -34,7 +34,18 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
-    for chatty in ("botocore", "boto3", "urllib3", "apscheduler", "alembic", "sqlalchemy", "s3transfer", "pikepdf"):
+    for chatty in (
+        "botocore",
+        "boto3",
+        "urllib3",
+        "apscheduler",
+        "alembic",
+        "sqlalchemy",
+        "s3transfer",
+        "pikepdf",
+        "procrastinate",
+        "psycopg",
+    ):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 
@@ -32,13 +33,26 @@ Lock = Callable[[], AbstractContextManager[Hold | None]]
 """Entering it gives what is held for the length of the block; None where another has it."""
 
 
+class Queue(StrEnum):
+    """What workers of a catalogue on PostgreSQL take: each queue has lanes of its own, and none waits for another."""
+
+    INGEST = "ingest"
+    AUDIT = "audit"
+    MEND = "mend"
+    EXPORT = "export"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``act`` is called at once and then every ``seconds``; never while it is still busy."""
+    """``act`` is called at once and then every ``seconds``; never while it is still busy.
+
+    ``queue``: where workers take it from, so that the clock only says when (config.tasks); None: the clock does it.
+    """
 
     name: str
     seconds: float
     act: Callable[[], object]
+    queue: Queue | None = None
 
 
 def build_clock(jobs: Sequence[Job]) -> BackgroundScheduler:

@@ -32,6 +32,8 @@ from repository.vocabulary import utc_now
 # Whatever one command needs and another does not is imported where it is used: `mahfuz status` does not wait for
 # the libraries of ingest, and nobody without a bucket for boto3.
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from config.app import Rooms
     from fixity.evidence.room import Evidence
     from fixity.forecast import Policy
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from ingest.survivors import Salvaging
     from oai_pmh.verbs import Window
     from repository.access.lists import Publishing
+    from repository.catalogue.hints import Hint
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
     from repository.web.streaming import OpenRange
@@ -390,6 +393,8 @@ def opened(settings: Settings, *, with_stores: bool = True) -> Iterator[Archive]
         raise UsageError(f"archive.home: {home} cannot be made: {error.strerror}") from error
     with ExitStack() as stack:
         catalogue = Catalogue(settings.database_url)
+        if catalogue.is_shared:
+            catalogue.tell(_hinting)
         stack.callback(catalogue.close)
         stores: list[Store] = []
         if with_stores:
@@ -404,6 +409,10 @@ def initialise(archive: Archive) -> None:
     of a full one is doubt, and stays it.
     """
     schema.migrate(archive.catalogue)
+    if archive.catalogue.is_shared:
+        from config import tasks
+
+        tasks.prepare(archive.catalogue)
     with archive.catalogue.reading() as session:
         filled = copies.stores_with_copies(session)
     for store in archive.stores:
@@ -470,6 +479,12 @@ def secret_key(home: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(secrets.token_hex(32).encode())
     return file.read_bytes()
+
+
+def _hinting(session: Session, hint: Hint) -> None:
+    from config import tasks
+
+    tasks.hinting(session, hint)
 
 
 def _places(settings: Settings) -> dict[str, str]:

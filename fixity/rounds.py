@@ -138,6 +138,8 @@ class _Round:
                 raise UsageError(f"no store is named {scope.store!r}; there are: {', '.join(sorted(known))}")
             if scope.due and scope.article_id is not None:
                 raise UsageError("a due round is not of one article: ask for all copies of it")
+            if scope.lost:
+                return COUNT_NO_FURTHER, copies.due(session, at, up_to=BATCH, lost=True)
             if scope.due:
                 share = share_left(session, self._watch.promises, at)
                 return share, min(share, copies.due(session, at, up_to=share))
@@ -173,6 +175,7 @@ class _Round:
                     lease_for=self._watch.lease,
                     limit=max(0, min(BATCH, self._share - self._taken)),
                     stores=known - self._readers.silent,
+                    lost=scope.lost,
                 )
             refs = copies.walk(session, after=self._after, limit=BATCH, article_id=scope.article_id, store=scope.store)
             if refs:

@@ -67,6 +67,7 @@ class Watch:
 class Scope:
     """Which copies a round takes up: those that are due, or all; of one article, or in one store, or anywhere.
 
+    ``lost``: of the due ones only those that wait to be mended, however many have been read today.
     ``deep`` checks the manifests inside each bag as well; without ``mend`` no store is changed.
     """
 
@@ -75,11 +76,13 @@ class Scope:
     store: str | None = None
     deep: bool = False
     mend: bool = True
+    lost: bool = False
 
     def __str__(self) -> str:
         words = ["due" if self.due else "all"]
         words += [f"article {self.article_id}"] if self.article_id else []
         words += [f"store {self.store}"] if self.store else []
+        words += ["lost"] if self.lost else []
         words += ["deep"] if self.deep else []
         words += [] if self.mend else ["no mend"]
         return " ".join(words)

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +35,7 @@ _MEMBERS_OF_A_SET = (
 )
 _SIDECAR = re.compile(rf"(?i)(?:{_DIGEST_ENDING}|\.go\.xml$|\.ready\.xml$)")
 _ABOUT = "about.json"
+_IDENTITY = "identity"
 _ARCHIVE_ENDING = re.compile(r"(?i)\.(?:zip|tar|tgz|tar\.gz|gz)$")
 
 
@@ -156,6 +159,26 @@ def kept(catalogue: Catalogue, home: Path, delivery_id: str) -> Arrived:
     return _arrived(home / "deliveries", publisher, delivery, _about(home / "deliveries" / delivery_id))
 
 
+def is_here(home: Path, delivery_id: str) -> bool:
+    """Whether its bytes lie in this home: on another machine lie those of other deliveries."""
+    return (home / "deliveries" / delivery_id / _ABOUT).is_file()
+
+
+def home_of(home: Path) -> str:
+    """By what the catalogue knows this home from those of other machines: made on first use, and kept in it."""
+    file = home / _IDENTITY
+    with suppress(FileNotFoundError):
+        return file.read_text(encoding="ascii").strip()
+    home.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{_IDENTITY}.{secrets.token_hex(8)}.part")
+    write_text(part, secrets.token_hex(16))
+    with suppress(FileExistsError):  # another process of this home was first
+        os.link(part, file)
+    part.unlink()
+    sync_folder(home)
+    return file.read_text(encoding="ascii").strip()
+
+
 def tidy(home: Path, before: datetime) -> None:
     """Take away what a killed :func:`accept` left half copied, if nothing in it has changed since ``before``."""
     for left in (home / "deliveries" / ".incoming").glob("*"):
@@ -174,6 +197,7 @@ def _entered(catalogue: Catalogue, folder: Path) -> Arrived:
             about["sha256"],
             about["bytes"],
             datetime.fromisoformat(about["accepted_on"]),
+            home_of(folder.parent.parent),
         )
         return _arrived(folder.parent, about["publisher"], delivery, about)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
 
-from ingest import completeness, pauses, receipts
+from ingest import completeness, inbox, pauses, receipts
 from ingest.door import Door
 from ingest.findings import finding
 from ingest.inbox import Arrived
@@ -42,52 +42,80 @@ def ingest(door: Door, arrived: Arrived) -> Receipt:
     RECEIVED, says what holds it up, and is taken up again.
     """
     with alone(door.catalogue, door.home, arrived.delivery_id):  # a second one waits, and then finds it done
-        known = _finished_before(door, arrived)
-        if known is not None:
-            return known
-        staging = door.home / "staging" / arrived.delivery_id
+        return _ingest(door, arrived)
+
+
+def _ingest(door: Door, arrived: Arrived) -> Receipt:
+    known = _finished_before(door, arrived)
+    if known is not None:
+        return known
+    staging = door.home / "staging" / arrived.delivery_id
+    try:
+        pauses.told(door.catalogue, door.home)
+        with door.catalogue.writing() as session:
+            deliveries.begin(session, arrived.delivery_id)
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        return _finish(door, arrived, *_taken_in(door, arrived, staging))
+    except (Doubt, OSError) as error:
+        shutil.rmtree(staging, ignore_errors=True)  # on a full disk it makes the room that the note needs
+        pauses.pause(door.catalogue, door.home, arrived.delivery_id, pauses.reason_of(error))
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        _give_memory_back()
+
+
+def waiting(door: Door) -> list[str]:
+    """The deliveries that were interrupted and whose bytes lie here, the oldest first."""
+    with door.catalogue.reading() as session:
+        found = deliveries.unfinished(session, inbox.home_of(door.home))
+    return [identifier for identifier, _ in found if inbox.is_here(door.home, identifier)]
+
+
+def take_up(door: Door, identifier: str) -> Receipt | None:
+    """Go on with a delivery of this home; None where it was finished meanwhile, or somebody else is at it.
+
+    One in whose attempts the program fell again and again without keeping an article is set aside; None too where it
+    stumbles now. Raises what ingest raises.
+    """
+    with alone(door.catalogue, door.home, identifier, wait=False) as held:
+        if held is None:
+            return None
+        with door.catalogue.reading() as session:
+            delivery = deliveries.known(session, identifier)
+        if delivery.state != DeliveryState.RECEIVED or not inbox.is_here(door.home, identifier):
+            return None
+        arrived = inbox.kept(door.catalogue, door.home, identifier)
+        if delivery.begun >= MOST_DEATHS:
+            return _finish(door, arrived, [finding("SET_ASIDE", times=delivery.begun)], None)
         try:
-            pauses.told(door.catalogue, door.home)
-            with door.catalogue.writing() as session:
-                deliveries.begin(session, arrived.delivery_id)
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
-            return _finish(door, arrived, *_taken_in(door, arrived, staging))
-        except (Doubt, OSError) as error:
-            shutil.rmtree(staging, ignore_errors=True)  # on a full disk it makes the room that the note needs
-            pauses.pause(door.catalogue, door.home, arrived.delivery_id, pauses.reason_of(error))
+            return _ingest(door, arrived)
+        except (MahfuzError, OSError):
             raise
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-            _give_memory_back()
+        except Exception:
+            log.exception("the program fell over a delivery", delivery=identifier)
+            return None
 
 
-def resume(door: Door, kept: Callable[[str], Arrived]) -> Iterator[Receipt]:
+def resume(door: Door) -> Iterator[Receipt]:
     """Take up every delivery that was interrupted, the oldest first.
 
-    One in whose attempts the program fell again and again without keeping an article is set aside; one at which
-    it stumbles now, or for which our disk has no room, is left for the next pass. None of them stops the others.
+    One for which our disk has no room is left for the next pass, and stops no other.
     Raises what ingest raises: a Doubt at once, since it would meet the others too, an OSError at the end.
     """
     pauses.told(door.catalogue, door.home)
-    with door.catalogue.reading() as session:
-        waiting = deliveries.unfinished(session)
     trouble: OSError | None = None
-    for identifier, fallen in waiting:
-        arrived = kept(identifier)
-        if fallen >= MOST_DEATHS:
-            yield _finish(door, arrived, [finding("SET_ASIDE", times=fallen)], None)
-            continue
+    for identifier in waiting(door):
         try:
-            receipt = ingest(door, arrived)
+            receipt = take_up(door, identifier)
         except MahfuzError:
             raise
         except OSError as error:
             trouble = trouble or error
-        except Exception:
-            log.exception("the program fell over a delivery", delivery=identifier)
         else:
-            yield receipt
+            if receipt is not None:
+                yield receipt
     if trouble is not None:
         raise trouble
 

@@ -226,6 +226,8 @@ class Delivery(Table):
     held_up: Mapped[str | None] = mapped_column(Text)
     """Why the last attempt paused: which store or disk did not answer. None once it goes on."""
     findings: Mapped[list[dict[str, Any]]]
+    home: Mapped[str | None] = mapped_column(String(32))
+    """In which home its bytes lie (ingest.inbox.home_of); None where that was not told yet."""
 
     __table_args__ = (
         UniqueConstraint("publisher_id", "sha256"),
@@ -525,6 +527,7 @@ class Copy(Table):
         Index(None, "store", "state", "aip_id"),
         Index(None, "store", "verified_at", "aip_id"),
         Index(None, "store", "promised_until", "aip_id"),
+        Index("ix_copy_lost", "next_due", "aip_id", **_only("state IN ('damaged', 'missing')")),
         Index("ix_copy_unpromised", "store", "next_due", **_only("promised_until IS NULL")),
         Index("ix_copy_silent", "store", "unreadable_since", "aip_id", **_only("unreadable_since IS NOT NULL")),
         {"sqlite_with_rowid": False},

@@ -174,7 +174,7 @@ def test_nothing_is_registered_before_every_store_has_answered(door: Door, tmp_p
         assert holdings.find_article(session, "10.5555/bekler.1") is None
         assert tallies.of(session, "copies") == {}
     # The delivery waits, and goes on by itself once the store answers.
-    done = list(pipeline.resume(door, lambda identifier: inbox.kept(door.catalogue, door.home, identifier)))
+    done = list(pipeline.resume(door))
     assert [receipt.state for receipt in done] == [DeliveryState.ACCEPTED]
     with door.catalogue.reading() as session:
         assert {place for place, _ in tallies.of(session, "copies")} == copies.stores_with_copies(session)

@@ -151,14 +151,14 @@ def test_a_catalogue_that_is_locked_in_the_midst_of_it_sets_nothing_aside(
         if attempt:
             locks.pop().close()  # it is free for a moment, and is locked again in the midst of the next attempt
         with pytest.raises(DatabaseUnavailable, match="locked"):
-            list(pipeline.resume(opened.door(), lambda _: arrived))
+            list(pipeline.resume(opened.door()))
         assert locks, "the fault did not happen"
         with opened.catalogue.reading() as rows:
             (waiting,) = pauses.paused(rows, opened.home, limit=5)
         assert "locked" in (waiting.held_up or "")
     locks.pop().close()
     monkeypatch.setattr(keeping, "preserve", preserved)
-    (receipt,) = pipeline.resume(opened.door(), lambda _: arrived)
+    (receipt,) = pipeline.resume(opened.door())
     assert receipt.state is DeliveryState.ACCEPTED
     with opened.catalogue.reading() as rows:
         assert pauses.paused(rows, opened.home, limit=5) == []
@@ -227,7 +227,7 @@ with wiring.opened(load(Path(sys.argv[1]), {}).settings) as archive:
     )
     assert b"died" in run.stdout
     with opened.catalogue.reading() as rows:
-        waiting = deliveries.unfinished(rows)
+        waiting = deliveries.unfinished(rows, inbox.home_of(opened.home))
     assert len(waiting) == 1
     assert len(list((tmp_path / "archive" / "izmir").rglob("v*.tar"))) == 4
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _NO_ARCHIVE: Mapping[str, Mirrored] = {}
-_ABANDONED = timedelta(days=1)
+ABANDONED = timedelta(days=1)
 """A delivery that has not been copied on for so long never will be: its command was killed."""
 
 
@@ -109,10 +109,10 @@ def receive_once(
     """
     trouble: OSError | None = None
     try:
-        yield from pipeline.resume(door, lambda identifier: inbox.kept(archive.catalogue, archive.home, identifier))
+        yield from pipeline.resume(door)
     except OSError as error:
         trouble = error
-    inbox.tidy(archive.home, utc_now() - _ABANDONED)
+    inbox.tidy(archive.home, utc_now() - ABANDONED)
     for feed in archive.feeds() if among is None else among:
         if feed.mirrors:
             if mirror is None:

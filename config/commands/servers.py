@@ -24,78 +24,27 @@ import structlog
 from gunicorn.app.base import BaseApplication
 from rich.console import Console
 
-from config import demo, feeding, window, wiring
+from config import demo, timetable, window, wiring
 from config.app import create_app
 from config.commands.answers import Asked, out, progress
-from config.commands.ingesting import follow_archives, look_at_feeds, receive_once, wait_until_visible
+from config.commands.ingesting import wait_until_visible
 from config.oai_settings import WEB_THREADS
-from config.schedule import Job, clock_lock, run_clock, tick_beside
+from config.schedule import Job, Queue, clock_lock, run_clock, tick_beside
 from config.settings import Settings
-from fixity import inventory, ledgers, notary, proving, standing
 from fixity.rounds import run_round
 from fixity.watch import Scope
-from ingest import completeness, digests, disposal, inbox, pipeline
-from ingest.burning import rehearse_when_due
-from ingest.ledger import lay_down
+from ingest import inbox, pipeline
 from oai_pmh import preparing
-from oai_pmh.whole import dumps
-from repository.access import counting, triggers
 from repository.access import staff as accounts
-from repository.catalogue import chain, changes, recount
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
 
 log = structlog.get_logger(__name__)
 
 FIRST_LOGIN = "admin"
-DIGEST_TICK_SECONDS = 60
-"""How often the clock looks whether a digest is due."""
-COMPLETENESS_TICK_SECONDS = 60
-INVENTORY_TICK_SECONDS = 300
-DISPOSAL_TICK_SECONDS = 60
-"""How often the clock looks whether a store's turn in a disposal has come."""
-
-ANNOUNCEMENTS_TICK_SECONDS = 10
-"""How often the clock looks for changes whose writer was killed before it knew that harvesters had not passed them."""
-
-TRIGGERS_TICK_SECONDS = 10
-"""How often the clock looks whether a trigger has opened or closed something of which harvesters were not told."""
-
-RECORDS_TICK_SECONDS = 10
-"""How often the clock lays ready what harvesters will ask for."""
-
-DUMPS_TICK_SECONDS = 600
-"""How often the clock looks whether the archive's records are to be made into files anew."""
-
 WISHES_TICK_SECONDS = 60
 """How often the web server writes down in which formats somebody has begun to harvest."""
 
-EVENTS_TICK_SECONDS = 60
-"""How long an event waits for its place in the chain, at most."""
-
-HEADS_TICK_SECONDS = 600
-"""How often the clock looks whether the day has its signed head, and a store lacks one."""
-
-PROVING_TICK_SECONDS = 600
-"""How often the clock goes on verifying the testimony."""
-
-LEDGER_TICK_SECONDS = 600
-"""How often the clock looks whether the day has its ledger, and one is to be read."""
-
-REHEARSAL_TICK_SECONDS = 3600
-"""How often the clock looks whether writing the catalogue again is to be rehearsed."""
-
-RECOUNT_TICK_SECONDS = 600
-"""How often the clock looks whether the tallies are to be counted again."""
-
-USAGE_TICK_SECONDS = 600
-"""How often what is known of readers' sessions is forgotten, as soon as it is a day old."""
-
-STANDING_TICK_SECONDS = 300
-"""How often each store is asked how it is."""
-
-_REST_SECONDS = 0.1
-"""Between two ranges of a count: writers of an SQLite catalogue have their turn."""
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 _PARTS = ("serve", "clock", "worker")
@@ -135,7 +84,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
         archive = context.__enter__()
         seen_from = window.of(archive)
         wishes = Job("wishes", WISHES_TICK_SECONDS, lambda: preparing.write_down_wishes(seen_from))
-        tick_beside([*_signs_of_life(archive, "web"), wishes])
+        tick_beside([*timetable.signs_of_life(archive, "web"), wishes])
         return create_app(wiring.rooms(archive, seen_from))
 
 
@@ -160,97 +109,59 @@ def clock(asked: Asked) -> None:
     verified, tallies counted again, stores asked how they are, disposals carried out, ledgers laid down, writing the
     catalogue again rehearsed, and what is known of readers' sessions forgotten.
 
-    One clock runs; a second one waits.
+    One clock runs; a second one waits. With a catalogue on PostgreSQL workers do what takes long, and the clock says
+    when.
     """
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
         stop = threading.Event()
-        watch = archive.watch(stop.is_set)
-
-        def look() -> None:
-            report = run_round(watch, Scope(due=True))
-            if report.expected:
-                log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
-
-        def compare() -> None:
-            for report in inventory.take_due(watch, archive.settings.policy.inventory_days):
-                log.info("inventory", **report.as_json())
-
-        def count() -> None:
-            completeness.count_due(archive.catalogue, utc_now, stop.is_set)
-
-        def forget() -> None:
-            zone = archive.settings.archive.time_zone
-            counting.forget(archive.catalogue, archive.home / "usage", zone, utc_now())
-
-        seen_from, oai = window.of(archive), archive.settings.oai
-        notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
-
-        def recounted() -> None:
-            with archive.catalogue.reading() as session:
-                due = recount.is_due(session, utc_now())
-            if due:
-                report = recount.run(
-                    archive.catalogue, utc_now, stopping=stop.is_set, rest=lambda: stop.wait(_REST_SECONDS)
-                )
-                log.info("tallies counted again", rows=report.rows, wrong=len(report.differences))
-
-        jobs = [
-            Job("fixity", archive.settings.policy.fixity_tick_seconds, look),
-            Job("inventory", INVENTORY_TICK_SECONDS, compare),
-            Job("completeness", COMPLETENESS_TICK_SECONDS, count),
-            Job("announcements", ANNOUNCEMENTS_TICK_SECONDS, lambda: changes.take_up(archive.catalogue)),
-            Job("triggers", TRIGGERS_TICK_SECONDS, lambda: triggers.tell(archive.catalogue, stop.is_set)),
-            Job(
-                "records",
-                RECORDS_TICK_SECONDS,
-                lambda: preparing.prepare(seen_from, oai.prepared, stop.is_set),
-            ),
-            Job(
-                "dumps",
-                DUMPS_TICK_SECONDS,
-                lambda: dumps.make_due(seen_from, archive.dumps, oai.dumps, oai.dump_days, stop.is_set),
-            ),
-            Job("events", EVENTS_TICK_SECONDS, lambda: chain.link_all(archive.catalogue, stop.is_set)),
-            Job("heads", HEADS_TICK_SECONDS, lambda: notary.seal(notes, daily=True)),
-            Job("testimony", PROVING_TICK_SECONDS, lambda: proving.look(notes, stop.is_set)),
-            Job("recount", RECOUNT_TICK_SECONDS, recounted),
-            Job("usage", USAGE_TICK_SECONDS, forget),
-            Job("standing", STANDING_TICK_SECONDS, lambda: standing.look(archive.catalogue, archive.stores, utc_now)),
-        ]
-        policy = archive.settings.policy
-        rehearsing = archive.rehearsing(None, policy.rehearsal_articles)
-        jobs += [
-            Job("ledger", LEDGER_TICK_SECONDS, lambda: lay_down(archive.bookkeeping(), daily=True)),
-            Job("ledgers", LEDGER_TICK_SECONDS, lambda: ledgers.read_due(watch)),
-            Job("rehearsal", REHEARSAL_TICK_SECONDS, lambda: rehearse_when_due(rehearsing, policy.rehearsal_days)),
-        ]
-        work = archive.deaccession()
-        jobs.append(Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)))
-        post = archive.post()
-        if post is not None:
-            jobs.append(Job("digests", DIGEST_TICK_SECONDS, lambda: list(digests.send(post))))
-        jobs += _signs_of_life(archive, "clock")
-        run_clock(jobs, lock=clock_lock(archive.catalogue, archive.home), stop=stop)
+        run_clock(
+            [*timetable.of_clock(archive, stop), *timetable.signs_of_life(archive, "clock")],
+            lock=clock_lock(archive.catalogue, archive.home),
+            stop=stop,
+            standing_by=archive.lookout("standby").beat,
+        )
 
 
 @click.command()
+@click.option(
+    "--queues",
+    default=",".join(Queue),
+    show_default=True,
+    help="What it takes, with a catalogue on PostgreSQL: names with commas between them.",
+)
+@click.option(
+    "--at-once", default=1, show_default=True, type=click.IntRange(1, 64), help="So much of each queue at a time."
+)
 @click.pass_obj
-def worker(asked: Asked) -> None:
-    """Take in what lies in the inbox, look at the feeds that are due, and take up what was interrupted."""
+def worker(asked: Asked, queues: str, at_once: int) -> None:
+    """Take in what lies in the inbox, look at the feeds that are due, and take up what was interrupted. With a
+    catalogue on PostgreSQL also do what the clock hands over: copies are read and mended, records laid ready.
+
+    As many workers as you like, on any host. What a publisher sent is taken in where it lies: by a worker of that home.
+    """
     asked = replace(asked, staying=True)
+    wanted = _queues(queues)
     with asked.archive() as archive:
-        door = archive.door()
+        if not archive.catalogue.is_shared and Queue.INGEST not in wanted:
+            raise UsageError(
+                "--queues: with a catalogue on SQLite the clock does this itself; a worker takes only: ingest"
+            )
+        stop = threading.Event()
+        jobs = timetable.signs_of_life(archive, "worker")
+        if Queue.INGEST in wanted:
+            jobs += timetable.of_home(archive)
+        with timetable.lanes(archive, stop, wanted, at_once):
+            run_clock(jobs, lock=None, stop=stop)
 
-        def take_in() -> None:
-            for receipt in receive_once(archive, door, feeding.inboxes(archive.settings)):
-                log.info("receipt", delivery=receipt.delivery_id, state=receipt.shown_state)
 
-        seconds = archive.settings.ingest.tick_seconds
-        jobs = [Job("inbox", seconds, take_in), Job("feeds", seconds, lambda: look_at_feeds(archive))]
-        jobs.append(Job("archives", seconds, lambda: follow_archives(archive)))
-        jobs += _signs_of_life(archive, "worker")
-        run_clock(jobs, lock=None)
+def _queues(given: str) -> list[Queue]:
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in list(Queue)]:
+        raise UsageError(f"--queues: no queue is named {unknown[0]!r}; there are: {', '.join(Queue)}")
+    if not names:
+        raise UsageError(f"--queues: name at least one of: {', '.join(Queue)}")
+    return [queue for queue in Queue if queue in names]
 
 
 @click.command()
@@ -271,15 +182,6 @@ def up(asked: Asked, with_demo: bool, port: int) -> None:
             _wait_until_ready(port, children, start)
             _greet(settings, port, password)
             _watch_over(children, start)
-
-
-def _signs_of_life(archive: wiring.Archive, part: str) -> list[Job]:
-    """This part says that it runs, and looks out."""
-    settings, lookout = archive.settings.alerts, archive.lookout(part)
-    return [
-        Job("heartbeat", settings.beat_seconds, lookout.beat),
-        Job("alerts", settings.look_seconds, lookout.look),
-    ]
 
 
 def _default_base(asked: Asked) -> bool:

@@ -24,6 +24,7 @@ from repository.catalogue import (
     chain,
     copies,
     heads,
+    hints,
     holdings,
     ledgers,
     proofs,
@@ -33,6 +34,7 @@ from repository.catalogue import (
     testimony,
     watch,
 )
+from repository.catalogue.hints import Hint, Work
 from repository.catalogue.tallies import NOTHING
 from repository.catalogue.walks import every
 from repository.catalogue.watch import CopyLine, Wanted
@@ -185,6 +187,7 @@ def read_again(room: Dashboard, identifier: str, version: int, store: str) -> Re
             version=version,
             store=store,
         )
+        hints.leave(rows, Hint(Work.COPIES, identifier))
     return redirect(url_for("fixity.copy", identifier=identifier, version=version, store=store))
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from repository.catalogue.hints import HINTING, Hinting
 from repository.errors import DatabaseUnavailable
 
 LOCK_WAIT_SECONDS = 30
@@ -31,6 +32,7 @@ class Catalogue:
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
+        self._told: dict[str, Hinting] = {}
         self.engine = _engine(url)
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = (
@@ -38,6 +40,15 @@ class Catalogue:
         )
         self._queue = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
         self._writing = self.engine.execution_options(mahfuz_writing=True)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes of several machines may work with it (PostgreSQL)."""
+        return self.engine.dialect.name == "postgresql"
+
+    def tell(self, hinting: Hinting) -> None:
+        """From now on what this program's writers leave to be done is told to ``hinting`` (:mod:`.hints`)."""
+        self._told = {HINTING: hinting}
 
     @property
     def shown_url(self) -> str:
@@ -54,8 +65,11 @@ class Catalogue:
     def writing(self) -> Iterator[Session]:
         """A transaction that is committed at the end of the block, or not at all. Raises DatabaseUnavailable."""
         # SQLite has one writer, and who finds it busy sleeps and asks again: threads of one process queue here instead.
-        with self._queue, _translated(self), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with self._queue, _translated(self), self._session() as session, session.begin():
             yield session
+
+    def _session(self) -> Session:
+        return Session(self._writing, expire_on_commit=False, info=self._told)
 
     def close(self) -> None:
         """Give every connection back."""

@@ -54,7 +54,7 @@ def alone(
         if not all(held.enter_context(_file(home / "locks", name, shared, wait)) for name in ordered):
             yield None
             return
-        if not names or catalogue.engine.dialect.name != "postgresql":
+        if not names or not catalogue.is_shared:
             yield Hold()
             return
         connection = held.enter_context(_session(catalogue, ordered, shared, wait))

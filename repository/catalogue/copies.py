@@ -31,6 +31,9 @@ NEVER_DUE = datetime(9999, 1, 1, tzinfo=UTC)
 ASKED_FOR = datetime(1970, 1, 1, tzinfo=UTC)
 """When a copy is due that a person asked to be read: before all others, and beyond the day's share."""
 
+LOST = (CopyState.DAMAGED, CopyState.MISSING)
+"""What waits to be mended."""
+
 _KEPT = Copy.state != CopyState.DISPOSED
 
 LONGEST_CLAIM = timedelta(days=1)
@@ -216,17 +219,20 @@ def claim_due(
     limit: int,
     stores: Iterable[str] | None = None,
     due_by: datetime | None = None,
+    lost: bool = False,
 ) -> list[CopyRef]:
     """Take up to ``limit`` copies whose day has come by ``due_by``, the longest overdue first.
 
-    ``at`` is now; without ``due_by`` it is both. The copies are the caller's for
-    ``lease_for``. A claim that is not answered by
+    ``at`` is now; without ``due_by`` it is both; ``lost``: of those only that are damaged or missing. The copies are
+    the caller's for ``lease_for``. A claim that is not answered by
     :func:`record_all` lapses: nobody has to clean up after a crash.
     """
     free = or_(Copy.lease_until.is_(None), Copy.lease_until <= at, Copy.lease_until > at + LONGEST_CLAIM)
     where = [Copy.next_due <= (due_by or at), free]
     if stores is not None:
         where.append(Copy.store.in_(list(stores)))
+    if lost:
+        where.append(Copy.state.in_(LOST))
     rows = session.execute(
         select(Copy.aip_id, Copy.store)
         .where(*where)
@@ -360,12 +366,14 @@ def oldest_verification(session: Session, store: str | None = None) -> datetime 
     return min(filter(None, found), default=None)
 
 
-def due(session: Session, at: datetime, *, up_to: int) -> int:
+def due(session: Session, at: datetime, *, up_to: int, lost: bool = False) -> int:
     """For how many copies the day of their next reading has come by ``at``, counted no further than ``up_to``.
 
-    Due is not overdue: that day comes before the promise runs out (:func:`late`).
+    Due is not overdue: that day comes before the promise runs out (:func:`late`). ``lost``: only damaged and missing.
     """
     waiting = select(Copy.aip_id).where(Copy.next_due < at).limit(up_to)
+    if lost:
+        waiting = waiting.where(Copy.state.in_(LOST))
     return session.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from repository.catalogue import tallies, titles
+from repository.catalogue.hints import Hint, Work, leave
 from repository.catalogue.parts import parts
 from repository.catalogue.tallies import Step
 from repository.errors import UsageError
@@ -47,20 +48,38 @@ def delivery_id(publisher: str, sha256: str) -> str:
 
 
 def accept(
-    session: Session, publisher_name: str, file_names: Sequence[str], sha256: str, octets: int, at: datetime
+    session: Session,
+    publisher_name: str,
+    file_names: Sequence[str],
+    sha256: str,
+    octets: int,
+    at: datetime,
+    home: str | None = None,
 ) -> Delivery:
-    """The delivery of these bytes, entered as RECEIVED if it is new; what was found of it before stays as it is."""
+    """The delivery of these bytes, entered as RECEIVED if it is new; what was found of it before stays as it is.
+
+    ``home`` is where they lie; of bytes that came to several, the one to which they came last.
+    """
     publisher = titles.publisher_named(session, publisher_name)
     identifier = delivery_id(publisher.name, sha256)
-    known = session.get(Delivery, identifier)
-    if known is not None:
-        return known
-    try:
-        with session.begin_nested():
-            return _entered(session, identifier, publisher, file_names, sha256, octets, at)
-    except IntegrityError:
-        # Two processes on PostgreSQL were given the same bytes at once, and the other was first.
-        return session.get_one(Delivery, identifier)
+    delivery = session.get(Delivery, identifier)
+    if delivery is None:
+        try:
+            with session.begin_nested():
+                delivery = _entered(session, identifier, publisher, file_names, sha256, octets, at)
+        except IntegrityError:
+            # Two processes on PostgreSQL were given the same bytes at once, and the other was first.
+            delivery = session.get_one(Delivery, identifier)
+    if home is not None and delivery.home != home:
+        delivery.home = home
+        session.flush()
+        _leave(session, delivery)
+    return delivery
+
+
+def _leave(session: Session, delivery: Delivery) -> None:
+    if delivery.state == DeliveryState.RECEIVED and delivery.home is not None:
+        leave(session, Hint(Work.DELIVERY, delivery.id, delivery.home))
 
 
 def _entered(
@@ -160,6 +179,7 @@ def requeue(session: Session, identifier: str) -> None:
     delivery.begun = 0
     delivery.stage, delivery.done, delivery.expected = None, 0, 0
     _move(session, delivery, DeliveryState.RECEIVED)
+    _leave(session, delivery)
 
 
 def finish(
@@ -207,11 +227,12 @@ def datestamp_of(session: Session, identifier: str, article_id: str, version: in
     ).scalar()
 
 
-def unfinished(session: Session) -> list[tuple[str, int]]:
-    """The deliveries whose story was interrupted, the oldest first, each with how often the program fell over it."""
+def unfinished(session: Session, home: str) -> list[tuple[str, int]]:
+    """The deliveries whose story was interrupted and whose bytes lie in this home, or nobody knows where; the oldest
+    first, each with how often the program fell over it."""
     rows = session.execute(
         select(Delivery.id, Delivery.begun)
-        .where(Delivery.state == DeliveryState.RECEIVED)
+        .where(Delivery.state == DeliveryState.RECEIVED, or_(Delivery.home == home, Delivery.home.is_(None)))
         .order_by(Delivery.accepted_on, Delivery.id)
     )
     return [(row.id, row.begun) for row in rows]

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
 
 from repository.catalogue import Catalogue
 from repository.catalogue.chain import START
 from repository.errors import UsageError
 from repository.models import ChainEnd, ChangeHead
 
-HEAD = "0022"
+HEAD = "0023"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -41,8 +42,7 @@ def migrate(catalogue: Catalogue) -> None:
     known = {script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()}
     with catalogue.writing() as session:
         connection = session.connection()
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        alone(session)
         present = _present(connection)
         if present is not None and present not in known:
             raise UsageError(
@@ -58,6 +58,12 @@ def migrate(catalogue: Catalogue) -> None:
             session.execute(insert(ChangeHead).values(id=1, number=0, datestamp=datetime(1970, 1, 1, tzinfo=UTC)))
         if session.execute(select(ChainEnd.id)).first() is None:
             session.execute(insert(ChainEnd).values(id=1, position=0, hash=START))
+
+
+def alone(session: Session) -> None:
+    """Nobody else changes the schema until this transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _complete(catalogue: Catalogue) -> bool:
