@@ -29,6 +29,10 @@ _TOGETHER = 50
 """So many articles at most are registered in one transaction; none waits for the others longer than:"""
 _UNTOLD_SECONDS = 2.0
 
+_PATIENCE_SECONDS = 30.0
+"""So long a bag of another delivery may lie in the stores without its rows: those beside it are read back first."""
+_LOOK_SECONDS = 0.25
+
 log = structlog.get_logger(__name__)
 
 
@@ -173,9 +177,7 @@ def _preserved(
                 files = files_of_adopted(path, one.identity, version, replication.files)
                 replication = replace(replication, files=files)
         except WouldOverwrite as error:
-            with door.catalogue.reading() as session:
-                now_held = holdings.held(session, one.identity)
-            if now_held is not None and now_held.version >= version:
+            if _overtaken(door, arrived, one.identity, version):
                 continue  # another delivery of the same article was registered meanwhile: ours is the version after it
             refusal = finding("STORE_HOLDS_OTHER", path=one.sip.name, detail=str(error))
             return refused_line(replace(one, findings=(*one.findings, refusal)))
@@ -183,6 +185,20 @@ def _preserved(
             path.unlink(missing_ok=True)
         return _Preserved(one, version, replication)
     raise WouldOverwrite("every store", one.identity, "other deliveries of the same article keep overtaking this one")
+
+
+def _overtaken(door: Door, arrived: Arrived, identity: str, version: int) -> bool:
+    """Whether another delivery has registered this version. Its bag lies in the stores a while before that."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with door.catalogue.reading() as session:
+            held = holdings.held(session, identity)
+            others = deliveries.under_way(session, besides=arrived.delivery_id)
+        if held is not None and held.version >= version:
+            return True
+        if not others or time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_SECONDS)
 
 
 def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Preserved]) -> list[ArticleLine]:

@@ -238,6 +238,16 @@ def unfinished(session: Session, home: str) -> list[tuple[str, int]]:
     return [(row.id, row.begun) for row in rows]
 
 
+def under_way(session: Session, *, besides: str) -> bool:
+    """Whether an attempt at any other delivery has begun and not ended or paused; one that was killed counts too."""
+    one = (
+        select(Delivery.id)
+        .where(Delivery.state == DeliveryState.RECEIVED, Delivery.begun > 0, Delivery.id != besides)
+        .limit(1)
+    )
+    return session.execute(one).first() is not None
+
+
 def publisher_of(session: Session, delivery: Delivery) -> Publisher:
     """Who sent it."""
     return session.get_one(Publisher, delivery.publisher_id)
