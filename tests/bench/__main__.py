@@ -18,9 +18,10 @@ _HERE = Path(__file__).resolve().parent
 sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
 
 import servers  # noqa: E402
-from bench import access, audit, harvest, ingest, nation, report, s3  # noqa: E402
+from bench import access, audit, harvest, ingest, nation, report, s3, workers  # noqa: E402
+from bench.measure import Line  # noqa: E402
 
-_BENCHES = ("ingest", "audit", "large", "harvest", "access")
+_BENCHES = ("ingest", "audit", "large", "harvest", "access", "workers")
 LARGE_BAGS, LARGE_BYTES = 16, 100_000_000
 _DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
 
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sections.append(report.Section("harvest", lines))
         if "access" in wanted:
             sections += _decided(folder, scale.rounds)
+        if "workers" in wanted:
+            sections.append(report.Section("workers", list(_shared(folder, scale))))
     report.show(sections, scale)
     if asked.write:
         _DOCUMENT.write_text(report.document(sections, scale), encoding="utf-8")
@@ -79,6 +82,20 @@ def _decided(folder: Path, rounds: int) -> Iterator[report.Section]:
         url = stack.enter_context(server.fresh_database())
         lines = list(access.bench(folder / "lists-postgresql", url, nation=size, rounds=rounds))
     yield report.Section("access-postgresql", lines)
+
+
+def _shared(folder: Path, scale: report.Scale) -> Iterator[Line]:
+    with ExitStack() as stack:
+        server = stack.enter_context(s3.serving(folder / "s3-workers"))
+        database = stack.enter_context(servers.postgresql(stack.enter_context(servers.shared_folder("workers"))))
+        yield from workers.bench(
+            folder / "workers",
+            server,
+            database,
+            articles=scale.articles,
+            size=scale.size,
+            per_delivery=scale.per_delivery,
+        )
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:

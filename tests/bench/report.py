@@ -67,6 +67,7 @@ def title(section: Section, scale: Scale) -> str:
         "large": "Audit of large bags: 16 of 100 MB",
         "harvest": f"Harvest of {scale.records:,} records",
         "access": f"Decisions and search over {nation}",
+        "workers": f"Workers of a catalogue on PostgreSQL, {articles}",
         "access-postgresql": f"The same on PostgreSQL: {nation}",
     }[section.name]
 
