@@ -1,4 +1,4 @@
-"""The same deliveries and copies by 1, 2 and 4 workers of a catalogue on PostgreSQL, beside what a bare client takes."""
+"""The same deliveries and copies by 1, 2 and 4 workers of a catalogue on PostgreSQL, beside a bare client."""
 
 from __future__ import annotations
 
