@@ -18,6 +18,7 @@ from fixity.share import share_left
 from fixity.watch import Scope, Watch
 from ingest import completeness, digests, disposal, inbox, pauses, pipeline
 from ingest.burning import rehearse_when_due
+from ingest.door import Door
 from ingest.feeds import bring
 from ingest.ledger import lay_down
 from oai_pmh import preparing
@@ -186,7 +187,7 @@ def of_home(archive: Archive) -> list[Job]:
 
     seconds = archive.settings.ingest.tick_seconds
     return [
-        Job("inbox", seconds, (lambda: _brought(archive)) if archive.catalogue.is_shared else take_in),
+        Job("inbox", seconds, (lambda: _brought(archive, door)) if archive.catalogue.is_shared else take_in),
         Job("feeds", seconds, lambda: look_at_feeds(archive)),
         Job("archives", seconds, lambda: follow_archives(archive)),
     ]
@@ -245,7 +246,7 @@ def _round(watch: Watch, scope: Scope) -> None:
         log.info("round", **{key: value for key, value in report.as_json().items() if key != "details"})
 
 
-def _brought(archive: Archive) -> None:
+def _brought(archive: Archive, door: Door) -> None:
     """What is complete in the inbox is kept, and what waits in this home lies in its queue, should its hint be lost."""
     from config import tasks  # noqa: PLC0415
 
@@ -255,7 +256,7 @@ def _brought(archive: Archive) -> None:
             log.info("arrived", feed=feed.name, delivery=arrived.delivery_id, files=list(arrived.file_names))
     pauses.told(archive.catalogue, archive.home)
     queue = tasks.at(Queue.INGEST, inbox.home_of(archive.home))
-    for identifier in pipeline.waiting(archive.door())[:REMEMBERED]:
+    for identifier in pipeline.waiting(door)[:REMEMBERED]:
         tasks.defer(
             archive.catalogue, Work.DELIVERY, queue, identifier=identifier, lock=f"{Work.DELIVERY}:{identifier}"
         )
