@@ -34,10 +34,10 @@ from repository.vocabulary import ArticleOutcome, DeliveryState, EventType
 
 pytestmark = pytest.mark.xdist_group("killed hosts")
 
-ARTICLES = sized(40, 5_000)
+ARTICLES = sized(24, 5_000)
 IN_A_DELIVERY = sized(4, 20)
-STORM_SECONDS = sized(20.0, 600.0)
-EVERY_SECONDS = 5.0
+STORM_SECONDS = sized(16.0, 600.0)
+EVERY_SECONDS = sized(3.0, 5.0)
 AWAY_SECONDS = sized(1.0, 4.0)
 """How long an S3 server that was killed is gone."""
 FLIPPED = sized(3, 50)
