@@ -315,7 +315,7 @@ CHAPTERS = (
                 marked("Update the package tzdata of the system."),
             ),
             "locale": Entry(
-                marked("locale"),
+                marked("locale of {subject}"),
                 marked(
                     "Whether this process takes names of files for UTF-8. Otherwise publishers' names with Turkish "
                     "letters could not be written to the log or to files."

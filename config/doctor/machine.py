@@ -72,13 +72,13 @@ def zone(patient: Patient) -> Iterator[Line]:
     yield good("time-zone", marked("{zone}, now {offset} from UTC"), zone=name, offset=f"{now:%z}")
 
 
-def language(_patient: Patient) -> Iterator[Line]:
+def language(patient: Patient) -> Iterator[Line]:
     """Whether names of files are UTF-8 for this process, whatever language it was started in."""
     encodings = {"files": sys.getfilesystemencoding(), "texts": locale.getpreferredencoding(do_setlocale=False)}
     values: dict[str, Value] = {**encodings, "locale": os.environ.get("LC_ALL") or os.environ.get("LANG") or "–"}
     wrong = any(one.replace("-", "").lower() != "utf8" for one in encodings.values())  # an ASCII name of Python's own
     said = marked("file names in {files}, texts in {texts} (locale {locale})")
-    yield (bad if wrong else good)("locale", said, **values)
+    yield (bad if wrong else good)("locale", said, patient.part, **values)
 
 
 def open_files(patient: Patient) -> Iterator[Line]:

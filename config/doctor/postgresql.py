@@ -46,7 +46,7 @@ def look(patient: Patient, session: Session) -> Iterator[Line]:
     if session.get_bind().dialect.name != "postgresql":
         return
     asked = text("SELECT name, setting FROM pg_settings WHERE name = ANY(:names)")
-    said: dict[str, str] = dict(session.execute(asked, {"names": list(_SETTINGS)}).tuples().all())
+    said: dict[str, str] = dict(session.execute(asked, {"names": list(_SETTINGS)}).all())
     yield _version(patient, session, said)
     yield _durability(said)
     yield _checksums(said)

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from config.doctor import examination
 from config.doctor.entries import CHAPTERS, DOCUMENT, ENTRIES, Chapter
@@ -31,7 +31,7 @@ SUBJECTS = {
     ("queue", "mending"): marked("copies to be mended"),
     ("queue", "announcements"): marked("announcements to harvesters"),
     **{("part", name): word for name, word in _PARTS.items()},
-    **{("open-files", name): word for name, word in _PARTS.items()},
+    **{(code, name): word for code in ("open-files", "locale") for name, word in _PARTS.items()},
 }
 """Subjects that are words and not names, as people say them."""
 
@@ -66,7 +66,7 @@ def system(room: SystemRoom) -> ResponseReturnValue:
     patient = room.patient
     lines = examination.shown(patient)
     if request.args.get("format") == "csv":
-        return csv_answer("system", COLUMNS, map(_row, lines))
+        return csv_answer("system", COLUMNS, [_row(line) for line in lines])
     return render_template(
         "doctor/system.html",
         chapters=[(chapter, parts) for chapter in CHAPTERS if (parts := list(_parts(chapter, lines)))],
@@ -89,7 +89,7 @@ def system(room: SystemRoom) -> ResponseReturnValue:
 
 def entries(_room: SystemRoom) -> ResponseReturnValue:
     """What each line means, and what to do."""
-    return render_template("doctor/entries.html", chapters=CHAPTERS, document=DOCUMENT)
+    return render_template("doctor/entries.html", chapters=CHAPTERS, document=DOCUMENT, code_of=_code)
 
 
 def _parts(chapter: Chapter, lines: Sequence[Line]) -> Iterator[_Part]:
@@ -115,7 +115,15 @@ def _named(line: Line, subject: str | None = None) -> str:
 
 def _said(said: Said) -> str:
     """A sentence of a line in the reader's language, as it stands in a page."""
-    return said.told(lambda sentence: escape(language.gettext(sentence)), _written)
+    return said.told(lambda sentence: _code(language.gettext(sentence)), _written)
+
+
+def _code(sentence: str) -> Markup:
+    """What stands between backticks as code; nothing else in it is taken for a tag."""
+    parts = escape(sentence).split("`")
+    return Markup("").join(
+        Markup("<code>") + part + Markup("</code>") if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _remedy(line: Line) -> str:

@@ -26,6 +26,9 @@ from repository.errors import DatabaseUnavailable
 LOCK_WAIT_SECONDS = 30
 """How long a writer waits for another before it says that the catalogue did not answer."""
 
+CONNECT_SECONDS = 10
+"""How long a database server is waited for, where database.url does not say (``?connect_timeout=``)."""
+
 
 class Catalogue:
     """The catalogue behind one database URL (SQLite or PostgreSQL)."""
@@ -94,7 +97,11 @@ _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
+        # Without it a server that is gone without a word is waited for until the system gives up, for minutes.
+        given = {} if "connect_timeout" in make_url(url).query else {"connect_timeout": CONNECT_SECONDS}
+        return create_engine(
+            url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json, connect_args=given
+        )
     # isolation_level None: the driver begins nothing by itself, the "begin" below does.
     engine = create_engine(
         url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None}, json_serializer=_json

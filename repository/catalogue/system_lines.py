@@ -65,4 +65,4 @@ def last_asked(session: Session, host: str) -> dict[tuple[str, str], datetime]:
     """When each question was last asked of ``host``, by question and part; one that found nothing is not there."""
     asked = select(SystemLine.question, SystemLine.part, func.max(SystemLine.asked_at)).where(SystemLine.host == host)
     rows = session.execute(asked.group_by(SystemLine.question, SystemLine.part))
-    return {(question, part): at for question, part, at in rows.tuples()}
+    return {(question, part): at for question, part, at in rows}
