@@ -54,6 +54,7 @@ def exposition(
     registry = CollectorRegistry()
     with catalogue.reading() as session:
         found = list(_all(session, policies, now or utc_now()))
+        found += _work(catalogue, session, now or utc_now())
     registry.register(_Figures([*found, *(_window(harvested) if harvested is not None else ())]))
     return generate_latest(registry)
 
@@ -76,7 +77,6 @@ def _all(session: Session, policies: Mapping[str, Policy], now: datetime) -> Ite
         ((part, row.host), _seconds(row.beat_at)) for part, rows in heartbeats.beats(session).items() for row in rows
     ]
     yield _gauge("mahfuz_heartbeat_timestamp_seconds", "When a part last said that it runs.", ("part", "host"), beats)
-    yield from _work(session, now)
     yield from _safety(session)
     yield from _system(session)
 
@@ -167,8 +167,8 @@ def _standing(session: Session) -> Iterator[Metric]:
     yield _gauge("mahfuz_tallies_wrong", "Tallies that their rows did not bear out, at most 1000.", (), wrong)
 
 
-def _work(session: Session, now: datetime) -> Iterator[Metric]:
-    found = work.every(session, now)
+def _work(catalogue: Catalogue, session: Session, now: datetime) -> Iterator[Metric]:
+    found = work.every(catalogue, session, now)
     for what, told in (
         ("waiting", f"Work that waits, counted to {NO_FURTHER}."),
         ("running", "Tasks that a worker has begun."),

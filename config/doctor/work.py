@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from config.doctor.lines import Line, Value, Verdict, moment, say
 from config.doctor.questions import Patient
-from repository.catalogue import queues
+from repository.catalogue import Catalogue, queues
 from repository.catalogue.queues import Queue
 from repository.texts import marked
 
@@ -19,20 +19,26 @@ HANDED_ON = timedelta(hours=1)
 """The same of any other queue."""
 
 
-def handed_over(session: Session) -> list[Queue]:  # noqa: ARG001 (of what was handed to workers, once it is)
-    """The queues of tasks that were handed to workers on other machines."""
-    return []
+def every(catalogue: Catalogue, session: Session, at: datetime) -> list[Queue]:
+    """All queues at this moment, those among them from which workers on any machine take."""
+    return [*queues.queues(session, at), *_handed_over(catalogue)]
 
 
-def every(session: Session, at: datetime) -> list[Queue]:
-    """All queues at this moment."""
-    return [*queues.queues(session, at), *handed_over(session)]
+def _handed_over(catalogue: Catalogue) -> list[Queue]:
+    if not catalogue.is_shared:
+        return []
+    from config import tasks  # noqa: PLC0415  (who has no PostgreSQL does not wait for it)
+
+    return [
+        Queue(one.queue, one.waiting, one.oldest, running=one.running, stalled=one.stalled, failed=one.failed)
+        for one in tasks.queues(catalogue)
+    ]
 
 
 def waiting(patient: Patient, session: Session) -> Iterator[Line]:
     """A line for each queue."""
     now = patient.clock()
-    for one in every(session, now):
+    for one in every(patient.archive.catalogue, session, now):
         yield _line(one, now)
 
 

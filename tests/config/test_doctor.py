@@ -21,7 +21,7 @@ from config.doctor import asking, database, examination, postgresql
 from config.doctor.entries import DOCUMENT, ENTRIES, document
 from config.doctor.lines import Line, Said, Verdict
 from config.doctor.questions import About, Beyond, OfRows, Patient
-from config.schedule import advisory_lock
+from config.schedule import clock_lock
 from repository.catalogue import Catalogue, copies, heartbeats, standing, tallies
 from repository.catalogue.heartbeats import Who
 from repository.models import Announcement, Copy, Delivery, Heartbeat, Ledger, Rehearsal
@@ -242,8 +242,8 @@ def test_connections_that_run_out_are_told(
 def test_who_holds_the_lock_of_the_clock_and_says_nothing_is_bad(tmp_path: Path, postgresql_url: str) -> None:
     asked = patient(tmp_path / "home", postgresql_url)
     holder = Catalogue(postgresql_url)
-    with advisory_lock(holder)() as held:
-        assert held
+    with clock_lock(holder, tmp_path / "other")() as held:
+        assert held is not None
         line = lines(asked)["leader"]
         assert line.verdict is Verdict.BAD
         assert "gives no sign of life" in str(line.said)
@@ -317,6 +317,20 @@ def test_work_that_waits_for_too_long_is_told(tmp_path: Path, database_url: str)
         tallies.add(rows, "copies", "damaged", 1, 5, place="main")
     assert lines(patient(tmp_path / "home", database_url))["queue mending"].verdict is Verdict.BAD
     site.catalogue.close()
+
+
+def test_tasks_that_no_worker_takes_are_told(tmp_path: Path, postgresql_url: str) -> None:
+    from config import tasks
+
+    catalogue = Catalogue(postgresql_url)
+    tasks.prepare(catalogue)
+    assert "queue audit" not in lines(patient(tmp_path / "home", postgresql_url))
+    tasks.defer(catalogue, "fixity", "audit")
+    line = lines(patient(tmp_path / "home", postgresql_url))["queue audit"]
+    assert (line.verdict, line.said.values["waiting"]) == (Verdict.GOOD, 1)
+    late = {hours: lines(patient(tmp_path / "home", postgresql_url, clock=ahead(hours=hours))) for hours in (2, 5)}
+    assert [late[hours]["queue audit"].verdict for hours in (2, 5)] == [Verdict.NOTE, Verdict.BAD]
+    catalogue.close()
 
 
 def pages_delivery(rows: Any) -> str:
