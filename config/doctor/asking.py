@@ -47,8 +47,11 @@ class _Answers:
 def beyond(patient: Patient, questions: Sequence[Beyond], seconds: float = SECONDS) -> list[tuple[Beyond, list[Line]]]:
     """Every question with its lines, in their order; one that is not answered in ``seconds`` is doubt."""
     answers = _Answers()
+    hanging = {thread.name for thread in threading.enumerate()}  # one that never came back is not asked once more
     threads = [
-        _begun(f"doctor {one.name}", _answer, answers, place, patient, one) for place, one in enumerate(questions)
+        _begun(_thread(one), _answer, answers, place, patient, one)
+        for place, one in enumerate(questions)
+        if _thread(one) not in hanging
     ]
     _wait(threads, seconds)
     given = answers.close()
@@ -69,6 +72,10 @@ def of_rows(patient: Patient, questions: Sequence[OfRows], seconds: float = ROWS
             return [*found, _silent(question.code, "", seconds)]
         found += given[place]
     return found
+
+
+def _thread(question: Beyond) -> str:
+    return f"doctor {question.name}"
 
 
 def _begun(name: str, call: object, *given: object) -> threading.Thread:

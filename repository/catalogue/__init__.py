@@ -26,8 +26,15 @@ from repository.errors import DatabaseUnavailable
 LOCK_WAIT_SECONDS = 30
 """How long a writer waits for another before it says that the catalogue did not answer."""
 
-CONNECT_SECONDS = 10
-"""How long a database server is waited for, where database.url does not say (``?connect_timeout=``)."""
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How long a database server is waited for that is gone without a word, where database.url does not say otherwise: the
+system's own patience is a quarter of an hour for what was sent, and two hours for an answer."""
 
 
 class Catalogue:
@@ -97,10 +104,10 @@ _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        # Without it a server that is gone without a word is waited for until the system gives up, for minutes.
-        given = {} if "connect_timeout" in make_url(url).query else {"connect_timeout": CONNECT_SECONDS}
+        told = make_url(url).query
+        patience = {name: value for name, value in PATIENCE.items() if name not in told}
         return create_engine(
-            url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json, connect_args=given
+            url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json, connect_args=patience
         )
     # isolation_level None: the driver begins nothing by itself, the "begin" below does.
     engine = create_engine(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -118,6 +119,19 @@ def test_a_database_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None:
     assert str(line.said) == "No answer within 1 seconds."
 
 
+@pytest.mark.parametrize(("told", "seconds"), [("", "10"), ("&connect_timeout=3", "3")])
+def test_a_database_whose_machine_is_gone_without_a_word_is_not_waited_for(
+    postgresql_url: str, told: str, seconds: str
+) -> None:
+    catalogue = Catalogue(postgresql_url + told)
+    with catalogue.reading() as session:
+        line: Any = session.connection().connection.driver_connection
+        given = line.info.get_parameters()
+    assert given["connect_timeout"] == seconds
+    assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("60000", "30")
+    catalogue.close()
+
+
 def test_a_database_that_hangs_hides_nothing_else(tmp_path: Path) -> None:
     store = DirectoryStore("main", tmp_path / "main")
     store.prepare()
@@ -147,6 +161,22 @@ def test_questions_are_asked_side_by_side_and_one_that_hangs_is_doubt(tmp_path: 
     (_, (mail,)), (_, (disk,)), (_, front) = answers
     assert (mail.verdict, disk.verdict, front) == (Verdict.DOUBT, Verdict.BAD, [])
     assert "a fault of ours" in str(disk.said)
+
+
+def test_a_question_that_never_came_back_is_not_asked_once_more(tmp_path: Path) -> None:
+    asked = patient(tmp_path / "home", f"sqlite:///{tmp_path}/c.sqlite")
+    over, begun = threading.Event(), []
+
+    def hang(_patient: Patient) -> list[Line]:
+        begun.append(1)
+        over.wait(60)
+        return []
+
+    for _ in range(3):
+        ((_, (line,)),) = asking.beyond(asked, [Beyond("disk", hang)], seconds=0.1)
+        assert line.verdict is Verdict.DOUBT
+    assert len(begun) == 1
+    over.set()
 
 
 # PostgreSQL.
