@@ -50,6 +50,16 @@ class _Part:
     host: str
     lines: Sequence[Line]
 
+    @property
+    def counted(self) -> dict[Verdict, int]:
+        """How many lines there are of each verdict."""
+        return examination.counted(self.lines)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing has to be looked at."""
+        return not self.counted[Verdict.BAD] and not self.counted[Verdict.DOUBT]
+
 
 def blueprint(room: SystemRoom) -> Blueprint:
     """The pages, ready to be mounted."""
