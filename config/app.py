@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError, ServiceUnavailable
 
+import config.doctor.web
 import fixity.web
 import fixity.web.evidence
 import fixity.web.room
@@ -35,6 +36,7 @@ import repository.web.declaring
 import repository.web.portal
 import repository.web.records
 from config import languages, metrics
+from config.doctor.web import SystemRoom
 from config.proxies import Hops
 from fixity.evidence.room import Evidence
 from fixity.forecast import Policy
@@ -152,6 +154,8 @@ class Rooms:
     """With which OpenID providers readers sign on."""
     sign_on_lasts: timedelta = timedelta(hours=8)
     """For how long a reader's sign-on is remembered."""
+    system: SystemRoom | None = None
+    """The installation, for the page of the system; None: there is none."""
     harvested: Figures | None = None
     """What the window has given out; None: there are no figures of it."""
     peers: Sequence[Peer] = field(default=(), repr=False)
@@ -275,7 +279,8 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
         Route("/metrics", _metrics),
         Route("/robots.txt", _robots),
     )
-    shown = (fixity.web.evidence.blueprint(rooms.evidence),) if rooms.evidence else ()
+    shown = [fixity.web.evidence.blueprint(rooms.evidence)] if rooms.evidence else []
+    shown += [config.doctor.web.blueprint(rooms.system)] if rooms.system else []
     return (
         *shown,
         repository.web.blueprint(reading),
@@ -337,6 +342,7 @@ def _face(app: Flask, rooms: Rooms) -> None:
             "signed_on": lambda: sign_on_cookie().read() is not None,
             "has_oai": bool(rooms.open_blueprints),
             "has_evidence": rooms.evidence is not None,
+            "has_system": rooms.system is not None,
         }
 
 

@@ -6,7 +6,6 @@ import platform
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -63,7 +62,7 @@ def evidence(archive: Archive, agent: str) -> Evidence:
         },
         inventory=timedelta(days=policy.inventory_days),
         probe=(lambda: map(probe, archive.stores)) if archive.stores else None,
-        exposed=lambda tried: [asdict(one) for one in exposure.looked_at(settings, tried)],
+        exposed=lambda tried: [one.as_json() for one in exposure.looked_at(settings, tried)],
         prove=(lambda: prove(archive.notary(), archive.by_name).as_json()) if archive.stores else None,
         scanner=lambda: _scanner(settings),
         settings=lambda: list(shown(settings)),

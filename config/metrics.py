@@ -6,6 +6,7 @@ the window gave out, which nobody writes down, is counted by the process that an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
@@ -14,6 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
+from config.doctor import safety, work
+from config.doctor.lines import Verdict
 from fixity.forecast import Policy, forecasts
 from oai_pmh.manners import Figures
 from repository.catalogue import (
@@ -24,11 +27,15 @@ from repository.catalogue import (
     days,
     heartbeats,
     inventories,
+    ledgers,
     recount,
+    rehearsals,
     rounds,
     standing,
+    system_lines,
     tallies,
 )
+from repository.catalogue.queues import NO_FURTHER
 from repository.vocabulary import DifferenceKind, utc_now
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,6 +54,7 @@ def exposition(
     registry = CollectorRegistry()
     with catalogue.reading() as session:
         found = list(_all(session, policies, now or utc_now()))
+        found += _work(catalogue, session, now or utc_now())
     registry.register(_Figures([*found, *(_window(harvested) if harvested is not None else ())]))
     return generate_latest(registry)
 
@@ -69,6 +77,8 @@ def _all(session: Session, policies: Mapping[str, Policy], now: datetime) -> Ite
         ((part, row.host), _seconds(row.beat_at)) for part, rows in heartbeats.beats(session).items() for row in rows
     ]
     yield _gauge("mahfuz_heartbeat_timestamp_seconds", "When a part last said that it runs.", ("part", "host"), beats)
+    yield from _safety(session)
+    yield from _system(session)
 
 
 def _window(harvested: Figures) -> Iterator[Metric]:
@@ -155,6 +165,46 @@ def _standing(session: Session) -> Iterator[Metric]:
     yield _gauge("mahfuz_store_free_bytes", "Room left in a store that can tell.", ("store",), free)
     wrong = [((), len(recount.miscounts(session, limit=1000)))]
     yield _gauge("mahfuz_tallies_wrong", "Tallies that their rows did not bear out, at most 1000.", (), wrong)
+
+
+def _work(catalogue: Catalogue, session: Session, now: datetime) -> Iterator[Metric]:
+    found = work.every(catalogue, session, now)
+    for what, told in (
+        ("waiting", f"Work that waits, counted to {NO_FURTHER}."),
+        ("running", "Tasks that a worker has begun."),
+        ("stalled", "Tasks begun by somebody who gives no sign of life, deliveries that are held up."),
+        ("failed", "Tasks given up after the last attempt."),
+    ):
+        yield _gauge(f"mahfuz_queue_{what}", told, ("queue",), [((one.name,), getattr(one, what)) for one in found])
+    oldest = [((one.name,), _seconds(one.oldest)) for one in found if one.oldest is not None]
+    yield _gauge("mahfuz_queue_oldest_timestamp_seconds", "Since when the first has waited.", ("queue",), oldest)
+
+
+def _safety(session: Session) -> Iterator[Metric]:
+    ledger, rehearsal = ledgers.latest(session), rehearsals.last_ended(session)
+    made = {"backup": safety.last_backup(session), "ledger": ledger.at if ledger else None}
+    made["rehearsal"] = rehearsal.started_at if rehearsal else None
+    for what, told in (
+        ("backup", "When the database was last backed up."),
+        ("ledger", "When a ledger was last laid down in the stores."),
+        ("rehearsal", "When writing the catalogue again was last rehearsed to the end."),
+    ):
+        at = made[what]
+        yield _gauge(f"mahfuz_{what}_timestamp_seconds", told, (), [((), _seconds(at))] if at is not None else [])
+    told = "Differences that the last rehearsal found; 0: the same catalogue came of it."
+    yield _gauge("mahfuz_rehearsal_differences", told, (), [((), rehearsal.differences)] if rehearsal else [])
+
+
+def _system(session: Session) -> Iterator[Metric]:
+    lines, asked = Counter[tuple[str, str]](), dict[str, datetime]()
+    for row in system_lines.kept(session):
+        lines[row.host, row.verdict] += 1
+        asked[row.host] = max(row.asked_at, asked.get(row.host, row.asked_at))
+    every = [((host, verdict.value), lines[host, verdict.value]) for host in sorted(asked) for verdict in Verdict]
+    told = "What each machine found of itself, by verdict; without a host: what the clock found over the network."
+    yield _gauge("mahfuz_doctor_lines", told, ("host", "verdict"), every)
+    looked = [((host,), _seconds(at)) for host, at in sorted(asked.items())]
+    yield _gauge("mahfuz_doctor_timestamp_seconds", "When that was looked at.", ("host",), looked)
 
 
 _CANARY_WORDS = ("caught", "missed", "unreadable")

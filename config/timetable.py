@@ -10,6 +10,8 @@ import structlog
 
 from config import feeding, window
 from config.commands.ingesting import ABANDONED, follow_archives, look_at_feeds, receive_once
+from config.doctor import examination
+from config.doctor.questions import Patient
 from config.schedule import Job, Queue
 from config.wiring import Archive
 from fixity import inventory, ledgers, notary, proving, standing
@@ -218,11 +220,12 @@ def lanes(archive: Archive, stop: threading.Event, wanted: Sequence[Queue], at_o
 
 
 def signs_of_life(archive: Archive, part: str) -> list[Job]:
-    """This part says that it runs, and looks out."""
-    settings, lookout = archive.settings.alerts, archive.lookout(part)
+    """This part says that it runs, looks out, and looks at its machine."""
+    settings, lookout, patient = archive.settings.alerts, archive.lookout(part), Patient(archive, part)
     return [
         Job("heartbeat", settings.beat_seconds, lookout.beat),
         Job("alerts", settings.look_seconds, lookout.look),
+        Job("system", examination.LOOK_SECONDS, lambda: examination.look(patient)),
     ]
 
 

@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -70,6 +70,8 @@ class Archive:
     stores: tuple[Store, ...]
     places: Mapping[str, str]
     """Store name to where it stands, for the pages."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where each setting came from; empty: that was not told."""
 
     @property
     def home(self) -> Path:
@@ -381,7 +383,9 @@ class Archive:
 
 
 @contextmanager
-def opened(settings: Settings, *, with_stores: bool = True) -> Iterator[Archive]:
+def opened(
+    settings: Settings, origins: Mapping[str, str] | None = None, *, with_stores: bool = True
+) -> Iterator[Archive]:
     """The archive, with its embedded S3 server running where the settings name no stores of their own.
 
     ``with_stores=False`` for a command that asks the catalogue only. Raises UsageError, Doubt.
@@ -399,7 +403,7 @@ def opened(settings: Settings, *, with_stores: bool = True) -> Iterator[Archive]
         stores: list[Store] = []
         if with_stores:
             stores = _stores(settings, stack)
-        yield Archive(settings, catalogue, tuple(stores), _places(settings))
+        yield Archive(settings, catalogue, tuple(stores), _places(settings), origins or {})
 
 
 def initialise(archive: Archive) -> None:
@@ -428,6 +432,8 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
     import oai_pmh.whole.web as whole
     from config import window
     from config.app import Rooms
+    from config.doctor.questions import Patient
+    from config.doctor.web import SystemRoom
     from oai_pmh.manners import Figures
     from oai_pmh.web import blueprint
 
@@ -466,6 +472,7 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
             whole.blueprint(seen_from, archive.dumps, turns, figures),
         ),
         harvested=figures,
+        system=SystemRoom(Patient(archive, "web")),
     )
 
 

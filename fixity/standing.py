@@ -56,7 +56,7 @@ def trials(session: Session) -> dict[str, Trial]:
 def look(catalogue: Catalogue, stores: Iterable[Store], clock: Callable[[], datetime]) -> None:
     """Every store is asked how it is, and tried where that was never done or long ago. Raises DatabaseUnavailable."""
     for store in stores:
-        _ask(catalogue, store, clock)
+        ask(catalogue, store, clock)
         with catalogue.reading() as session:
             known = standing.trials(session).get(store.name)
         if not known or known[0].tried_at <= clock() - TRIED_EVERY:
@@ -84,7 +84,8 @@ def full_on(answer: StoreAnswer | None, growth: Growth | None, at: datetime) -> 
         return None
 
 
-def _ask(catalogue: Catalogue, store: Store, clock: Callable[[], datetime]) -> None:
+def ask(catalogue: Catalogue, store: Store, clock: Callable[[], datetime]) -> None:
+    """What the store says of itself now, or its silence, is written down. Raises DatabaseUnavailable."""
     told: Mapping[str, int | None] = {}
     problem = None
     try:

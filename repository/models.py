@@ -902,6 +902,26 @@ class StoreTrial(Table):
     tried_at: Mapped[datetime]
 
 
+class SystemLine(Table):
+    """One thing that was looked at on one machine or over the network, and how it stood (config.doctor)."""
+
+    __tablename__ = "system_line"
+
+    host: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """The machine that it is about; empty: the archive, whichever machine looked."""
+    question: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    part: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """The part of the program whose process it is about; empty: any."""
+    code: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(Text)
+    verdict: Mapped[str] = mapped_column(String(8))
+    said: Mapped[dict[str, Any]]
+    """The sentence as it is marked for translation, and what fills it."""
+    remedy: Mapped[dict[str, Any] | None]
+    asked_at: Mapped[datetime]
+
+
 class Canary(Table):
     """One bag with known damage in one store, and whether the watch saw it for what it is when it last looked."""
 

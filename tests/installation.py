@@ -36,6 +36,7 @@ class Installation:
         home.mkdir()
         self.file = home / "mahfuz.toml"
         self.file.write_text(f'[archive]\nhome = "{home}"\n{more}\n' + "".join(stores), encoding="utf-8")
+        self.file.chmod(0o600)  # secrets stand in it
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """The command, started as a user's shell would."""

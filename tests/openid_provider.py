@@ -165,7 +165,9 @@ class OpenIdProvider:
         @app.get("/keys")
         def _keys() -> Response:
             self.asked.append("keys")
-            return jsonify(keys=[self.key.as_dict(private=False)])
+            until = {"exp": int(time.time()) - 3600} if self.fault == "keys ran out" else {}
+            keys = [] if self.fault == "no keys" else [self.key.as_dict(private=False)]
+            return jsonify({"keys": keys} | until)
 
         @app.get("/authorize")
         def _authorize() -> Any:

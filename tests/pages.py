@@ -25,6 +25,10 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from config.app import Rooms, create_app
+from config.doctor.questions import Patient
+from config.doctor.web import SystemRoom
+from config.settings import load
+from config.wiring import Archive
 from fixity.evidence.room import Evidence, Place
 from fixity.forecast import Policy
 from repository.access import staff
@@ -179,6 +183,7 @@ def site(url: str, **changes: Any) -> Site:
         policies={"main": Policy(90), "second": Policy(90)},
         home=home,
         agent="mahfuz test",
+        system=SystemRoom(Patient(_installed(url, home, catalogue))),
         counted=False,  # in a thread, behind what is being tested
     )
     asked = replace(rooms, **changes)
@@ -196,6 +201,12 @@ def site(url: str, **changes: Any) -> Site:
     app.testing = True
     app.jinja_env.bytecode_cache = _COMPILED
     return Site(app, catalogue, shelf)
+
+
+def _installed(url: str, home: Path, catalogue: Catalogue) -> Archive:
+    """The installation behind these pages: settings that were hardly set, and no store that can be asked."""
+    loaded = load(None, {"MAHFUZ_ARCHIVE__HOME": str(home), "MAHFUZ_DATABASE__URL": url})
+    return Archive(loaded.settings, catalogue, (), {"main": "Ankara", "second": "İzmir"}, loaded.origins)
 
 
 def enter(

@@ -39,16 +39,21 @@ class Asked:
 
     def settings(self) -> Settings:
         """The settings. Raises UsageError."""
+        return self.told().settings
+
+    def told(self) -> Loaded:
+        """The settings with their origins; from here on the log is as they say. Raises UsageError."""
         found = self.loaded()
         # A person at a terminal reads the answer; what stays in the background tells its story line by line.
         said = found.origins["log.level"] != "default"
         logs.configure(found.settings.log.level if said or self.staying else "warning")
-        return found.settings
+        return found
 
     @contextmanager
     def archive(self, *, with_stores: bool = True) -> Iterator[wiring.Archive]:
         """The archive, wired and up to date. Raises UsageError, Doubt."""
-        with wiring.opened(self.settings(), with_stores=with_stores) as archive:
+        loaded = self.told()
+        with wiring.opened(loaded.settings, loaded.origins, with_stores=with_stores) as archive:
             wiring.initialise(archive)
             yield archive
 

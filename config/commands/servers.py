@@ -54,8 +54,8 @@ _READY_SECONDS = 60
 class _Web(BaseApplication):  # type: ignore[misc]
     """gunicorn with threads: a slow reader keeps a thread, never a process, and is not cut off."""
 
-    def __init__(self, settings: Settings, host: str, port: int, workers: int) -> None:
-        self.archive_settings, self.processes = settings, workers
+    def __init__(self, archive: wiring.Archive, host: str, port: int, workers: int) -> None:
+        self.archive_settings, self.origins, self.processes = archive.settings, archive.origins, workers
         self.bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         super().__init__()
 
@@ -80,7 +80,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         # Wired in the worker itself: neither a database connection nor an S3 client survives a fork.
-        context = wiring.opened(self.archive_settings)
+        context = wiring.opened(self.archive_settings, self.origins)
         archive = context.__enter__()
         seen_from = window.of(archive)
         wishes = Job("wishes", WISHES_TICK_SECONDS, lambda: preparing.write_down_wishes(seen_from))
@@ -97,9 +97,8 @@ def serve(asked: Asked, host: str, port: int, workers: int) -> None:
     """Serve the pages and OAI-PMH."""
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
-        settings = archive.settings
         archive.catalogue.close()
-        _Web(settings, host, port, workers).run()
+        _Web(archive, host, port, workers).run()
 
 
 @click.command()

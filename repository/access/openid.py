@@ -5,9 +5,11 @@ The protocol is Authlib's and the signatures are joserfc's; here stands only wha
 
 from __future__ import annotations
 
+import base64
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 from typing import Any, cast
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
+from cryptography.x509 import load_der_x509_certificate
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
@@ -48,6 +51,15 @@ class Begun:
     state: str
     nonce: str
     verifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a provider publishes of itself, looked at anew: how many of its keys we can use, and until when."""
+
+    keys: int
+    ends: datetime | None = None
+    """When the first of what bears an end runs out (``exp``, certificates of keys); None: nothing does."""
 
 
 class OpenId:
@@ -94,6 +106,28 @@ class OpenId:
             hub=self.provider.hub,
             home_is_enough=self.provider.home_is_enough,
         )
+
+    def look(self) -> Published:
+        """What the provider publishes now, past what is kept of it. Raises SignOnFailed where nobody could sign on."""
+        with self._lock:
+            self._kept.clear()
+        metadata = self._metadata()
+        for name in ("authorization_endpoint", "token_endpoint"):
+            self._endpoint(name)
+        offered = metadata.get("id_token_signing_alg_values_supported")
+        if isinstance(offered, list) and not set(offered) & set(ALGORITHMS):
+            raise SignOnFailed(f"{self.provider.name}: it signs by none of {', '.join(ALGORITHMS)}")
+        published = self._published(self._endpoint("jwks_uri"), _KEPT_SECONDS)
+        try:
+            self._keys()
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            raise SignOnFailed(f"{self.provider.name}: its keys cannot be read: {error}") from error
+        given = published.get("keys")
+        signing = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        signing = [one for one in signing if one.get("use", "sig") == "sig" and one.get("kty") in ("RSA", "EC", "OKP")]
+        if not signing:
+            raise SignOnFailed(f"{self.provider.name}: it publishes no key that signs")
+        return Published(len(signing), min(_ends(metadata, published, signing), default=None))
 
     def _claims(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
         text = token.get("id_token")
@@ -188,6 +222,18 @@ class OpenId:
         if given.ca_file:
             session.verify = given.ca_file
         return session
+
+
+def _ends(*published: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Iterator[datetime]:
+    """Whatever in it says until when it is good: RFC 7519 ``exp``, and the certificates of keys (RFC 7517 ``x5c``)."""
+    for one in published:
+        if not isinstance(one, Mapping):
+            yield from _ends(*one)
+            continue
+        if isinstance(exp := one.get("exp"), int | float):
+            yield datetime.fromtimestamp(exp, UTC)
+        for text in one.get("x5c") or ():
+            yield load_der_x509_certificate(base64.b64decode(text)).not_valid_after_utc
 
 
 def _values(claims: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:

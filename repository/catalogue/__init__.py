@@ -26,6 +26,16 @@ from repository.errors import DatabaseUnavailable
 LOCK_WAIT_SECONDS = 30
 """How long a writer waits for another before it says that the catalogue did not answer."""
 
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How long a database server is waited for that is gone without a word, where database.url does not say otherwise: the
+system's own patience is a quarter of an hour for what was sent, and two hours for an answer."""
+
 
 class Catalogue:
     """The catalogue behind one database URL (SQLite or PostgreSQL)."""
@@ -94,7 +104,11 @@ _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
+        told = make_url(url).query
+        patience = {name: value for name, value in PATIENCE.items() if name not in told}
+        return create_engine(
+            url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json, connect_args=patience
+        )
     # isolation_level None: the driver begins nothing by itself, the "begin" below does.
     engine = create_engine(
         url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None}, json_serializer=_json

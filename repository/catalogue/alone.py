@@ -86,7 +86,7 @@ def _session(catalogue: Catalogue, names: list[str], shared: bool, wait: bool) -
         raise DatabaseUnavailable(f"the catalogue {catalogue.shown_url} did not answer: {error}") from error
     try:
         try:
-            got = [connection.execute(asked, {"key": _key(name)}).scalar_one() for name in names]
+            got = [connection.execute(asked, {"key": key_of(name)}).scalar_one() for name in names]
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the catalogue {catalogue.shown_url} went away: {error}") from error
         # Of a lock that is waited for the answer is nothing at all.
@@ -105,6 +105,6 @@ def _given_back(connection: Connection) -> None:
         connection.close()
 
 
-def _key(name: str) -> int:
+def key_of(name: str) -> int:
     """The 64 bits by which the database knows the name; of the locks of transactions none is so large."""
     return int.from_bytes(hashlib.sha256(f"mahfuz/{name}".encode()).digest()[:8], "big", signed=True)

@@ -14,7 +14,7 @@ from repository.catalogue.chain import START
 from repository.errors import UsageError
 from repository.models import ChainEnd, ChangeHead
 
-HEAD = "0023"
+HEAD = "0025"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -25,7 +25,7 @@ _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32)
 def revision_of(catalogue: Catalogue) -> str | None:
     """The revision that the database is at; None for an empty one. Raises DatabaseUnavailable."""
     with catalogue.reading() as session:
-        return _present(session.connection())
+        return present(session.connection())
 
 
 def migrate(catalogue: Catalogue) -> None:
@@ -43,13 +43,13 @@ def migrate(catalogue: Catalogue) -> None:
     with catalogue.writing() as session:
         connection = session.connection()
         alone(session)
-        present = _present(connection)
-        if present is not None and present not in known:
+        found = present(connection)
+        if found is not None and found not in known:
             raise UsageError(
-                f"the catalogue {catalogue.shown_url} has schema {present}, which this version does not know: "
+                f"the catalogue {catalogue.shown_url} has schema {found}, which this version does not know: "
                 "it was made by a newer Mahfuz; install that version, or restore the backup taken before its upgrade"
             )
-        if present != HEAD:
+        if found != HEAD:
             config = Config()
             config.set_main_option("script_location", str(_SCRIPTS))
             config.attributes["connection"] = connection
@@ -69,12 +69,13 @@ def alone(session: Session) -> None:
 def _complete(catalogue: Catalogue) -> bool:
     """Whether the schema is this version's, with the rows without which no article is entered and no event linked."""
     with catalogue.reading() as session:
-        if _present(session.connection()) != HEAD:
+        if present(session.connection()) != HEAD:
             return False
         return None not in (session.get(ChangeHead, 1), session.get(ChainEnd, 1))
 
 
-def _present(connection: Connection) -> str | None:
+def present(connection: Connection) -> str | None:
+    """The revision that the database behind ``connection`` is at; None for an empty one."""
     if not inspect(connection).has_table(_VERSION.name):
         return None
     return connection.execute(select(_VERSION.c.version_num)).scalar()

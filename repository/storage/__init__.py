@@ -158,6 +158,18 @@ class Roomy(Protocol):
 
 
 @runtime_checkable
+class Clocked(Protocol):
+    """A store that may have a clock of its own, by which it dates what it answers."""
+
+    def now(self) -> datetime | None:
+        """The moment that it says it is, in whole seconds; None where it has this machine's clock.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+
+@runtime_checkable
 class Unfinished(Protocol):
     """A store that can say what was begun in it and never became an object."""
 

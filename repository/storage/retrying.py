@@ -6,11 +6,23 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from repository.errors import ObjectMissing, StoreUnavailable
-from repository.storage import ByteStream, Disposable, Mendable, Put, Room, Roomy, Store, StoredObject, Unfinished
+from repository.storage import (
+    ByteStream,
+    Clocked,
+    Disposable,
+    Mendable,
+    Put,
+    Room,
+    Roomy,
+    Store,
+    StoredObject,
+    Unfinished,
+)
 from repository.storage.capabilities import Capability, Probed
 
 _T = TypeVar("_T")
@@ -104,6 +116,11 @@ class RetryingStore:
         """As the store behind; None where that cannot say."""
         store = self.store
         return self._again(store.room) if isinstance(store, Roomy) else None
+
+    def now(self) -> datetime | None:
+        """As the store behind, asked once: an answer that was waited for tells another moment."""
+        store = self.store
+        return store.now() if isinstance(store, Clocked) else None
 
     def unfinished(self) -> Iterator[StoredObject]:
         """As the store behind; empty where that cannot say."""

@@ -70,6 +70,7 @@ STAFF = {
     "/staff/evidence", "/staff/evidence/tables/<name>", "/staff/evidence/certificates", "/staff/evidence/pack.zip",
     "/staff/evidence/certificates/<name>", "/staff/evidence/certificates/<name>.json",
     "/staff/usage", "/staff/usage/<name>.<kind>",
+    "/staff/system", "/staff/system/entries",
     "/staff/access",
     "/staff/access/history/<any(institution, consortium, licence):record>/<code>",
     "/staff/access/institutions",

@@ -11,8 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from oai_pmh.arguments import Verb
 from oai_pmh.manners import Figures
-from repository.catalogue import canaries, copies, days, standing
+from repository.catalogue import canaries, copies, days, standing, system_lines
 from repository.catalogue.canaries import Look
+from repository.catalogue.system_lines import Answered, Found
+from repository.models import Rehearsal
 from repository.vocabulary import AuditOutcome, utc_now
 
 LOCAL = {"REMOTE_ADDR": "127.0.0.1"}
@@ -33,6 +35,9 @@ def archive(database_url: str) -> Iterator[pages.Site]:
             Look("main", "cut", AuditOutcome.DAMAGED, AuditOutcome.INTACT),
         ]
         canaries.write_down(rows, looks, utc_now())
+        line = Found("disk", "", "bad", {"sentence": "full", "values": {}})
+        system_lines.keep(rows, [Answered("arsiv-1", "disk", lines=[line])], utc_now())
+        rows.add(Rehearsal(started_at=utc_now(), finished_at=utc_now(), differences=2, details=[]))
         standing.note_answer(rows, "second", utc_now(), problem=None, free=7, total=9)
     yield site
     site.catalogue.close()
@@ -62,6 +67,14 @@ def test_the_figures_equal_the_rows(archive: pages.Site) -> None:
     assert found["mahfuz_store_free_bytes", (("store", "second"),)] == 7
     assert found["mahfuz_store_answered_timestamp_seconds", (("store", "second"),)] > 0
     assert sum(value for (name, _), value in found.items() if name == "mahfuz_copies") == 6
+    queue = "mahfuz_queue_waiting"
+    assert found[queue, (("queue", "mending"),)] == 1
+    assert found[queue, (("queue", "announcements"),)] + found[queue, (("queue", "overdue"),)] >= 0
+    assert found["mahfuz_doctor_lines", (("host", "arsiv-1"), ("verdict", "bad"))] == 1
+    assert found["mahfuz_doctor_lines", (("host", "arsiv-1"), ("verdict", "good"))] == 0
+    assert found["mahfuz_doctor_timestamp_seconds", (("host", "arsiv-1"),)] > 0
+    assert found["mahfuz_rehearsal_differences", ()] == 2
+    assert found["mahfuz_rehearsal_timestamp_seconds", ()] > 0
     assert all(name.startswith("mahfuz_") for name, _ in found)
 
 

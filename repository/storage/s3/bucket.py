@@ -47,6 +47,18 @@ class Bucket:
         key = str(arguments.get("Key", ""))
         return self._heard(operation, key, hear, moved, lambda: call(Bucket=self.bucket, **arguments))
 
+    def date(self) -> str | None:
+        """The ``Date`` of the server's answer to a question about the bucket, whatever it answered. Raises as above."""
+        try:
+            answer = self.ask("head_bucket")
+        except StoreUnavailable as error:
+            answer = getattr(error.__cause__, "response", None)  # a signature out of time is refused, and dated
+            if not answer:
+                raise
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        date = headers.get("date")
+        return str(date) if date else None
+
     def fetch(self, key: str, hear: frozenset[int], span: str | None = None) -> Any:
         """The answer to a GET of the object, or of the ``span`` of it (``bytes=0-99``); raises as :meth:`ask`."""
         wire, headers = self._client.wire, {"Range": span} if span else {}

@@ -6,6 +6,8 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from repository.errors import ObjectMissing, StoreUnavailable, WouldOverwrite
@@ -187,6 +189,13 @@ class S3Store:
         """Uploads in parts that have not ended; :meth:`tidy` aborts them after ``upload_days``."""
         for upload in uploads(self._bucket):
             yield StoredObject(upload["Key"].removeprefix(self.prefix), 0, upload["Initiated"])
+
+    def now(self) -> datetime | None:
+        """The ``Date`` of its answer (RFC 9110 6.6.1); None where it gives none that can be read."""
+        try:
+            return parsedate_to_datetime(self._bucket.date() or "").astimezone(UTC)
+        except ValueError:
+            return None
 
     # --- what is there ----------------------------------------------------------------------------------------
 
