@@ -26,7 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from config.schedule import Job, Queue
-from repository.catalogue import Catalogue, schema
+from repository.catalogue import PATIENCE, Catalogue, schema
 from repository.catalogue.hints import Hint, Unheard, Work
 from repository.errors import Doubt
 
@@ -207,7 +207,7 @@ class Lanes:
     def _app(self, number: int) -> App:
         _, parameters = self._catalogue.engine.dialect.create_connect_args(self._catalogue.url)
         # Each lane listens on a connection of its own.
-        connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=2 * number + 3, timeout=30)
+        connector = PsycopgConnector(kwargs={**PATIENCE, **parameters}, min_size=1, max_size=2 * number + 3, timeout=30)
         app = App(connector=connector)
         for name, act in self._acts.items():
             app.task(name=name)(partial(_done, name, act))
