@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import pytest
+from botocore.exceptions import ClientError
 from clusters import Cluster
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table, s3_store_table
+from servers import S3Server
 from sqlalchemy import select
 from watched import Witnessed
 from whole_archive import PUBLISHER, WholeArchive, door_over
@@ -26,7 +31,6 @@ from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Round
 from repository.storage import Put, Store
 from repository.storage.directory import DirectoryStore
-from repository.storage.retrying import RetryingStore
 from repository.storage.s3 import S3Limits
 from repository.vocabulary import DeliveryState, bag_key, utc_now
 
@@ -37,15 +41,23 @@ IMPATIENT = (S3Limits(connect_seconds=1, read_seconds=2, deadline_seconds=3, att
 AS_INSTALLED = (S3Limits(), 3, 120.0)
 
 
-def life_of_an_article(cluster: Cluster, bucket: str, folder: Path) -> None:
-    """Delivered, kept, audited, read, damaged, lost, mended, and written again from the cluster alone."""
+def life_of_an_article(
+    cluster: Cluster, bucket: str, folder: Path, server: S3Server | None = None, more: str = ""
+) -> Installation:
+    """Delivered, kept, audited, read, damaged, lost, mended, and written again from the cluster alone.
+
+    With the keys of ``server`` (None: of the owner), and ``more`` settings. Who damages and loses is the owner.
+    """
     client = cluster.server.client()
     home = Installation(
-        folder / "home", s3_store_table("main", cluster.server, bucket), folder_store_table("second", folder / "home")
+        folder / "home",
+        s3_store_table("main", server or cluster.server, bucket),
+        folder_store_table("second", folder / "home"),
+        more=more,
     )
-    sent = delivery(folder / "sent.zip", [Published(f"10.5555/kume.{number}", licence=_OPEN) for number in range(4)])
+    sent = delivery(folder / "sent.zip", [Published(f"10.5555/kume.{number}", licence=_OPEN) for number in range(3)])
     (receipt,) = home.run("ingest", str(sent), "--publisher", PUBLISHER)["deliveries"]
-    assert [line["outcome"] for line in receipt["articles"]] == ["accepted"] * 4
+    assert [line["outcome"] for line in receipt["articles"]] == ["accepted"] * 3
     told = {line["id"]: home.run("article", line["id"]) for line in receipt["articles"]}
     assert all(_states(one) == {"main": "intact", "second": "intact"} for one in told.values())
     keys = [bag_key(identifier, 1) for identifier in told]
@@ -53,16 +65,16 @@ def life_of_an_article(cluster: Cluster, bucket: str, folder: Path) -> None:
         assert hashlib.sha256(_object(client, bucket, key)).hexdigest() == one["versions"][0]["seal"]
 
     audit = home.run("audit", "--all", "--deep")
-    assert (audit["expected"], audit["intact"]) == (8, 8)
+    assert (audit["expected"], audit["intact"]) == (6, 6)
     _read_by_a_reader(cluster, bucket, home, folder / "reading", told)
 
     client.put_object(Bucket=bucket, Key=keys[0], Body=bytes(len(_object(client, bucket, keys[0]))))
     client.delete_object(Bucket=bucket, Key=keys[1])
     audit = home.run("audit", "--all", status=1)
-    assert (audit["expected"], audit["intact"], audit["damaged"], audit["missing"]) == (8, 6, 1, 1)
+    assert (audit["expected"], audit["intact"], audit["damaged"], audit["missing"]) == (6, 4, 1, 1)
     assert audit["mended"] == 2
     audit = home.run("audit", "--all")
-    assert (audit["expected"], audit["intact"]) == (8, 8)
+    assert (audit["expected"], audit["intact"]) == (6, 6)
 
     (home.home / "mahfuz.sqlite").rename(home.home / "burned")
     home.run("init")
@@ -71,6 +83,56 @@ def life_of_an_article(cluster: Cluster, bucket: str, folder: Path) -> None:
         after = home.run("article", identifier)
         assert _states(after)["main"] == "intact"
         assert {**after, "versions": _bytes_of(after)} == {**before, "versions": _bytes_of(before)}
+    return home
+
+
+def with_a_key_that_cannot_delete(cluster: Cluster, folder: Path) -> None:
+    """The same with the everyday rights that the documentation names, in a bucket whose lock holds every bag."""
+    bucket, client = f"held-{uuid4().hex}", cluster.server.client()
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    client.put_bucket_policy(Bucket=bucket, Policy=_documented_policy(bucket, cluster.account))
+    home = life_of_an_article(cluster, bucket, folder, cluster.everyday, "[policy]\nobject_lock_days = 1")
+    status, out, _ = home.tell("doctor", "--json")
+    said = {line["what"]: line for line in json.loads(out)["lines"]}
+    assert status == 0, said
+    found = {name: said[f"store main: {name}"]["detail"].partition(":")[0] for name in ABILITIES}
+    assert found == ABILITIES
+    assert said["store main: protected"]["verdict"] == "good"
+    listed = client.list_object_versions(Bucket=bucket)["Versions"]
+    bags = [one for one in listed if one["Key"].endswith("v1.tar") and not one["Key"].startswith("canaries/")]
+    # Three as they came, the owner's damage, and two that were put again.
+    assert len(bags) == 6
+    for one in bags:
+        which = {"Bucket": bucket, "Key": one["Key"], "VersionId": one["VersionId"]}
+        with pytest.raises(ClientError, match="AccessDenied"):
+            cluster.everyday.client().delete_object(**which)
+        told = client.head_object(**which)
+        assert told.get("ObjectLockMode") == ("GOVERNANCE" if _sealed(client, which) else None)
+
+
+ABILITIES = {
+    "answers": "yes",
+    "round_trip": "yes",
+    "listing_in_pages": "yes",
+    "deletion_refused": "yes",
+    "versioning": "yes",
+    "object_lock": "yes",
+    "unfinished_uploads": "yes",
+}
+"""What the doctor has to say of a store with everyday rights, on either server."""
+
+
+def _documented_policy(bucket: str, account: str) -> str:
+    """The policy of docs/clusters.md, for this bucket and the users of this account."""
+    text = (Path(__file__).parent.parent / "docs/clusters.md").read_text(encoding="utf-8")
+    policy = text[text.index('    {"Version"') :].partition("\n\n")[0]
+    return policy.replace("arn:aws:s3:::arsiv", f"arn:aws:s3:::{bucket}").replace("iam::ACCOUNT:", f"iam::{account}:")
+
+
+def _sealed(client: Any, which: dict[str, str]) -> bool:
+    """Whether this version is a bag and not the owner's damage."""
+    with client.get_object(**which)["Body"] as body:
+        return any(body.read())
 
 
 def _states(told: dict[str, Any]) -> dict[str, str]:
@@ -259,9 +321,13 @@ def goes_away_in_an_audit(
     assert gone
     assert (report.expected, report.damaged, report.missing, report.mended) == (2 * copies, 0, 0, 0), report
     assert report.intact + report.unreadable == report.expected
-    assert {key for key, row in rows.items() if row.verified_in == number} == main.read_whole, "verified is what was read"
+    assert {key for key, row in rows.items() if row.verified_in == number} == main.read_whole, (
+        "verified is what was read"
+    )
     assert sum(row.unreadable_since is not None for row in rows.values()) == report.unreadable
-    assert all(row.verified_in == number for row in kept.copies("second").values()), "the other store was read to its end"
+    assert all(row.verified_in == number for row in kept.copies("second").values()), (
+        "the other store was read to its end"
+    )
     assert kept.objects() == before, "an object was written"
     kept.all_is_well(copies)
     return report

@@ -80,9 +80,15 @@ class Daemons:
 
 @dataclass
 class Cluster:
-    """A running cluster: its S3 door, and its daemons, of which those that keep bytes are ``keepers``."""
+    """A running cluster: its S3 door, and its daemons, of which those that keep bytes are ``keepers``.
+
+    ``server`` has the keys of the user ``owner``, ``everyday`` those of ``mahfuz``, who may do what a bucket's policy
+    allows; policies name both with this ``account``.
+    """
 
     server: S3Server
+    everyday: S3Server
+    account: str
     daemons: Daemons
     keepers: list[str]
     version: str
@@ -130,19 +136,13 @@ def _listens(port: int) -> None:
 
 
 @contextmanager
-def seaweedfs_in_parts(
-    folder: Path, *, volumes: int = 3, replication: str = "001", identities: Sequence[Mapping[str, Any]] = ()
-) -> Iterator[Cluster]:
-    """A master, so many volume servers, a filer and an S3 gateway; every object lies on two volume servers.
-
-    ``identities`` are further keys beside the archive's own, as SeaweedFS writes them.
-    """
+def seaweedfs_in_parts(folder: Path, *, volumes: int = 3, replication: str = "001") -> Iterator[Cluster]:
+    """A master, so many volume servers, a filer and an S3 gateway; every object lies on two volume servers."""
     weed = Path(sys.executable).parent / "weed"
-    keys = {"accessKey": "MAHFUZ" + secrets.token_hex(8), "secretKey": secrets.token_urlsafe(32)}
-    everything = ["Admin", "Read", "List", "Tagging", "Write"]
-    archive = {"name": "archive", "credentials": [keys], "actions": everything}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "s3.json").write_text(json.dumps({"identities": [archive, *identities]}))
+    owner = _identity("owner", "Admin", "Read", "List", "Tagging", "Write")
+    everyday = _identity("mahfuz")
+    (folder / "s3.json").write_text(json.dumps({"identities": [owner, everyday]}))
     master, filer, s3 = ((ports[0], ports[1]) for ports in (_free_ports(2) for _ in range(3)))
     # At its first object a bucket gets so many volumes: each takes a while, and some must lie on every two servers.
     daemons = Daemons(folder, {**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_2": "4"})
@@ -177,14 +177,24 @@ def seaweedfs_in_parts(
             autoCreateBucket="false", port_iceberg=0, port_lance=0,
         )  # fmt: skip
         told = subprocess.run([weed, "version"], capture_output=True, text=True, check=True).stdout
-        server = S3Server(f"http://{_HERE}:{s3[0]}", keys["accessKey"], keys["secretKey"])
-        cluster = Cluster(server, daemons, daemons.named("volume."), f"SeaweedFS {told.split()[2]}")
+        servers = [
+            S3Server(f"http://{_HERE}:{s3[0]}", keys["accessKey"], keys["secretKey"])
+            for one in (owner, everyday)
+            for keys in one["credentials"]
+        ]
+        cluster = Cluster(*servers, "000000000000", daemons, daemons.named("volume."), f"SeaweedFS {told.split()[2]}")
         cluster.wait()
         yield cluster
     finally:
         daemons.stop()
         for leftover in (f"/tmp/seaweedfs-{part}-{ports[0]}.sock" for part, ports in (("filer", filer), ("s3", s3))):
             Path(leftover).unlink(missing_ok=True)
+
+
+def _identity(name: str, *actions: str) -> dict[str, Any]:
+    """A user as SeaweedFS writes it down."""
+    keys = {"accessKey": name.upper() + secrets.token_hex(8), "secretKey": secrets.token_urlsafe(32)}
+    return {"name": name, "credentials": [keys], "actions": actions}
 
 
 # --- Ceph -----------------------------------------------------------------------------------------------------
@@ -247,7 +257,7 @@ rgw_thread_pool_size = 64
 
 @contextmanager
 def ceph(folder: Path, root: Path, *, osds: int = 3, bytes_each: int = 4 << 30) -> Iterator[Cluster]:
-    """A monitor, so many OSDs on sparse files in ``folder`` (on a disk: they ask for direct I/O) and a RADOS gateway."""
+    """A monitor, so many OSDs and a RADOS gateway; ``folder`` must lie on a disk, for the OSDs ask for direct I/O."""
     folder.mkdir(parents=True, exist_ok=True)
     (library,) = (root / "usr/lib").glob("*-linux-gnu")
     mon_v1, mon_v2, rgw = _free_ports(3)
@@ -266,12 +276,14 @@ def ceph(folder: Path, root: Path, *, osds: int = 3, bytes_each: int = 4 << 30) 
     def say(program: str, *words: str) -> str:
         python = ["/usr/bin/python3"] if program == "ceph" else []  # its bindings are the system's Python's
         command = [*python, str(root / "usr/bin" / program), *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_START_SECONDS)
+        done = subprocess.run(
+            command, check=False, env=environment, capture_output=True, text=True, timeout=_START_SECONDS
+        )
         assert done.returncode == 0, (words, done.stdout[-1000:], done.stderr[-2000:])
         return done.stdout
 
-    def ask(*words: str) -> Any:
-        return json.loads(say("ceph", "--conf", str(conf), "--format", "json", *words) or "null")
+    def ask(*words: str) -> str:
+        return say("ceph", "--conf", str(conf), "--format", "json", *words)
 
     def start(name: str, program: str, *words: str) -> None:
         daemons.start(name, str(root / "usr/bin" / program), "--foreground", "--conf", str(conf), *words)
@@ -298,19 +310,24 @@ def ceph(folder: Path, root: Path, *, osds: int = 3, bytes_each: int = 4 << 30) 
             _make_osd(folder / f"osd.{number}", number, conf, say)
             start(f"osd.{number}", "ceph-osd", "--id", str(number))
         end = time.monotonic() + _START_SECONDS
-        while ask("osd", "stat")["num_up_osds"] < osds:
+        while json.loads(ask("osd", "stat"))["num_up_osds"] < osds:
             assert time.monotonic() < end, f"the OSDs do not come up; see {folder}"
             time.sleep(0.2)
         caps = ("mon", "allow rw", "osd", "allow rwx")
-        say("ceph", "--conf", str(conf), "auth", "get-or-create", "client.rgw", *caps, "-o", f"{folder}/client.rgw.keyring")
+        made = say("ceph", "--conf", str(conf), "auth", "get-or-create", "client.rgw", *caps)
+        (folder / "client.rgw.keyring").write_text(made)
         start("rgw", "radosgw", "--name", "client.rgw")
         _listens(rgw)
-        user = ("--uid", "archive", "--display-name", "archive", "--max-buckets", "0")
-        made = say("radosgw-admin", "--conf", str(conf), "--name", "client.rgw", "user", "create", *user)
-        (keys,) = json.loads(made)["keys"]
-        server = S3Server(f"http://{_HERE}:{rgw}", keys["access_key"], keys["secret_key"])
+
+        def user(name: str, buckets: int) -> S3Server:
+            words = ("--uid", name, "--display-name", name, f"--max-buckets={buckets}")
+            told = say("radosgw-admin", "--conf", str(conf), "--name", "client.rgw", "user", "create", *words)
+            (keys,) = json.loads(told)["keys"]
+            return S3Server(f"http://{_HERE}:{rgw}", keys["access_key"], keys["secret_key"])
+
+        servers = user("owner", 0), user("mahfuz", -1)
         version = " ".join(say("ceph-osd", "--version").split()[:3])
-        cluster = Cluster(server, daemons, daemons.named("osd."), version)
+        cluster = Cluster(*servers, "", daemons, daemons.named("osd."), version)
         cluster.wait()
         yield cluster
     finally:

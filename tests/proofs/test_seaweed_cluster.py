@@ -7,7 +7,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cluster_story import Archive, archive, goes_away_in_an_audit, goes_away_in_an_ingest, life_of_an_article
+from cluster_story import (
+    Archive,
+    archive,
+    goes_away_in_an_audit,
+    goes_away_in_an_ingest,
+    life_of_an_article,
+    with_a_key_that_cannot_delete,
+)
 from clusters import Cluster, seaweedfs_in_parts
 from full_size import FULL, sized
 from store_contract import StoreContract
@@ -45,7 +52,7 @@ class TestStore(StoreContract):
         return store
 
 
-@pytest.mark.skipif(not FULL, reason="the store of the suite's own SeaweedFS is tried with versions; here with `make prove`")
+@pytest.mark.skipif(not FULL, reason="`make prove` tries it with versions as well")
 class TestStoreWithVersions(StoreContract):
     @pytest.fixture
     def store(self, cluster: Cluster, bucket_with_versions: str) -> S3Store:
@@ -56,6 +63,11 @@ class TestStoreWithVersions(StoreContract):
 
 def test_the_life_of_an_article(cluster: Cluster, tmp_path: Path) -> None:
     life_of_an_article(cluster, cluster.server.make_bucket(), tmp_path)
+
+
+@pytest.mark.skipif(not FULL, reason="`make prove` tries it")
+def test_the_same_with_a_key_that_cannot_delete(cluster: Cluster, tmp_path: Path) -> None:
+    with_a_key_that_cannot_delete(cluster, tmp_path)
 
 
 @pytest.fixture(scope="module")
