@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ingest.door import Door
 from repository.catalogue import Catalogue, schema
 from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Round
-from repository.storage import Put, Store
+from repository.storage import BUFFER, Put, Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.s3 import S3Limits
 from repository.vocabulary import DeliveryState, bag_key, utc_now
@@ -214,7 +215,12 @@ class Archive:
         for receipt in pipeline.resume(door, lambda one: inbox.kept(self.catalogue, door.home, one)):
             assert receipt.state is DeliveryState.ACCEPTED
 
-    def audits(self, main: Store, progress: Callable[[int, int], None] = lambda _done, _of_all: None) -> RoundReport:
+    def audits(
+        self,
+        main: Store,
+        progress: Callable[[int, int], None] = lambda _done, _of_all: None,
+        unreadable_days: float = 7,
+    ) -> RoundReport:
         """A round over all."""
         door = self.door(main)
         watch = Watch(
@@ -225,6 +231,7 @@ class Archive:
             agent=door.agent,
             clock=utc_now,
             progress=progress,
+            unreadable_days=unreadable_days,
         )
         return run_round(watch, Scope(due=False))
 
@@ -331,3 +338,51 @@ def goes_away_in_an_audit(
     assert kept.objects() == before, "an object was written"
     kept.all_is_well(copies)
     return report
+
+
+def rots_on_disk(kept: Archive, back: Callable[[Sequence[str]], None]) -> None:
+    """One bit flips under one bag on one machine of the cluster, and under another bag on all of them.
+
+    The first is given from another machine; the second is doubt, and after the days of patience it is mended.
+    """
+    daemons, keepers, client = kept.cluster.daemons, kept.cluster.keepers, kept.cluster.server.client()
+    once, everywhere = list(kept.copies("main"))[:2]
+    spots = []
+    for key in (once, everywhere):
+        content = _object(client, kept.bucket, key)
+        spots.append(content[content.index(b"%PDF") + 40 :][:60])
+    for name in keepers:
+        daemons.kill(name)
+    flipped = 0
+    for name in keepers:
+        flipped = flipped or _flipped(daemons.folder / name, spots[0])
+    assert flipped == 1
+    assert sum(_flipped(daemons.folder / name, spots[1]) for name in keepers) >= 2
+    back(keepers)
+    copies = 2 * len(kept.copies("main"))
+    for days, expected in ((7, (copies - 1, 0, 1, 0)), (0, (copies - 1, 1, 0, 1))):
+        report = kept.audits(kept.main(), unreadable_days=days)
+        assert (report.intact, report.damaged, report.unreadable, report.mended) == expected, report
+    kept.all_is_well(copies // 2)
+
+
+def _flipped(folder: Path, spot: bytes) -> int:
+    """In how many places under ``folder`` the bytes ``spot`` lay, and lie no more. Holes are skipped."""
+    places = 0
+    for path in (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
+        with path.open("r+b") as file:
+            at, end = 0, path.stat().st_size
+            while at < end:
+                try:
+                    at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+                except OSError:
+                    break  # a hole up to the end
+                data = os.pread(file.fileno(), BUFFER + len(spot), at)
+                found = data.find(spot)
+                while found >= 0:
+                    os.pwrite(file.fileno(), bytes([spot[0] ^ 1]), at + found)
+                    places += 1
+                    found = data.find(spot, found + 1)
+                at += BUFFER
+            os.fsync(file.fileno())
+    return places

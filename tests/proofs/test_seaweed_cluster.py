@@ -13,17 +13,19 @@ from cluster_story import (
     goes_away_in_an_audit,
     goes_away_in_an_ingest,
     life_of_an_article,
+    rots_on_disk,
     with_a_key_that_cannot_delete,
 )
 from clusters import Cluster, seaweedfs_in_parts
 from full_size import FULL, sized
-from store_contract import StoreContract
+from store_contract import StoreContract, UnguardedContract
 
-from repository.storage.s3 import S3Store
+from repository.storage.s3 import S3Limits, S3Store
 
 pytestmark = pytest.mark.xdist_group("a cluster of SeaweedFS")
 
-ARTICLES = sized(16, 200)
+ARTICLES = sized(16, 60)
+IN_PARTS = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,15 @@ class TestStoreWithVersions(StoreContract):
     @pytest.fixture
     def store(self, cluster: Cluster, bucket_with_versions: str) -> S3Store:
         store = cluster.server.store("main", bucket_with_versions, prefix=uuid4().hex)
+        store.prepare()
+        return store
+
+
+@pytest.mark.skipif(not FULL, reason="`make prove` tries it in parts as well")
+class TestStoreInParts(UnguardedContract):
+    @pytest.fixture
+    def store(self, cluster: Cluster, bucket: str) -> S3Store:
+        store = cluster.server.store("main", bucket, prefix=uuid4().hex, limits=IN_PARTS)
         store.prepare()
         return store
 
@@ -106,6 +117,11 @@ def test_an_ingest_waits_for_volume_servers_that_hang(kept: Archive) -> None:
     assert goes_away_in_an_ingest(
         kept, ARTICLES, lambda: daemons.hold(*all_of_them), lambda: daemons.let_go(*all_of_them)
     )
+
+
+@pytest.mark.skipif(not FULL, reason="`make prove` tries it")
+def test_a_bit_that_flips_on_the_disks_is_seen_and_mended(kept: Archive) -> None:
+    rots_on_disk(kept, lambda names: back(kept.cluster, names))
 
 
 def back(cluster: Cluster, gone: Sequence[str]) -> None:
