@@ -13,6 +13,7 @@ from cluster_story import (
     goes_away_in_an_audit,
     goes_away_in_an_ingest,
     life_of_an_article,
+    lists_more_than_a_page,
     rots_on_disk,
     with_a_key_that_cannot_delete,
 )
@@ -70,6 +71,12 @@ class TestStoreInParts(UnguardedContract):
         store = cluster.server.store("main", bucket, prefix=uuid4().hex, limits=IN_PARTS)
         store.prepare()
         return store
+
+
+@pytest.mark.skipif(not FULL, reason="`make prove` tries it")
+@pytest.mark.parametrize("place", ["bucket", "bucket_with_versions"])
+def test_more_than_a_page_is_listed(cluster: Cluster, request: pytest.FixtureRequest, place: str) -> None:
+    lists_more_than_a_page(cluster, request.getfixturevalue(place))
 
 
 def test_the_life_of_an_article(cluster: Cluster, tmp_path: Path) -> None:
