@@ -244,6 +244,8 @@ osd_data = {folder}/osd.$id
 osd_class_dir = {library}/rados-classes
 bluestore_block_size = {bytes_each}
 bluestore_block_preallocate_file = false
+# As on flash: small writes go to their place at once as well, and not by the log of the metadata.
+bluestore_prefer_deferred_size_hdd = 0
 bluestore_cache_autotune = false
 bluestore_cache_size = 67108864
 osd_memory_target = 939524096

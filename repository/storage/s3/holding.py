@@ -34,7 +34,7 @@ class TrialsOfHolding(Trying):
         self._put("version", b"newer")
         done = "an overwrite"
         with suppress(Answer):
-            answer = self._bucket.ask("delete_object", FORBIDDEN, Key=self._root + "version")
+            answer = self._delete("version", FORBIDDEN)
             self._written.append((self._root + "version", answer.get("VersionId")))
             done = "an overwrite and a deletion"
         kept = False
@@ -70,8 +70,7 @@ class TrialsOfHolding(Trying):
         held = self._stays(name, "lock", version, lambda told: told.get("ObjectLockMode") == "GOVERNANCE")
         if held.verdict is Verdict.YES:
             with suppress(StoreUnavailable):
-                which = {"Key": self._root + "lock", "VersionId": version}
-                self._bucket.ask("delete_object", BypassGovernanceRetention=True, **which)
+                self._delete("lock", VersionId=version, BypassGovernanceRetention=True)
         return held
 
     def legal_hold(self) -> Capability:
@@ -104,9 +103,8 @@ class TrialsOfHolding(Trying):
         """
         if version is None:
             return Capability(name, Verdict.NO, _NO_VERSIONS)
-        which = {"Key": self._root + key, "VersionId": version}
         try:
-            self._bucket.ask("delete_object", NOT_HERE, **which)
+            self._delete(key, NOT_HERE, VersionId=version)
         except Answer as no:
             if no.status not in FORBIDDEN or self._may_delete_versions():
                 return Capability(name, Verdict.YES, f"deleting a held version was refused ({no})")
@@ -114,7 +112,7 @@ class TrialsOfHolding(Trying):
             return Capability(name, Verdict.NO, "a held version WAS DELETED")
         nothing = "our access key may delete no version at all"
         try:
-            told = self._bucket.ask("head_object", NOT_HERE, **which)
+            told = self._bucket.ask("head_object", NOT_HERE, Key=self._root + key, VersionId=version)
         except Answer as no:
             return Capability(name, Verdict.UNKNOWN, f"{nothing}, and may not ask whether this one is held ({no})")
         if held(told):
@@ -125,7 +123,7 @@ class TrialsOfHolding(Trying):
         """Whether our access key may delete a version that nothing holds."""
         version = self._put("free", b"free").get("VersionId")
         try:
-            self._bucket.ask("delete_object", FORBIDDEN, Key=self._root + "free", VersionId=version)
+            self._delete("free", FORBIDDEN, VersionId=version)
         except Answer:
             return False
         return True

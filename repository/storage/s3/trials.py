@@ -182,7 +182,7 @@ class Trials(TrialsOfHolding):
         """Our own access key cannot delete: what nobody here can do by mistake."""
         self._put("delete", b"deleted")
         try:
-            self._bucket.ask("delete_object", FORBIDDEN, Key=self._root + "delete")
+            self._delete("delete", FORBIDDEN)
         except Answer as no:
             return Capability("deletion_refused", Verdict.YES, f"our access key may not delete ({no})")
         return Capability("deletion_refused", Verdict.NO, "our access key may delete what it put")

@@ -47,3 +47,8 @@ class Trying:
 
     def _get(self, name: str, hear: frozenset[int] = NO_STATUS, **more: Any) -> bytes:
         return self._bucket.content(self._bucket.ask("get_object", hear, Key=self._root + name, **more))
+
+    def _delete(self, name: str, hear: frozenset[int] = NO_STATUS, **more: Any) -> dict[str, Any]:
+        """Delete one object of the trial, or the version that is named."""
+        answer: dict[str, Any] = self._bucket.ask("delete_object", hear, Key=self._root + name, **more)
+        return answer
