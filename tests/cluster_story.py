@@ -357,10 +357,11 @@ def lists_more_than_a_page(cluster: Cluster, bucket: str) -> None:
     assert names(store, after=keys[23]) == [key for key in left if key > keys[23]]
 
 
-def rots_on_disk(kept: Archive, back: Callable[[Sequence[str]], None]) -> None:
+def rots_on_disk(kept: Archive, back: Callable[[Sequence[str]], None], lost: Callable[[], None] | None = None) -> None:
     """One bit flips under one bag on one machine of the cluster, and under another bag on all of them.
 
-    The first is given from another machine; the second is doubt, and after the days of patience it is mended.
+    The first is given from another machine; the second is doubt, and after the days of patience it is damage and
+    mended: at once, or where the cluster takes nothing in its place, once its operator has given it up (``lost``).
     """
     daemons, keepers, client = kept.cluster.daemons, kept.cluster.keepers, kept.cluster.server.client()
     once, everywhere = list(kept.copies("main"))[:2]
@@ -377,9 +378,15 @@ def rots_on_disk(kept: Archive, back: Callable[[Sequence[str]], None]) -> None:
     assert sum(_flipped(daemons.folder / name, spots[1]) for name in keepers) >= 2
     back(keepers)
     copies = 2 * len(kept.copies("main"))
-    for days, expected in ((7, (copies - 1, 0, 1, 0)), (0, (copies - 1, 1, 0, 1))):
+    for days, expected in ((7, (copies - 1, 0, 1, 0)), (0, (copies - 1, 1, 0, lost is None))):
         report = kept.audits(kept.main(), unreadable_days=days)
         assert (report.intact, report.damaged, report.unreadable, report.mended) == expected, report
+        assert kept.copies("main")[everywhere].state == ("damaged" if days == 0 and lost else "intact")
+    if lost:
+        lost()
+        # It is missing now, or the put that had been left hanging has arrived.
+        report = kept.audits(kept.main(AS_INSTALLED))
+        assert report.intact + report.mended == copies, report
     kept.all_is_well(copies // 2)
 
 

@@ -92,6 +92,8 @@ class Cluster:
     daemons: Daemons
     keepers: list[str]
     version: str
+    ask: Callable[..., str] = lambda *_: ""
+    """What Ceph's own command answers, as JSON."""
 
     def wait(self) -> None:
         """The cluster takes and gives bytes; asserts that it does so in time."""
@@ -329,7 +331,7 @@ def ceph(folder: Path, root: Path, *, osds: int = 3, bytes_each: int = 4 << 30) 
 
         servers = user("owner", 0), user("mahfuz", -1)
         version = " ".join(say("ceph-osd", "--version").split()[:3])
-        cluster = Cluster(*servers, "", daemons, daemons.named("osd."), version)
+        cluster = Cluster(*servers, "", daemons, daemons.named("osd."), version, ask)
         cluster.wait()
         yield cluster
     finally:

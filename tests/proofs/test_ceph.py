@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -129,7 +130,17 @@ def test_a_bit_that_flips_on_the_disks_is_seen_and_mended(kept: Archive) -> None
             kept.cluster.daemons.start(name)
         kept.cluster.wait()
 
-    rots_on_disk(kept, back)
+    def lost() -> None:
+        """As an operator does who has seen that no OSD has a whole copy."""
+        ask = kept.cluster.ask
+        (pool,) = (one for one in json.loads(ask("osd", "pool", "ls", "detail")) if one["pool_name"].endswith(".data"))
+        groups = [f"{pool['pool_id']}.{number:x}" for number in range(pool["pg_num"])]
+        unfound = [one for one in groups if json.loads(ask("pg", one, "list_unfound"))["num_unfound"]]
+        assert unfound
+        for one in unfound:
+            ask("pg", one, "mark_unfound_lost", "delete")
+
+    rots_on_disk(kept, back, lost)
 
 
 def killed(cluster: Cluster, gone: Sequence[str]) -> tuple[Callable[[], None], Callable[[], None]]:
