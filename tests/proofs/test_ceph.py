@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import pytest
 from cluster_story import (
+    AS_INSTALLED,
     Archive,
     archive,
+    deliveries,
     goes_away_in_an_audit,
     goes_away_in_an_ingest,
     life_of_an_article,
@@ -97,6 +99,7 @@ def test_the_same_with_a_key_that_cannot_delete(cluster: Cluster, tmp_path: Path
 @pytest.fixture(scope="module")
 def kept(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     with archive(cluster, tmp_path_factory.mktemp("archive")) as made:
+        assert made.takes_in(deliveries(made.folder, ARTICLES, "ilk"), made.main(AS_INSTALLED)) == 0
         yield made
 
 

@@ -8,8 +8,10 @@ from uuid import uuid4
 
 import pytest
 from cluster_story import (
+    AS_INSTALLED,
     Archive,
     archive,
+    deliveries,
     goes_away_in_an_audit,
     goes_away_in_an_ingest,
     life_of_an_article,
@@ -25,7 +27,7 @@ from repository.storage.s3 import S3Limits, S3Store
 
 pytestmark = pytest.mark.xdist_group("a cluster of SeaweedFS")
 
-ARTICLES = sized(16, 60)
+ARTICLES = sized(12, 60)
 IN_PARTS = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
 
 
@@ -91,6 +93,7 @@ def test_the_same_with_a_key_that_cannot_delete(cluster: Cluster, tmp_path: Path
 @pytest.fixture(scope="module")
 def kept(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     with archive(cluster, tmp_path_factory.mktemp("archive")) as made:
+        assert made.takes_in(deliveries(made.folder, ARTICLES, "ilk"), made.main(AS_INSTALLED)) == 0
         yield made
 
 
