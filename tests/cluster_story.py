@@ -214,7 +214,7 @@ class Archive:
     def resumes(self) -> None:
         """What waited is taken in, all of it."""
         door = self.door(self.main(AS_INSTALLED))
-        for receipt in pipeline.resume(door, lambda one: inbox.kept(self.catalogue, door.home, one)):
+        for receipt in pipeline.resume(door):
             assert receipt.state is DeliveryState.ACCEPTED
 
     def audits(

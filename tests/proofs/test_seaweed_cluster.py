@@ -57,8 +57,9 @@ class TestStore(StoreContract):
         return store
 
 
-@pytest.mark.skipif(not FULL, reason="`make prove` tries it with versions as well")
 class TestStoreWithVersions(StoreContract):
+    __test__ = FULL
+
     @pytest.fixture
     def store(self, cluster: Cluster, bucket_with_versions: str) -> S3Store:
         store = cluster.server.store("main", bucket_with_versions, prefix=uuid4().hex)
@@ -66,8 +67,9 @@ class TestStoreWithVersions(StoreContract):
         return store
 
 
-@pytest.mark.skipif(not FULL, reason="`make prove` tries it in parts as well")
 class TestStoreInParts(UnguardedContract):
+    __test__ = FULL
+
     @pytest.fixture
     def store(self, cluster: Cluster, bucket: str) -> S3Store:
         store = cluster.server.store("main", bucket, prefix=uuid4().hex, limits=IN_PARTS)
