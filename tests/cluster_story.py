@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -32,7 +32,7 @@ from ingest.door import Door
 from repository.catalogue import Catalogue, schema
 from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Round
-from repository.storage import BUFFER, Put, Store
+from repository.storage import BUFFER, ByteStream, Put, Store
 from repository.storage.directory import DirectoryStore
 from repository.storage.s3 import S3Limits
 from repository.vocabulary import DeliveryState, bag_key, utc_now
@@ -167,11 +167,17 @@ def _read_by_a_reader(
 
 
 class Counted(Witnessed):
-    """Calls ``at_put`` before each bag that is put, with the number of those before it, each number once."""
+    """Calls ``at_put`` before each put, and ``at_open`` before each reading, with the number of those before it."""
 
-    def __init__(self, store: Store, at_put: Callable[[int], None] = lambda _: None, **more: float) -> None:
+    def __init__(self, store: Store, at_put: Callable[[int], None], at_open: Callable[[int], None], **more: float):
         super().__init__(store, **more)
         self._at_put, self._puts = at_put, count()
+        self._at_open, self._opens = at_open, count()
+
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> AbstractContextManager[ByteStream]:
+        """As the store behind."""
+        self._at_open(next(self._opens))
+        return super().open(key, offset, length)
 
     def put(self, key: str, source: Path, sha256: str) -> Put:
         """As the store behind."""
@@ -190,12 +196,15 @@ class Archive:
     second: DirectoryStore
 
     def main(
-        self, patience: tuple[S3Limits, int, float] = IMPATIENT, at_put: Callable[[int], None] = lambda _: None
+        self,
+        patience: tuple[S3Limits, int, float] = IMPATIENT,
+        at_put: Callable[[int], None] = lambda _: None,
+        at_open: Callable[[int], None] = lambda _: None,
     ) -> Counted:
         """The store in the cluster, as patient as this."""
         limits, attempts, seconds = patience
         store = self.cluster.server.store("main", self.bucket, limits=limits)
-        return Counted(store, at_put, attempts=attempts, deadline_seconds=seconds)
+        return Counted(store, at_put, at_open, attempts=attempts, deadline_seconds=seconds)
 
     def door(self, main: Store) -> Door:
         """The door, with this store for the cluster."""
@@ -217,12 +226,7 @@ class Archive:
         for receipt in pipeline.resume(door):
             assert receipt.state is DeliveryState.ACCEPTED
 
-    def audits(
-        self,
-        main: Store,
-        progress: Callable[[int, int], None] = lambda _done, _of_all: None,
-        unreadable_days: float = 7,
-    ) -> RoundReport:
+    def audits(self, main: Store, unreadable_days: float = 7) -> RoundReport:
         """A round over all."""
         door = self.door(main)
         watch = Watch(
@@ -232,7 +236,6 @@ class Archive:
             quarantine=self.folder / "quarantine",
             agent=door.agent,
             clock=utc_now,
-            progress=progress,
             unreadable_days=unreadable_days,
         )
         return run_round(watch, Scope(due=False))
@@ -318,13 +321,13 @@ def goes_away_in_an_audit(
     copies, before = len(kept.copies("main")), kept.objects()
     gone: list[int] = []
 
-    def progress(done: int, _of_all: int) -> None:
-        if done > copies // 3 and not gone:
-            gone.append(done)
+    def at_open(number: int) -> None:
+        if number == copies // 3:
+            gone.append(number)
             away()
 
-    main = kept.main(patience)
-    report = kept.audits(main, progress)
+    main = kept.main(patience, at_open=at_open)
+    report = kept.audits(main)
     back()
     number, rows = kept.last_round(), kept.copies("main")
     assert gone

