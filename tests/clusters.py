@@ -37,7 +37,9 @@ class Daemons:
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, *command: str) -> None:
-        """The daemon runs, as it ran the last time where no ``command`` is given."""
+        """The daemon runs, as it ran the last time where no ``command`` is given; one that runs is left alone."""
+        if name in self._running:
+            return
         words = self._commands[name] = command or self._commands[name]
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
