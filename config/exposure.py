@@ -113,6 +113,14 @@ def protection(settings: Settings, store: str, found: Capabilities | None) -> Ex
         )
         remedy = marked("Set policy.object_lock_days (or policy.object_lock_days_of.{store}).")
         return _open("object-lock", store, said, remedy, store=store)
+    unknown = next((one for one in found.tried if one.name == "object_lock" and one.verdict is Verdict.UNKNOWN), None)
+    if days and unknown:
+        said = marked(
+            "policy.object_lock_days is {days}, and whether this store has an object lock that works is not known, so "
+            "nothing is held: {seen}"
+        )
+        remedy = marked("Allow our access key to hold versions and to be told of it (docs/clusters.md).")
+        return _open("object-lock", store, said, remedy, days=days, seen=unknown.detail)
     if days:
         said = marked(
             "policy.object_lock_days is {days}, and this store has no object lock that works: nothing is held"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from repository.errors import MahfuzError, ObjectMissing, RefusedByStore, WouldOverwrite
+from repository.errors import MahfuzError, ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
 from repository.storage import BUFFER, Disposable, Mendable, Put, Store
 from repository.vocabulary import bag_key
 
@@ -349,3 +349,25 @@ class StoreContract:
         assert isinstance(store, Store)
         assert isinstance(store, Mendable)
         assert isinstance(store, Disposable)
+
+
+class UnguardedContract(StoreContract):
+    """The suite for a way in which the server keeps two writers of one instant not apart: what stays is whole."""
+
+    def test_of_many_writers_one_wins_and_the_others_hear_it(
+        self, store: MendableStore, key: str, file: MakeFile
+    ) -> None:
+        """Not so here: SeaweedFS looks and then completes, and Ceph RGW 16 does not look at all."""
+        contents = [b"writer %d " % number * 5000 for number in range(12)]
+        sources = [file(content) for content in contents]
+
+        def write(number: int) -> Put | None:
+            try:
+                return store.put(key, sources[number], sha256(contents[number]))
+            except (WouldOverwrite, StoreUnavailable):
+                return None
+
+        with ThreadPoolExecutor(len(contents)) as writers:
+            outcomes = list(writers.map(write, range(len(contents))))
+        assert Put.WRITTEN in outcomes
+        assert whole(store, key) in [content for number, content in enumerate(contents) if outcomes[number]]

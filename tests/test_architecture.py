@@ -96,7 +96,7 @@ def test_nobody_else_deletes_what_lies_in_a_store() -> None:
         for path in sources()
         if any(f'"{name}' in path.read_text(encoding="utf-8") for name in requests)
     }
-    assert found == {f"repository/storage/s3/{name}.py" for name in ("disposing", "reading", "trials")}
+    assert found == {f"repository/storage/s3/{name}.py" for name in ("disposing", "reading", "trying")}
 
 
 def test_who_knows_where_bags_lie_takes_no_file_away() -> None:

@@ -25,6 +25,7 @@ from repository.models import Aip, Copy, Event
 from repository.promise import Promise, Promises
 from repository.storage import ByteStream, Store, StoredObject
 from repository.storage.directory import DirectoryStore
+from repository.storage.retrying import RetryingStore
 from repository.vocabulary import ArticleRecord, article_id, bag_key
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -97,6 +98,28 @@ class FaultyStore(DirectoryStore):
         if self.silent:
             self.happened["silent"] += 1
             raise StoreUnavailable(self.name, "connection refused")
+
+
+class Witnessed(RetryingStore):
+    """Notes which objects were read to their last byte."""
+
+    def __init__(self, store: Store, **more: float) -> None:
+        super().__init__(store, **more)  # type: ignore[arg-type]
+        self.read_whole: set[str] = set()
+
+    @contextmanager
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[ByteStream]:
+        witness = self
+
+        class Stream:
+            def read(self, size: int, /) -> bytes:
+                data = stream.read(size)
+                if not data:
+                    witness.read_whole.add(key)
+                return data
+
+        with super().open(key, offset, length) as stream:
+            yield Stream()
 
 
 class _Faulty:

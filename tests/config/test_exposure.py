@@ -73,6 +73,19 @@ def test_folders_on_one_disk_are_told(tmp_path: Path) -> None:
     assert "bir, iki lie on the same disk" in lines[-1][2]
 
 
+def test_a_lock_that_could_not_be_tried_is_not_called_absent(tmp_path: Path) -> None:
+    file = tmp_path / "mahfuz.toml"
+    file.write_text(
+        f'[archive]\nhome = "{tmp_path}"\n[policy]\nobject_lock_days = 90\n{s3("bir", "AK1")}{s3("iki", "AK2")}'
+    )
+    seen = Capability("object_lock", Verdict.UNKNOWN, "our access key may not hold a version (403 AccessDenied)")
+    lines = list(looked_at(load(file, {}).settings, {"bir": Capabilities("bir", (seen,))}))
+    (line,) = (one for one in lines if one.what == "store bir: object lock")
+    assert not line.safe
+    assert "our access key may not hold" in line.detail
+    assert "access key" in line.as_json()["remedy"]
+
+
 @pytest.mark.parametrize(
     ("able", "policy", "expected"),
     [

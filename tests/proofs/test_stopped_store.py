@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,13 @@ from full_size import FULL, sized
 from installation import Installation, folder_store_table, s3_store_table
 from servers import S3Server
 from sqlalchemy import select
-from watched import Miniature, miniature
+from watched import Miniature, Witnessed, miniature
 
 from config import embedded
 from config.embedded import embedded_s3
 from fixity.report import RoundReport
 from fixity.rounds import Scope, run_round
 from repository.models import Copy, Round
-from repository.storage import ByteStream, Store
 from repository.storage.retrying import RetryingStore
 from repository.storage.s3 import S3Limits, S3Store
 from repository.vocabulary import bag_key
@@ -38,28 +37,6 @@ pytestmark = pytest.mark.xdist_group("a store that stops")
 
 COPIES = sized(240, 10_000)
 STOPPED_SECONDS = sized(4.0, 60.0)
-
-
-class Witnessed(RetryingStore):
-    """Notes which objects were read to their last byte."""
-
-    def __init__(self, store: Store, **more: float) -> None:
-        super().__init__(store, **more)  # type: ignore[arg-type]
-        self.read_whole: set[str] = set()
-
-    @contextmanager
-    def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[ByteStream]:
-        witness = self
-
-        class Stream:
-            def read(self, size: int, /) -> bytes:
-                data = stream.read(size)
-                if not data:
-                    witness.read_whole.add(key)
-                return data
-
-        with super().open(key, offset, length) as stream:
-            yield Stream()
 
 
 @dataclass

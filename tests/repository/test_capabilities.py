@@ -13,7 +13,7 @@ from store_contract import names, sha256
 
 from repository.errors import StoreUnavailable, WouldOverwrite
 from repository.storage import Put
-from repository.storage.capabilities import Verdict, probe
+from repository.storage.capabilities import Capabilities, Verdict, probe
 from repository.storage.directory import DirectoryStore
 from repository.storage.retrying import RetryingStore
 from repository.storage.s3 import S3Limits, S3Store
@@ -34,7 +34,9 @@ def test_a_real_server_is_found_to_do_what_an_archive_needs(s3_store: S3Store) -
         "wrong_sha256_refused": "yes",
         "byte_ranges": "yes",
         "listing": "yes",
+        "listing_in_pages": "yes",
         "listing_in_byte_order": "no",  # SeaweedFS goes by segments
+        "unfinished_uploads": "yes",
         "deletion_refused": "no",
         "versioning": "no",
         "object_lock": "no",
@@ -71,6 +73,73 @@ def test_versioning_and_lock_are_found_where_they_are_on(s3_server: S3Server) ->
     assert [entry["Key"] for entry in live] == [".mahfuz-store"]
 
 
+@pytest.fixture
+def locked(s3_server: S3Server) -> str:
+    bucket = f"held-{os.urandom(4).hex()}"
+    s3_server.client().create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    s3_server.store("main", bucket).prepare()
+    return bucket
+
+
+def tried(s3_server: S3Server, proxy: FaultProxy, bucket: str) -> Capabilities:
+    limits = S3Limits(attempts=1, read_seconds=10)
+    found = probe(s3_server.store("main", bucket, endpoint_url=proxy.endpoint_url, limits=limits))
+    assert found.fit, found
+    return found
+
+
+def test_a_hold_is_not_proved_by_a_key_that_may_delete_nothing(s3_server: S3Server, locked: str) -> None:
+    with FaultProxy(s3_server.endpoint_url) as proxy:
+        deleting = proxy.arm(Lie.FORBID, "DELETE", "/.probe/", times=1000)
+        found = tried(s3_server, proxy, locked)
+        assert deleting.struck
+        assert found.verdict("deletion_refused") is Verdict.YES
+        # The server tells with HEAD that it holds them.
+        assert found.verdict("object_lock") is Verdict.YES
+        assert found.verdict("legal_hold") is Verdict.YES
+        ignored = proxy.arm(Lie.EMPTY_200, "PUT", "legal-hold", times=2)
+        found = tried(s3_server, proxy, locked)
+        assert ignored.struck
+        assert found.verdict("legal_hold") is Verdict.UNKNOWN, "every deletion was refused, held or not"
+        assert found.verdict("object_lock") is Verdict.YES
+        asking = proxy.arm(Lie.FORBID, "HEAD", "/lock", times=1)
+        assert tried(s3_server, proxy, locked).verdict("object_lock") is Verdict.UNKNOWN
+        assert asking.struck
+
+
+def test_a_key_that_may_not_ask_for_the_lock_may_hold_all_the_same(s3_server: S3Server, locked: str) -> None:
+    with FaultProxy(s3_server.endpoint_url) as proxy:
+        asking = proxy.arm(Lie.FORBID, "GET", "object-lock")
+        assert tried(s3_server, proxy, locked).verdict("object_lock") is Verdict.YES
+        assert asking.struck
+
+
+def test_a_right_that_our_key_has_not_says_nothing_of_the_server(s3_server: S3Server, locked: str) -> None:
+    with FaultProxy(s3_server.endpoint_url) as proxy:
+        lacking = {
+            "versioning": [("GET", "?versioning"), ("GET", "/version?versionId=")],
+            "object_lock": [("PUT", "/lock")],
+            "legal_hold": [("PUT", "legal-hold")],
+        }
+        for name, rights in lacking.items():
+            for method, path in rights:
+                lie = proxy.arm(Lie.FORBID, method, path)
+                found = tried(s3_server, proxy, locked)
+                assert lie.struck, path
+                assert found.verdict(name) is Verdict.UNKNOWN, path
+                assert found.verdict("answers") is Verdict.YES
+
+
+def test_a_listing_that_ends_after_its_first_page_is_not_fit(s3_server: S3Server, s3_store: S3Store) -> None:
+    with FaultProxy(s3_server.endpoint_url) as proxy:
+        short = proxy.arm(Lie.SHORT_LIST, "GET", "max-keys=2")
+        place = {"prefix": s3_store.prefix, "endpoint_url": proxy.endpoint_url}
+        found = probe(s3_server.store("main", s3_store.bucket, **place))
+    assert short.struck
+    assert (found.verdict("listing"), found.verdict("listing_in_pages")) == (Verdict.YES, Verdict.NO)
+    assert not found.fit
+
+
 def test_a_server_that_says_yes_to_everything_is_found_out(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_bytes(b"first")
@@ -91,7 +160,9 @@ def test_a_server_that_says_yes_to_everything_is_found_out(tmp_path: Path) -> No
             "wrong_sha256_refused": "no",
             "byte_ranges": "no",
             "listing": "yes",
+            "listing_in_pages": "yes",
             "listing_in_byte_order": "yes",
+            "unfinished_uploads": "no",
             "deletion_refused": "no",
             "versioning": "no",
             "object_lock": "no",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from servers import S3Server
-from store_contract import MakeFile, StoreContract, names, sha256, some_key, whole
+from store_contract import StoreContract, UnguardedContract, names, sha256, some_key, whole
 
 from repository.errors import HeldByStore, ObjectMissing, RefusedByStore, StoreUnavailable, WouldOverwrite
 from repository.storage import MARK, Put
@@ -27,29 +26,13 @@ class TestS3Store(StoreContract):
         return s3_store
 
 
-class TestS3StoreInParts(StoreContract):
+class TestS3StoreInParts(UnguardedContract):
     """All that is longer than ten bytes goes in parts."""
 
     @pytest.fixture
     def store(self, s3_server: S3Server, s3_store: S3Store) -> S3Store:
         limits = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
         return s3_server.store("main", s3_store.bucket, prefix=s3_store.prefix, limits=limits, conditional_put=True)
-
-    def test_of_many_writers_one_wins_and_the_others_hear_it(self, store: S3Store, key: str, file: MakeFile) -> None:
-        """Not so in parts: SeaweedFS looks and then completes (and Ceph RGW 16 does not look). What stays is whole."""
-        contents = [b"writer %d " % number * 5000 for number in range(12)]
-        sources = [file(content) for content in contents]
-
-        def write(number: int) -> Put | None:
-            try:
-                return store.put(key, sources[number], sha256(contents[number]))
-            except (WouldOverwrite, StoreUnavailable):
-                return None
-
-        with ThreadPoolExecutor(len(contents)) as writers:
-            outcomes = list(writers.map(write, range(len(contents))))
-        assert Put.WRITTEN in outcomes
-        assert whole(store, key) in [content for number, content in enumerate(contents) if outcomes[number]]
 
 
 @pytest.fixture

@@ -85,8 +85,10 @@ class Bucket:
                 raise StoreUnavailable(self.store, "it did not say how long its answer is")
             return Body(self.store, self.limits, raw, answer["ContentLength"]).read(BUFFER)
 
-    def entries(self, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
+    def entries(self, prefix: str, after: str = "", page: int | None = None) -> Iterator[dict[str, Any]]:
         """ListObjectsV2 page by page, in the server's order. Raises StoreUnavailable, also for what is no listing.
+
+        ``page``: so many to a page; None: as many as the server gives.
 
         A page that was cut or emptied on the way looks like the end. One that comes again and again, from a
         cache between us and the server, would never end: a token that was seen is doubt (every token is
@@ -95,16 +97,18 @@ class Bucket:
         where: dict[str, Any] = {"Prefix": prefix}
         if after:
             where["StartAfter"] = after
+        if page:
+            where["MaxKeys"] = page
         seen, number, next_mark = None, 0, 1
         while True:
-            page = self.ask("list_objects_v2", **where)
-            found = page.get("Contents", ())
-            if "IsTruncated" not in page or page.get("KeyCount", 0) > len(found):
+            told = self.ask("list_objects_v2", **where)
+            found = told.get("Contents", ())
+            if "IsTruncated" not in told or told.get("KeyCount", 0) > len(found):
                 raise StoreUnavailable(self.store, f"what it listed is not whole: {len(found)} keys came")
             yield from found
-            if not page["IsTruncated"]:
+            if not told["IsTruncated"]:
                 return
-            token = page.get("NextContinuationToken")
+            token = told.get("NextContinuationToken")
             if not token or token == seen:
                 raise StoreUnavailable(self.store, "the listing says that it goes on, and does not say where")
             number += 1

@@ -6,45 +6,24 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
-from typing import Any
-from uuid import uuid4
 
 from repository.errors import RefusedByStore, StoreUnavailable
 from repository.storage.capabilities import Capability, Verdict
-from repository.storage.s3.answers import GONE, NO_STATUS, TAKEN, Answer, plain
-from repository.storage.s3.bucket import Bucket
-from repository.storage.s3.client import PROBE
+from repository.storage.s3.answers import GONE, TAKEN, Answer, plain
 from repository.storage.s3.digests import checksum_sha256, content_md5
-from repository.vocabulary import utc_now
+from repository.storage.s3.holding import TrialsOfHolding
+from repository.storage.s3.trying import FORBIDDEN, NOT_HERE
 
-_NOT_HERE = frozenset({400, 403, 404, 405, 501})
-"""What a server answers that does not know the feature, or does not let us use it."""
 _REFUSED = TAKEN | {400}
 """What a server answers that refuses a put for its condition or its digest."""
 
 
-class Trials:
+class Trials(TrialsOfHolding):
     """Trials of one server under names of their own (``.probe/…``), which are taken away again at the end.
 
     Nothing else in the archive deletes, and nothing here deletes what it has not written itself.
     """
-
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-        self._root = f"{bucket.prefix}{PROBE}{uuid4().hex}/"
-        self._written: list[tuple[str, str | None]] = []
-
-    def __enter__(self) -> Trials:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for key, version in reversed(self._written):
-            which = {"VersionId": version} if version else {}
-            # What cannot be taken away (credentials that may not delete, a lock) stays hidden under its own name.
-            with suppress(StoreUnavailable, RefusedByStore):
-                self._bucket.ask("delete_object", Key=key, **which)
 
     def all(self) -> Iterator[Capability]:
         """Each capability once, tried when it is asked for. Raises StoreUnavailable, RefusedByStore."""
@@ -57,7 +36,9 @@ class Trials:
         yield self.wrong_sha256()
         yield self.byte_ranges()
         yield self.listing()
+        yield self.listing_in_pages()
         yield self.listing_order()
+        yield self.unfinished_uploads()
         yield self.deletion_refused()
         yield self.versioning()
         yield self.object_lock()
@@ -164,6 +145,32 @@ class Trials:
         detail = f"{len(found & names)} of 3 objects just put are listed"
         return Capability("listing", Verdict.of(found == names), detail, True)
 
+    def listing_in_pages(self) -> Capability:
+        """A listing that does not fit on one page goes on where it stopped: each object once, and none left out."""
+        names = [f"{self._root}pages/{number}" for number in range(5)]
+        for number in range(5):
+            self._put(f"pages/{number}", b"listed")
+        found = [entry["Key"] for entry in self._bucket.entries(self._root + "pages/", page=2)]
+        detail = f"of 5 objects {len(set(found) & set(names))} came in {len(found)} entries, two to a page"
+        return Capability("listing_in_pages", Verdict.of(found == names), detail, True)
+
+    def unfinished_uploads(self) -> Capability:
+        """An upload in parts that nobody has finished is listed, and gone once it is aborted."""
+        name, place = "unfinished_uploads", {"Key": self._root + "unfinished"}
+        upload = self._bucket.ask("create_multipart_upload", **place)["UploadId"]
+        try:
+            seen = self._begun(place["Key"])
+            self._bucket.ask("abort_multipart_upload", NOT_HERE, UploadId=upload, **place)
+            left = self._begun(place["Key"])
+        except Answer as no:
+            return Capability(name, Verdict.NO, f"it does not let us ({no})")
+        told = f"{seen} listed after one was begun, {left} after it was aborted"
+        return Capability(name, Verdict.of((seen, left) == (1, 0)), told)
+
+    def _begun(self, key: str) -> int:
+        page = self._bucket.ask("list_multipart_uploads", NOT_HERE, Prefix=key)
+        return sum(upload["Key"] == key for upload in page.get("Uploads", ()))
+
     def listing_order(self) -> Capability:
         """The listing is in byte order; without consequence for bags, see :class:`repository.storage.s3.S3Store`."""
         for name in ("a/b", "a-b", "a.b"):
@@ -175,71 +182,10 @@ class Trials:
         """Our own access key cannot delete: what nobody here can do by mistake."""
         self._put("delete", b"deleted")
         try:
-            self._bucket.ask("delete_object", frozenset({403}), Key=self._root + "delete")
+            self._delete("delete", FORBIDDEN)
         except Answer as no:
             return Capability("deletion_refused", Verdict.YES, f"our access key may not delete ({no})")
         return Capability("deletion_refused", Verdict.NO, "our access key may delete what it put")
-
-    def versioning(self) -> Capability:
-        """The older bytes can still be read after a newer put and after a deletion."""
-        try:
-            status = self._bucket.ask("get_bucket_versioning", _NOT_HERE)
-        except Answer as no:
-            return Capability("versioning", Verdict.NO, f"the server does not know it ({no})")
-        if status.get("Status") != "Enabled":
-            return Capability("versioning", Verdict.NO, "not switched on for this bucket")
-        older = self._put("version", b"older").get("VersionId")
-        self._put("version", b"newer")
-        with suppress(Answer):
-            answer = self._bucket.ask("delete_object", frozenset({403}), Key=self._root + "version")
-            self._written.append((self._root + "version", answer.get("VersionId")))
-        kept = False
-        with suppress(Answer):
-            kept = bool(older) and self._get("version", GONE, VersionId=older) == b"older"
-        told = "was read again after an overwrite and a deletion" if kept else "IS GONE"
-        return Capability("versioning", Verdict.of(kept), f"the older version {told}")
-
-    def object_lock(self) -> Capability:
-        """A version under retention cannot be deleted."""
-        try:
-            lock = self._bucket.ask("get_object_lock_configuration", _NOT_HERE)
-        except Answer as no:
-            return Capability("object_lock", Verdict.NO, f"not switched on for this bucket ({no})")
-        if lock.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
-            return Capability("object_lock", Verdict.NO, "not switched on for this bucket")
-        until = utc_now() + timedelta(seconds=60)
-        held: dict[str, Any] = {
-            "ObjectLockMode": "GOVERNANCE",
-            "ObjectLockRetainUntilDate": until,
-            "ContentMD5": content_md5(b"held"),
-        }
-        version = self._put("lock", b"held", **held).get("VersionId")
-        which = {"Key": self._root + "lock", "VersionId": version}
-        try:
-            self._bucket.ask("delete_object", _NOT_HERE, **which)
-        except Answer as no:
-            with suppress(StoreUnavailable):
-                self._bucket.ask("delete_object", BypassGovernanceRetention=True, **which)
-            return Capability("object_lock", Verdict.YES, f"deleting a held version was refused ({no})")
-        return Capability("object_lock", Verdict.NO, "a version under retention WAS DELETED")
-
-    def legal_hold(self) -> Capability:
-        """A version under a legal hold cannot be deleted until the hold is lifted."""
-        try:
-            version = self._put("hold", b"held").get("VersionId")
-            which = {"Key": self._root + "hold", "VersionId": version}
-            if version is None:
-                return Capability("legal_hold", Verdict.NO, "the bucket keeps no versions that could be held")
-            self._bucket.ask("put_object_legal_hold", _NOT_HERE, LegalHold={"Status": "ON"}, **which)
-        except Answer as no:
-            return Capability("legal_hold", Verdict.NO, f"not switched on for this bucket ({no})")
-        try:
-            self._bucket.ask("delete_object", _NOT_HERE, **which)
-        except Answer as no:
-            with suppress(StoreUnavailable):
-                self._bucket.ask("put_object_legal_hold", LegalHold={"Status": "OFF"}, **which)
-            return Capability("legal_hold", Verdict.YES, f"deleting a held version was refused ({no})")
-        return Capability("legal_hold", Verdict.NO, "a version under a legal hold WAS DELETED")
 
     def _kept(self, name: str, key: str, second: Callable[[], object]) -> Capability:
         """Whether ``second`` was refused and left the bytes ``first`` in their place."""
@@ -251,16 +197,3 @@ class Trials:
                 name, Verdict.of(kept), f"the second was refused ({no}){'' if kept else ', and WAS KEPT'}"
             )
         return Capability(name, Verdict.NO, "the second was accepted: the condition is ignored")
-
-    def _put(self, name: str, body: bytes, hear: frozenset[int] = NO_STATUS, **more: Any) -> dict[str, Any]:
-        """Put one object. A refusal is an Answer only where it is what the trial is about; else the store is unfit."""
-        key = self._root + name
-        # Noted before it is tried: an answer that never comes may still have been a success.
-        self._written.append((key, None))
-        answer: dict[str, Any] = self._bucket.ask("put_object", hear, Key=key, Body=body, **more)
-        if version := answer.get("VersionId"):
-            self._written.append((key, version))
-        return answer
-
-    def _get(self, name: str, hear: frozenset[int] = NO_STATUS, **more: Any) -> bytes:
-        return self._bucket.content(self._bucket.ask("get_object", hear, Key=self._root + name, **more))
