@@ -83,6 +83,7 @@ def test_more_than_a_page_is_listed(cluster: Cluster, request: pytest.FixtureReq
     lists_more_than_a_page(cluster, request.getfixturevalue(place))
 
 
+@pytest.mark.skipif(not FULL, reason="`make prove` tries it; the suite has it on one server")
 def test_the_life_of_an_article(cluster: Cluster, tmp_path: Path) -> None:
     life_of_an_article(cluster, cluster.server.make_bucket(), tmp_path)
 
