@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pages
 import psycopg
@@ -21,7 +16,7 @@ import pytest
 import requests
 from deliveries import Published, delivery
 from installation import Installation, folder_store_table
-from served import free_port
+from served import lines_of, serving
 
 from config.logs import without_persons
 from repository.access import staff
@@ -32,35 +27,9 @@ READER, NAME, KEY = "203.0.113.77", "gizli.okur@universite.example.org", "GizliA
 HOP = {"X-Forwarded-For": READER}
 
 
-def lines_of(file: Path) -> list[dict[str, Any]]:
-    """The lines of a log; each has to be a JSON object."""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def installed(home: Path, more: str = "") -> Installation:
     stores = (folder_store_table("first", home), folder_store_table("second", home))
     return Installation(home, *stores, more=f'repository_identifier = "arsiv.example.org"\n{more}')
-
-
-@contextmanager
-def serving(archive: Installation, log: Path) -> Iterator[str]:
-    """The address of its web server, which writes into ``log``."""
-    port = free_port()
-    command = [sys.executable, "-m", "config.cli", "--config", str(archive.file), "serve", "--port", str(port)]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=stream)
-        try:
-            while True:
-                try:
-                    requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).raise_for_status()
-                    break
-                except requests.RequestException:
-                    assert process.poll() is None, log.read_text()
-                    time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
 
 
 def raw(address: str, said: bytes) -> bytes:
