@@ -438,7 +438,8 @@ def _readyz(rooms: Rooms) -> ResponseReturnValue:
     except DatabaseUnavailable:
         return Response("the catalogue does not answer\n", 503, {"Retry-After": "10"}, mimetype="text/plain")
     if present != needed:
-        said = f"the catalogue has schema {present or 'none'} and this version needs {needed}: run mahfuz init\n"
+        act = "run mahfuz init" if present is None or present < needed else "start the version that made it"
+        said = f"the catalogue has schema {present or 'none'} and this version needs {needed}: {act}\n"
         return Response(said, 503, mimetype="text/plain")
     return Response("ready\n", mimetype="text/plain")
 
