@@ -1,4 +1,4 @@
-"""Where one hand could destroy every copy, or a secret lies open: what the settings and the stores' trials say of it."""
+"""Where one hand could destroy every copy, or a secret lies open: what settings and trials of the stores say of it."""
 
 from __future__ import annotations
 
