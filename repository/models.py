@@ -762,7 +762,7 @@ class Rehearsal(Table):
 
 
 class Backup(Table):
-    """One backup of the catalogue that was made whole, and opened again."""
+    """One backup of the catalogue that was made whole and opened again, or that somebody told of."""
 
     __tablename__ = "backup"
     __table_args__ = (Index("ix_backup_at", "at"),)
@@ -778,7 +778,7 @@ class Backup(Table):
     schema: Mapped[str] = mapped_column(String(32))
     """The revision that the copy is of."""
     kind: Mapped[str] = mapped_column(String(16))
-    """``sqlite`` or ``postgresql``."""
+    """``sqlite``, ``postgresql``, or ``foreign``: made by other means, without size and digest."""
 
 
 class Round(Table):

@@ -62,6 +62,31 @@ def make(asked: Asked, folder: Path, keep: int | None, json_wanted: bool) -> Non
 
 
 @backup.command()
+@click.option("--what", required=True, help='What was made, and with what: "pgBackRest, full".')
+@as_json
+@click.pass_obj
+def note(asked: Asked, what: str, json_wanted: bool) -> None:
+    """Write down that a backup was just made with tools of your own, so that `mahfuz doctor` knows of it.
+
+    Give it as the last step of a script that ends at its first failure.
+    """
+    at = utc_now()
+    with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
+        backups.note(
+            session,
+            at,
+            host=socket.gethostname(),
+            place=what,
+            size=0,
+            sha256="",
+            schema=schema.HEAD,
+            kind=backups.FOREIGN,
+        )
+    data = {"at": at.isoformat(timespec="seconds"), "what": what}
+    answer(json_wanted, data, lambda console: console.print(f"{what}: {at:%Y-%m-%d %H:%M} UTC", markup=False))
+
+
+@backup.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @as_json
 def verify(file: Path, json_wanted: bool) -> None:

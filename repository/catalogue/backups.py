@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from repository.models import Backup
 
+FOREIGN = "foreign"
+"""Of one that somebody made by other means: it was not opened by us, and has no digest here."""
+
 
 def note(
     session: Session, at: datetime, *, host: str, place: str, size: int, sha256: str, schema: str, kind: str
@@ -21,5 +24,5 @@ def note(
 
 
 def latest(session: Session) -> Backup | None:
-    """The last one that was made whole, and opened again."""
+    """The last one: made whole and opened again by us, or told of by whoever made it (:data:`FOREIGN`)."""
     return session.execute(select(Backup).order_by(Backup.at.desc(), Backup.id.desc()).limit(1)).scalar_one_or_none()

@@ -241,3 +241,14 @@ def test_a_copy_of_sqlite_is_of_one_moment_while_others_write(tmp_path: Path) ->
         ends.set()
         writing.join()
         catalogue.close()
+
+
+def test_a_backup_by_other_means_can_be_told_of(archive: Installation, database_url: str) -> None:
+    archive.run("init")
+    assert archive.run("backup", "note", "--what", "pgBackRest, full")["what"] == "pgBackRest, full"
+    catalogue = Catalogue(database_url)
+    with catalogue.reading() as session:
+        known = backups.latest(session)
+    catalogue.close()
+    assert known is not None
+    assert (known.kind, known.place, known.sha256) == (backups.FOREIGN, "pgBackRest, full", "")
