@@ -20,6 +20,7 @@ from served import lines_of, serving
 
 from config.logs import without_persons
 from repository.access import staff
+from repository.access.web.guard import Who
 from repository.catalogue import Catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -193,3 +194,22 @@ def test_what_a_database_and_a_mail_server_say_of_people_is_cut_out(postgresql_u
     assert "DETAIL" not in line["exception"]
     assert line["exception"].endswith("\n\nThe above exception was")
     assert line["url"] == "postgresql+psycopg://mahfuz:***@db.example.org/mahfuz"
+
+
+def test_a_fault_of_ours_is_told_with_its_number_and_without_the_address(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = pages.site(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+
+    def falls(**_words: str) -> str:
+        raise ZeroDivisionError
+
+    falls.who = Who.EVERYONE  # type: ignore[attr-defined]
+    one.app.config["PROPAGATE_EXCEPTIONS"] = False  # as it is outside of tests
+    one.app.view_functions["reading.supplied"] = falls
+    answer = one.client.get(f"/supply/{KEY}?okur={NAME}")
+    assert answer.status_code == 500
+    assert answer.headers["X-Request-Id"] in answer.text
+    assert "ZeroDivisionError" in caplog.text
+    assert KEY not in caplog.text
+    assert NAME not in caplog.text
