@@ -18,6 +18,7 @@ from deliveries import Published, delivery
 from installation import Installation, folder_store_table
 from served import lines_of, serving
 
+from config import app
 from config.logs import without_persons
 from repository.access import staff
 from repository.access.web.guard import Who
@@ -197,8 +198,10 @@ def test_what_a_database_and_a_mail_server_say_of_people_is_cut_out(postgresql_u
 
 
 def test_a_fault_of_ours_is_told_with_its_number_and_without_the_address(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whoever sets up logging anew in this process, as the reading of import contracts does, silences what was there.
+    monkeypatch.setattr(app.log, "disabled", False)
     one = pages.site(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
 
     def falls(**_words: str) -> str:
