@@ -262,3 +262,24 @@ def test_every_secret_may_lie_in_a_file_with_an_end_of_line_and_must_lie_there(t
     secret.unlink()
     with pytest.raises(UsageError, match=rf"{key}: .*No such file"):
         READERS[key](found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[peers]]\nname = "x"\nkey = "gizli"\n',
+        '[access.saml]\nsecret = "gizli kisa"\n',
+        '[[alerts.webhooks]]\nname = "o"\nurl = "https://x.example.org/"\nsecret = "gizli"\n',
+        '[alerts]\nheartbeat_url = "ftp://x.example.org/gizli"\n',
+        '[database]\nurl = "mysql://mahfuz:gizli@db.example.org/mahfuz"\n',
+        '[[stores]]\nname = "a"\nurl = "s3://arsiv"\nsecret_key = "gizli"\n',
+        '[[stores]]\nname = "a"\nurl = "file:///srv/a"\nsecret_key = ["gizli"]\n',
+        '[mail]\nserver = 5\npassword = "gizli"\n',
+        '[[feeds]]\nname = "o"\npublisher = "p"\nkind = "https"\nurl = "https://u:gizli@h.example.org/"\n',
+        '[access]\nmetrics_token = "gizli\n',
+    ],
+)
+def test_a_mistake_is_told_without_the_secret_in_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(written(tmp_path, text), {})
+    assert "gizli" not in str(caught.value)
