@@ -1,16 +1,13 @@
-"""Where one hand could destroy every copy, or a secret lies open: what settings and trials of the stores say of it."""
+"""Where one hand could destroy every copy: what the settings and the trials of the stores say about it."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel
 
 from config.doctor.lines import Said, Value
 from config.settings import Settings, StoreSettings
@@ -66,7 +63,6 @@ _WHAT = {
     "object-lock": "store {subject}: object lock",
     "one-hand": "one hand",
     "one-disk": "one disk",
-    "open-secret": "secret {subject}",
 }
 
 
@@ -100,7 +96,6 @@ def looked_at(settings: Settings, found: Mapping[str, Capabilities]) -> Iterator
         )
         yield _open("one-hand", "", said, remedy, user=_user())
     yield from _disks(every)
-    yield from _open_secrets(settings)
 
 
 def protection(settings: Settings, store: str, found: Capabilities | None) -> Exposed | None:
@@ -181,31 +176,6 @@ def _disks(every: Sequence[Hold]) -> Iterator[Exposed]:
         if len(names) > 1:
             said, remedy = marked("{stores} lie on the same disk"), marked("Put one of them on another disk.")
             yield _open("one-disk", "", said, remedy, stores=", ".join(names))
-
-
-def _open_secrets(settings: Settings) -> Iterator[Exposed]:
-    """Files of secrets that every user of this machine can read. Those of a container (/run/secrets) are its own."""
-    for key, file in _secret_files(settings, ""):
-        try:
-            is_open = bool(file.stat().st_mode & stat.S_IROTH) and not file.is_relative_to("/run/secrets")
-        except OSError:
-            continue  # whoever needs it will hear
-        if is_open:
-            said, remedy = marked("{file} can be read by everyone on this machine"), marked("Run: chmod 400 {file}")
-            yield _open("open-secret", key, said, remedy, file=str(file))
-
-
-def _secret_files(part: BaseModel, above: str) -> Iterator[tuple[str, Path]]:
-    for name, value in part:
-        key = f"{above}{name}"
-        if isinstance(value, BaseModel):
-            yield from _secret_files(value, f"{key}.")
-        elif isinstance(value, list):
-            for one in value:
-                if isinstance(one, BaseModel):
-                    yield from _secret_files(one, f"{key}.{getattr(one, 'name', '')}.")
-        elif isinstance(value, Path) and name.endswith("_file") and not name.endswith("ca_file"):
-            yield key, value
 
 
 def _hold(one: StoreSettings, user: str) -> Hold:

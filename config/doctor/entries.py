@@ -210,13 +210,6 @@ CHAPTERS = (
                 marked("Two stores are folders on one disk: when it dies both are gone."),
                 marked("Put one of them on another disk."),
             ),
-            "open-secret": Entry(
-                marked("secret {subject}"),
-                marked("Every user of this machine can read the file of a secret: a key of a store, a password."),
-                marked(
-                    "Let the program's own user alone read it (chmod 400), and change the secret if others are on it."
-                ),
-            ),
             "room": Entry(
                 marked("store {subject}: room"),
                 marked(

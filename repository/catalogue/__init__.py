@@ -108,9 +108,7 @@ def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         told = make_url(url).query
         patience = {name: value for name, value in PATIENCE.items() if name not in told}
-        return create_engine(
-            url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=patience, **_MANNERS
-        )
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=patience, **_MANNERS)
     # isolation_level None: the driver begins nothing by itself, the "begin" below does.
     engine = create_engine(
         url,

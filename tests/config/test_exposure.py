@@ -116,24 +116,3 @@ def test_the_doctor_finds_it_by_trying(tmp_path: Path, s3_server: S3Server) -> N
     assert "store held: legal_hold" not in lines, "what it can is not what it lacks"
     assert lines["store open: object_lock"]["verdict"] == "note"
     assert "one hand" not in lines
-
-
-def test_a_secret_that_everybody_can_read_is_told_with_what_to_do(tmp_path: Path) -> None:
-    secret, authority = tmp_path / "ankara.key", tmp_path / "ca.pem"
-    for file in (secret, authority):
-        file.write_text("gizli", encoding="utf-8")
-        file.chmod(0o644)
-    file = tmp_path / "mahfuz.toml"
-    file.write_text(
-        f'[testimony]\ntime_stamp_url = "http://tsa/"\ntime_stamp_ca_file = "{authority}"\n'
-        f'[[stores]]\nname = "ankara"\nurl = "s3://arsiv"\naccess_key = "AK"\nsecret_key_file = "{secret}"\n'
-        f'[[stores]]\nname = "izmir"\nurl = "file://{tmp_path}/izmir"\n',
-        encoding="utf-8",
-    )
-    settings = load(file, {}).settings
-    (told,) = [one for one in looked_at(settings, {}) if one.what.startswith("secret")]
-    assert (told.what, told.safe) == ("secret stores.ankara.secret_key_file", False)
-    assert str(told.remedy) == f"Run: chmod 400 {secret}"
-    assert "gizli" not in told.detail
-    secret.chmod(0o440)
-    assert not [one for one in looked_at(settings, {}) if one.what.startswith("secret")]
