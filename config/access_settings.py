@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from config.addresses import check_networks, is_web_address
-from config.kept_files import text_in
+from config.kept_files import secret_in
 from repository.access.trusted import AFFILIATIONS, COMMON_LIB_TERMS, Front, Provider, Rules
 from repository.errors import UsageError
 
@@ -65,7 +65,7 @@ class SamlSettings(_Section):
         """The front as the pages know it. Raises UsageError for a file of its secret that holds none."""
         secret = self.secret.get_secret_value() if self.secret else ""
         if self.secret_file is not None:
-            secret = text_in(self.secret_file, "access.saml.secret_file").strip()
+            secret = secret_in(self.secret_file, "access.saml.secret_file")
             try:
                 _checked(secret)
             except ValueError as error:
@@ -125,7 +125,7 @@ class OpenIdSettings(_Section):
         """The provider as the pages know it. Raises UsageError when the file of its secret cannot be read."""
         secret = self.client_secret.get_secret_value() if self.client_secret else ""
         if self.client_secret_file is not None:
-            secret = text_in(self.client_secret_file, f"access.openid.{self.name}.client_secret_file").strip()
+            secret = secret_in(self.client_secret_file, f"access.openid.{self.name}.client_secret_file")
         return Provider(
             name=self.name,
             label=self.label,
@@ -174,7 +174,7 @@ class AccessSettings(_Section):
         """The token of Prometheus, from wherever it is kept; empty where none is set. Raises UsageError."""
         if self.metrics_token_file is None:
             return self.metrics_token.get_secret_value() if self.metrics_token else ""
-        return text_in(self.metrics_token_file, "access.metrics_token_file").strip()
+        return secret_in(self.metrics_token_file, "access.metrics_token_file")
 
 
 def _checked(secret: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from config.addresses import is_web_address
-from config.kept_files import text_in
+from config.kept_files import secret_in
 from config.mail_settings import Address
 
 _SHORTEST_SECRET = 16
@@ -51,7 +51,7 @@ class WebhookSettings(BaseModel):
         if self.secret is not None:
             return self.secret.get_secret_value().encode()
         assert self.secret_file is not None
-        return text_in(self.secret_file, f"alerts.webhooks.{self.name}.secret_file").strip().encode()
+        return secret_in(self.secret_file, f"alerts.webhooks.{self.name}.secret_file").encode()
 
 
 class AlertSettings(BaseModel):

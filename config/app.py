@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import structlog
 from flask import Blueprint, Flask, Response, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -38,6 +39,7 @@ import repository.web.records
 from config import languages, metrics
 from config.doctor.web import SystemRoom
 from config.proxies import Hops
+from config.request_log import NUMBER, Numbered
 from fixity.evidence.room import Evidence
 from fixity.forecast import Policy
 from ingest.deaccession import Deaccession
@@ -180,13 +182,20 @@ class Mounted:
         return self._app(environ, start_response)
 
 
+class _Pages(Flask):
+    """Flask, whose own line about a fault of ours names the page and not the address: that may be somebody's secret."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        log.error("the program fell over a request", exc_info=exc_info)
+
+
 def create_app(rooms: Rooms) -> Flask:
     """The application of these rooms. Nothing is read from the environment, no connection is opened yet.
 
     Raises UsageError for a language without texts.
     """
     world = urlsplit(rooms.base_url.rstrip("/"))
-    app = Flask("mahfuz", static_folder=str(_REPOSITORY / "static"), template_folder=str(_REPOSITORY / "templates"))
+    app = _Pages("mahfuz", static_folder=str(_REPOSITORY / "static"), template_folder=str(_REPOSITORY / "templates"))
     app.config.update(
         SECRET_KEY=rooms.secret_key,
         MAX_CONTENT_LENGTH=MOST_SENT,
@@ -198,10 +207,12 @@ def create_app(rooms: Rooms) -> Flask:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.wsgi_app = Numbered(app.wsgi_app, behind_proxies=rooms.trusted_proxies > 0)  # type: ignore[method-assign]
     # Not the host: a proxy passes Host on, and one that forgets X-Forwarded-Host would let visitors choose it.
     app.wsgi_app = Hops(app.wsgi_app, rooms.trusted_proxies)  # type: ignore[method-assign]
     if world.path:
         app.wsgi_app = Mounted(app.wsgi_app, world.path)  # type: ignore[method-assign]
+    app.before_request(_name_the_page)
     texts = languages.load(rooms.languages)
     language.speak(app, language.Languages(texts, ZoneInfo(rooms.time_zone)))
     addresses.know_addresses(app)
@@ -225,6 +236,12 @@ def create_app(rooms: Rooms) -> Flask:
     _headers(app, secure=world.scheme == "https")
     _errors(app)
     return app
+
+
+def _name_the_page() -> None:
+    """Every line of the log about this request says which page was asked for, as a rule and not by its address."""
+    if request.url_rule is not None:
+        structlog.contextvars.bind_contextvars(page=request.url_rule.rule)
 
 
 def _desk(rooms: Rooms) -> Desk:
@@ -404,8 +421,9 @@ def _errors(app: Flask) -> None:
 def _error_page(code: int, said: str | None = None) -> str | Response:
     heading, sentence = ERRORS.get(code, ERRORS[400 if code < 500 else 500])
     if request.path.endswith(".json"):
-        return jsonify(error=code, message=heading)
-    return render_template("error.html", code=code, heading=heading, sentence=said or sentence)
+        return jsonify(error=code, message=heading, request_id=request.environ[NUMBER])
+    number = request.environ[NUMBER]
+    return render_template("error.html", code=code, heading=heading, sentence=said or sentence, number=number)
 
 
 def _healthz(_rooms: Rooms) -> ResponseReturnValue:
@@ -420,7 +438,8 @@ def _readyz(rooms: Rooms) -> ResponseReturnValue:
     except DatabaseUnavailable:
         return Response("the catalogue does not answer\n", 503, {"Retry-After": "10"}, mimetype="text/plain")
     if present != needed:
-        said = f"the catalogue has schema {present or 'none'} and this version needs {needed}: run mahfuz init\n"
+        act = "run mahfuz init" if present is None or present < needed else "start the version that made it"
+        said = f"the catalogue has schema {present or 'none'} and this version needs {needed}: {act}\n"
         return Response(said, 503, mimetype="text/plain")
     return Response("ready\n", mimetype="text/plain")
 

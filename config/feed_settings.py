@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from config.kept_files import text_in
+from config.kept_files import secret_in, text_in
 from ingest.feeds.content import Rule
 from ingest.feeds.pln_entry import split_address, uuid_in
 
@@ -202,7 +202,7 @@ class FeedSettings(BaseModel):
         for key in files:
             file: Path | None = getattr(self, key)
             if file is not None:
-                return text_in(file, f"feeds.{self.name}.{key}").strip()
+                return secret_in(file, f"feeds.{self.name}.{key}")
         return None
 
     def host_keys(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-from config.kept_files import text_in
+from config.kept_files import secret_in
 
 _OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -86,4 +86,4 @@ class MailSettings(BaseModel):
         """The password, from wherever it is kept. Raises UsageError when its file cannot be read."""
         if self.password is not None:
             return self.password.get_secret_value()
-        return text_in(self.password_file, "mail.password_file").strip() if self.password_file else None
+        return secret_in(self.password_file, "mail.password_file") if self.password_file else None

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from config.addresses import check_networks
-from config.kept_files import text_in
+from config.kept_files import secret_in
 from repository.access.peers import Peer
 from repository.errors import UsageError
 
@@ -55,7 +55,7 @@ class PeerSettings(BaseModel):
         key = self.key.get_secret_value() if self.key else None
         if self.key_file is not None:
             where = f"peers.{self.name}.key_file"
-            key = text_in(self.key_file, where).strip()
+            key = secret_in(self.key_file, where)
             try:
                 _checked(key)
             except ValueError as error:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from config.access_settings import AccessSettings
 from config.alert_settings import AlertSettings
 from config.feed_settings import FeedSettings
-from config.kept_files import text_in
+from config.kept_files import secret_in
 from config.mail_settings import MailSettings
 from config.oai_settings import OaiSettings
 from config.peer_settings import PeerSettings
@@ -34,7 +34,10 @@ from repository.turkish import machine_lower
 
 PREFIX = "MAHFUZ_"
 FILE_VARIABLE = "MAHFUZ_CONFIG"
-_PASSWORD = re.compile(r"(://[^/?#@:\s]*:)[^/?#@\s]+(@)")
+_PASSWORD = re.compile(r"(://[^/?#@:\s]*:)\S*(@)|([?&](?:ssl)?password=)[^&#\s]*")
+"""Up to the last @: SQLAlchemy takes a password in which there is a slash or an @ of its own."""
+_DATABASES = ("sqlite:///", "postgresql+psycopg://")
+_NO_DATABASE = "must begin with sqlite:/// or postgresql+psycopg://"
 _DEFAULTS = Path(__file__).with_name("default.toml")
 _EXAMPLES = {
     "stores": '[[stores]]\nname = "ankara"\nurl = "s3://mahfuz"\nendpoint_url = "https://s3.example.org"',
@@ -123,13 +126,30 @@ class DatabaseSettings(Section):
     """Where the catalogue is."""
 
     url: str
+    url_file: Path | None = None
+    """The file that holds it, where it has a password in it."""
 
     @field_validator("url")
     @classmethod
     def _supported(cls, url: str) -> str:
-        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        if url and not url.startswith(_DATABASES):
+            raise ValueError(_NO_DATABASE)
         return url
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.url and self.url_file:
+            raise ValueError("give url or url_file, not both")
+        return self
+
+    def address(self) -> str:
+        """The URL, from wherever it is kept; empty for the embedded default. Raises UsageError."""
+        if self.url_file is None:
+            return self.url
+        found = secret_in(self.url_file, "database.url_file")
+        if not found.startswith(_DATABASES):
+            raise UsageError(f"database.url_file: what {self.url_file} holds {_NO_DATABASE}")
+        return found
 
 
 class StoreSettings(Section):
@@ -157,7 +177,7 @@ class StoreSettings(Section):
         """The secret key, from wherever it is kept. Raises UsageError when its file cannot be read."""
         if self.secret_key_file is None:
             return self.secret_key.get_secret_value() if self.secret_key else ""
-        return text_in(self.secret_key_file, f"stores.{self.name}.secret_key_file").strip()
+        return secret_in(self.secret_key_file, f"stores.{self.name}.secret_key_file")
 
 
 class IngestSettings(Section):
@@ -259,13 +279,13 @@ class Settings(Section):
 
     @property
     def database_url(self) -> str:
-        """The catalogue's URL, with the embedded default filled in."""
-        return self.database.url or f"sqlite:///{self.archive.home / 'mahfuz.sqlite'}"
+        """The catalogue's URL, with the embedded default filled in. Raises UsageError when its file cannot be read."""
+        return self.database.address() or f"sqlite:///{self.archive.home / 'mahfuz.sqlite'}"
 
     def shown(self) -> Iterator[tuple[str, Any]]:
         """``(key, value)`` of every setting in order; secrets are masked, and so are passwords inside addresses."""
         for key, value in _flat(self.model_dump(mode="json", by_alias=True)):
-            yield key, _PASSWORD.sub(r"\1***\2", value) if isinstance(value, str) else value
+            yield key, [_masked(one) for one in value] if isinstance(value, list) else _masked(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +319,11 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Loa
         return Loaded(Settings.model_validate(merged), origins)
     except ValidationError as error:
         raise UsageError(_explained(error, origins)) from error
+
+
+def _masked(value: Any) -> Any:
+    """A text without the password of an address in it; anything else as it is."""
+    return _PASSWORD.sub(r"\1\3***\2", value) if isinstance(value, str) else value
 
 
 def _toml(file: Path) -> dict[str, Any]:

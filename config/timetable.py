@@ -185,7 +185,7 @@ def of_home(archive: Archive) -> list[Job]:
 
     def take_in() -> None:
         for receipt in receive_once(archive, door, feeding.inboxes(archive.settings)):
-            log.info("receipt", delivery=receipt.delivery_id, state=receipt.shown_state)
+            log.info("receipt", delivery_id=receipt.delivery_id, state=receipt.shown_state)
 
     seconds = archive.settings.ingest.tick_seconds
     return [
@@ -256,7 +256,7 @@ def _brought(archive: Archive, door: Door) -> None:
     inbox.tidy(archive.home, utc_now() - ABANDONED)
     for feed in feeding.inboxes(archive.settings):
         for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
-            log.info("arrived", feed=feed.name, delivery=arrived.delivery_id, files=list(arrived.file_names))
+            log.info("arrived", feed=feed.name, delivery_id=arrived.delivery_id, files=list(arrived.file_names))
     pauses.told(archive.catalogue, archive.home)
     queue = tasks.at(Queue.INGEST, inbox.home_of(archive.home))
     for identifier in pipeline.waiting(door)[:REMEMBERED]:

@@ -111,7 +111,7 @@ def _take_effect(work: Deaccession, notice: Notice) -> None:
         told = rows.enter(session, notice, agent=work.agent)
     if told is not None and notice.kind in rows.SHOWN_OR_NOT:
         changes.in_time(work.catalogue, told)
-    log.info(str(notice.kind), article=notice.article_id, number=notice.number, by=notice.by)
+    log.info(str(notice.kind), article=notice.article_id, number=notice.number)
 
 
 def _decided(work: Deaccession, id_or_doi: str, kind: NoticeKind, word: Word) -> Notice:

@@ -14,6 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 
 class Examiner:
     """One child process that runs a script of ours, started when first asked, and again after it died or was too slow.
@@ -26,6 +30,7 @@ class Examiner:
         self, script: str, *arguments: str, seconds: float = 60.0, environment: Mapping[str, str] | None = None
     ) -> None:
         self.seconds = seconds
+        self._script = script
         self._command = [sys.executable, "-I", str(Path(__file__).with_name(script)), *arguments]
         self._environment = dict(environment or {})  # and nothing of ours: there may be secrets in it
         self._lock = threading.Lock()
@@ -49,6 +54,7 @@ class Examiner:
                 if answer.pop("spent", False):  # it holds more memory than it should keep: the next is a new one
                     self._stop()
                 return answer
+            log.warning("an examiner gave no answer", script=self._script, ended=process.poll(), seconds=self.seconds)
             self._stop()
             return None
 

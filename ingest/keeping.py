@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ingest.inbox import Arrived
 from ingest.judging import Checked, kept_line, refused_line
 from ingest.retelling import Retelling
 from ingest.sealing import files_of_adopted, seal
+from ingest.threads import Threads
 from repository.bags import payload_digest
 from repository.catalogue import Catalogue, changes, deliveries, holdings, links, registration, titles
 from repository.catalogue.deliveries import ArticleLine
@@ -76,8 +77,8 @@ def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path
     # Two pools: a task of one waits for tasks of the other, never for one of its own. That one ends last: a bag that is
     # under way when the catalogue falls silent still finds somebody who carries it.
     with (
-        ThreadPoolExecutor(door.parallel * len(door.stores), "store") as copies,
-        ThreadPoolExecutor(door.parallel, "bag") as bags,
+        Threads(door.parallel * len(door.stores), "store") as copies,
+        Threads(door.parallel, "bag") as bags,
     ):
         running: set[Future[ArticleLine | _Preserved]] = set()
         settled: list[ArticleLine | _Preserved] = []
@@ -136,7 +137,7 @@ def _preserved_or_not(
     except (MahfuzError, OSError):
         raise
     except Exception as error:
-        log.exception("the program fell over an article", delivery=arrived.delivery_id, path=one.sip.name)
+        log.exception("the program fell over an article", path=one.sip.name)
         fault = finding("PROGRAM_FAULT", one.sip.name, one.sip.line, detail=type(error).__name__)
         return refused_line(replace(one, findings=(*one.findings, fault)))
 

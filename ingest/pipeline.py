@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from ingest import completeness, inbox, pauses, receipts
 from ingest.door import Door
@@ -41,7 +42,8 @@ def ingest(door: Door, arrived: Arrived) -> Receipt:
     Raises StoreUnavailable or DatabaseUnavailable, OSError when our own disk fails: the delivery stays
     RECEIVED, says what holds it up, and is taken up again.
     """
-    with alone(door.catalogue, door.home, arrived.delivery_id):  # a second one waits, and then finds it done
+    about = bound_contextvars(delivery_id=arrived.delivery_id)
+    with about, alone(door.catalogue, door.home, arrived.delivery_id):  # a second one waits, and then finds it done
         return _ingest(door, arrived)
 
 
@@ -79,7 +81,8 @@ def take_up(door: Door, identifier: str) -> Receipt | None:
     One in whose attempts the program fell again and again without keeping an article is set aside; None too where it
     stumbles now. Raises what ingest raises.
     """
-    with alone(door.catalogue, door.home, identifier, wait=False) as held:
+    about = bound_contextvars(delivery_id=identifier)
+    with about, alone(door.catalogue, door.home, identifier, wait=False) as held:
         if held is None:
             return None
         with door.catalogue.reading() as session:
@@ -94,7 +97,7 @@ def take_up(door: Door, identifier: str) -> Receipt | None:
         except (MahfuzError, OSError):
             raise
         except Exception:
-            log.exception("the program fell over a delivery", delivery=identifier)
+            log.exception("the program fell over a delivery")
             return None
 
 
@@ -127,7 +130,7 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
     except (MahfuzError, OSError):
         raise
     except Exception as error:  # noqa: BLE001
-        return _fallen(arrived, error), None
+        return _fallen(error), None
     if looked.grouping is None:
         return looked.found, None
     with alone_with(door.catalogue, door.home, [sip.record for sip in looked.grouping.sips if sip.record is not None]):
@@ -136,14 +139,14 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
         except (MahfuzError, OSError):
             raise
         except Exception as error:  # noqa: BLE001
-            return _fallen(arrived, error), None
+            return _fallen(error), None
         lines = keep(door, looked.arrived, checked, staging)
     _note_contents(door, arrived, looked.grouping)
     return looked.found, lines
 
 
-def _fallen(arrived: Arrived, error: Exception) -> list[Finding]:
-    log.error("the program fell over a delivery", delivery=arrived.delivery_id, exc_info=error)
+def _fallen(error: Exception) -> list[Finding]:
+    log.error("the program fell over a delivery", exc_info=error)
     return [finding("PROGRAM_FAULT", detail=type(error).__name__)]
 
 
@@ -157,7 +160,7 @@ def _note_contents(door: Door, arrived: Arrived, grouping: Grouping) -> None:
     except (MahfuzError, OSError):
         raise
     except Exception:
-        log.exception("the program fell over a table of contents", delivery=arrived.delivery_id)
+        log.exception("the program fell over a table of contents")
 
 
 def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[Checked]:
@@ -191,7 +194,7 @@ def _finish(door: Door, arrived: Arrived, found: Sequence[Finding], lines: Seque
         deliveries.finish(session, arrived.delivery_id, state, found, lines, receipt.finished_at)
     log.info(
         "delivery finished",
-        delivery=arrived.delivery_id,
+        delivery_id=arrived.delivery_id,
         state=state,
         articles=len(lines),
         refused=sum(line.outcome is ArticleOutcome.REFUSED for line in lines),

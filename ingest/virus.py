@@ -12,7 +12,6 @@ import select
 import socket
 import zipfile
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from ingest.findings import finding
+from ingest.threads import Threads
 from ingest.unpack import Member, is_locked
 from ingest.unpack.archives import form_of, head_of, unsupported_form
 from repository.errors import Doubt
@@ -100,7 +100,7 @@ class Clamd:
 
         Raises ScannerUnavailable as soon as one is NOT_SCANNED, OSError when our own disk cannot be read.
         """
-        with ThreadPoolExecutor(_SIDE_BY_SIDE, "virus") as pool:
+        with Threads(_SIDE_BY_SIDE, "virus") as pool:
             return dict(zip(files, pool.map(self._scan_or_doubt, files.values()), strict=True))
 
     def scan(self, file: Path) -> Scanned:

@@ -761,6 +761,26 @@ class Rehearsal(Table):
     """Why it could not be carried to its end."""
 
 
+class Backup(Table):
+    """One backup of the catalogue that was made whole and opened again, or that somebody told of."""
+
+    __tablename__ = "backup"
+    __table_args__ = (Index("ix_backup_at", "at"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    """The moment before which everything is in it."""
+    host: Mapped[str] = mapped_column(String(255))
+    place: Mapped[str] = mapped_column(Text)
+    """Its file, as the host names it."""
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    schema: Mapped[str] = mapped_column(String(32))
+    """The revision that the copy is of."""
+    kind: Mapped[str] = mapped_column(String(16))
+    """``sqlite``, ``postgresql``, or ``foreign``: made by other means, without size and digest."""
+
+
 class Round(Table):
     """One pass of the night watch; ``expected = intact + damaged + missing + unreadable`` once it has ended."""
 

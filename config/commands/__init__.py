@@ -47,6 +47,7 @@ _COMMANDS = {
     "bag": "holdings",
     "verify": "holdings",
     "staff": "people",
+    "backup": "backing_up",
     "access": "explaining",
     "withdraw": "withdrawing",
     "restore": "withdrawing",

@@ -137,7 +137,7 @@ def look_at_feeds(archive: Archive) -> None:
     for feed in feeding.configured(archive.settings):
         if not feed.mirrors and due(feed, archive.catalogue, utc_now()):
             for arrived in bring(feed, archive.catalogue, archive.home, utc_now):
-                log.info("arrived", feed=feed.name, delivery=arrived.delivery_id, files=list(arrived.file_names))
+                log.info("arrived", feed=feed.name, delivery_id=arrived.delivery_id, files=list(arrived.file_names))
 
 
 def follow_archives(archive: Archive) -> None:

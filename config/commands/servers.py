@@ -29,6 +29,7 @@ from config.app import create_app
 from config.commands.answers import Asked, out, progress
 from config.commands.ingesting import wait_until_visible
 from config.oai_settings import WEB_THREADS
+from config.request_log import ServerLog, forget
 from config.schedule import Job, Queue, clock_lock, run_clock, tick_beside
 from config.settings import Settings
 from fixity.rounds import run_round
@@ -70,6 +71,8 @@ class _Web(BaseApplication):  # type: ignore[misc]
             "keepalive": 5,
             "accesslog": None,
             "loglevel": "warning",
+            "logger_class": ServerLog,
+            "post_request": forget,
             "forwarded_allow_ips": "",
             # A header with an underscore would be taken for the one with a dash that a proxy of ours writes.
             "header_map": "drop",

@@ -135,7 +135,9 @@ def _named(value: object, key: str = "") -> Iterator[Path]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _named(inner, key)
-    elif isinstance(value, Path) and key.endswith(("secret_file", "key_file", "password_file", "token_file")):
+    elif isinstance(value, Path) and key.endswith(
+        ("secret_file", "key_file", "password_file", "token_file", "url_file")
+    ):
         yield value
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from config.doctor.lines import Line, Value, bad, good, moment, note
 from config.doctor.questions import Patient
 from oai_pmh.whole import dumps
-from repository.catalogue import ledgers, rehearsals
+from repository.catalogue import backups, ledgers, rehearsals
 from repository.texts import marked
 
 BACKUP, LEDGER = timedelta(days=2), timedelta(days=2)
@@ -18,9 +18,10 @@ BACKUP, LEDGER = timedelta(days=2), timedelta(days=2)
 HALF_MADE = timedelta(days=1)
 
 
-def last_backup(session: Session) -> datetime | None:  # noqa: ARG001 (of backups as the catalogue knows them, once it does)
-    """When the last backup of the database was made and found whole."""
-    return None
+def last_backup(session: Session) -> datetime | None:
+    """When the last backup of the database was made and found whole, or told of by whoever made it."""
+    last = backups.latest(session)
+    return None if last is None else last.at
 
 
 def backup(patient: Patient, session: Session) -> Iterator[Line]:

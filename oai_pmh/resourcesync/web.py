@@ -137,7 +137,6 @@ def _written_down(answer: Response, who: Peer, found: FoundBag) -> None:
         log.info(
             "bag given",
             peer=who.name,
-            address=request_address,
             article=found.article_id,
             version=found.version,
             bytes=sent,
@@ -145,7 +144,7 @@ def _written_down(answer: Response, who: Peer, found: FoundBag) -> None:
             range=asked,
         )
 
-    request_address, asked = request.remote_addr, answer.headers.get("Content-Range")
+    asked = answer.headers.get("Content-Range")
     answer.response = counted()
     answer.call_on_close(tell)
 
@@ -172,7 +171,7 @@ def _refused(why: Refusal) -> Response:
     if why is Refusal.UNKNOWN:
         answer.headers.add("WWW-Authenticate", 'Bearer realm="bags"')
         answer.headers.add("WWW-Authenticate", 'Basic realm="bags", charset="UTF-8"')
-    log.info("bag refused", why=str(why), address=request.remote_addr, path=request.path)
+    log.info("bag refused", why=str(why), path=request.path)
     return answer
 
 

@@ -197,7 +197,9 @@ class OpenId:
     def _asked(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
-        except (RequestException, AuthlibBaseError, ValueError, KeyError) as error:
+        except AuthlibBaseError as error:  # its description is the provider's, who may name the reader in it
+            raise SignOnFailed(f"{self.provider.name} did not answer as it should: {error.error}") from None
+        except (RequestException, ValueError, KeyError) as error:
             raise SignOnFailed(f"{self.provider.name} did not answer as it should: {error}") from error
 
     def _json(self, answer: Any, what: str) -> dict[str, Any]:

@@ -100,18 +100,20 @@ def _translated(catalogue: Catalogue) -> Iterator[None]:
 
 # Letters as they are: a Turkish title in six-byte escapes would be three times as long.
 _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+# The values of a statement that failed stand in no message: they are of people as often as of articles.
+_MANNERS: dict[str, Any] = {"json_serializer": _json, "hide_parameters": True}
 
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         told = make_url(url).query
         patience = {name: value for name, value in PATIENCE.items() if name not in told}
-        return create_engine(
-            url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json, connect_args=patience
-        )
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=patience, **_MANNERS)
     # isolation_level None: the driver begins nothing by itself, the "begin" below does.
     engine = create_engine(
-        url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None}, json_serializer=_json
+        url,
+        connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None},
+        **_MANNERS,
     )
 
     @event.listens_for(engine, "connect")

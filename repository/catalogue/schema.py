@@ -14,7 +14,7 @@ from repository.catalogue.chain import START
 from repository.errors import UsageError
 from repository.models import ChainEnd, ChangeHead
 
-HEAD = "0025"
+HEAD = "0026"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"

@@ -46,7 +46,7 @@ def supply_form(room: ReadingRoom, identifier: str) -> ResponseReturnValue:
                     rows, _article(rows, identifier), wanted.id, _terms(), by=signed_in.login, at=room.now()
                 )
             made = room.absolute(url_for("reading.supplied", secret=secret))
-            log.info("a link for supply was made", article=identifier, institution=wanted.code, by=signed_in.login)
+            log.info("a link for supply was made", article=identifier, institution=wanted.code)
         except NotNow as why:
             trouble, status = why, 422
     page = render_template(

@@ -23,7 +23,7 @@ from config.doctor.entries import DOCUMENT, ENTRIES, document
 from config.doctor.lines import Line, Said, Verdict
 from config.doctor.questions import About, Beyond, OfRows, Patient
 from config.schedule import clock_lock
-from repository.catalogue import Catalogue, copies, heartbeats, standing, tallies
+from repository.catalogue import Catalogue, backups, copies, heartbeats, standing, tallies
 from repository.catalogue.heartbeats import Who
 from repository.models import Announcement, Copy, Delivery, Heartbeat, Ledger, Rehearsal
 from repository.storage.directory import DirectoryStore
@@ -399,6 +399,11 @@ def test_a_ledger_a_rehearsal_and_a_promise_that_are_too_old_are_bad(tmp_path: P
         rows.add(Rehearsal(started_at=NOW - timedelta(days=90), finished_at=NOW, articles=10, details=[]))
     found = lines(asked)
     assert found["ledger"].verdict is found["rehearsal"].verdict is Verdict.BAD
+    kept = {"host": "bir", "place": "/srv/backup/x", "size": 1, "sha256": "0" * 64, "schema": "1", "kind": "sqlite"}
+    for age, verdict in ((timedelta(days=3), Verdict.BAD), (timedelta(hours=3), Verdict.GOOD)):
+        with catalogue.writing() as rows:
+            backups.note(rows, NOW - age, **kept)
+        assert lines(asked)["backup"].verdict is verdict
     with catalogue.writing() as rows:
         rows.add(Rehearsal(started_at=NOW, finished_at=NOW, articles=10, differences=3, details=[]))
     assert "another catalogue" in str(lines(asked)["rehearsal"].said)

@@ -159,3 +159,127 @@ def test_a_password_inside_an_address_is_masked_too(tmp_path: Path) -> None:
         found = load(None, {"MAHFUZ_ARCHIVE__HOME": str(tmp_path), "MAHFUZ_DATABASE__URL": given})
         assert {key: value for key, value, _ in found.shown()}["database.url"] == shown
         assert found.settings.database_url == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql+psycopg://mahfuz:gizli@db.example.org/mahfuz",
+        "postgresql+psycopg://mahfuz:giz/gizli@db.example.org/mahfuz",
+        "postgresql+psycopg://mahfuz:giz@gizli@db.example.org/mahfuz",
+        "postgresql+psycopg://mahfuz:giz#gizli?gizli@db.example.org/mahfuz",
+        "postgresql+psycopg://:gizli@db.example.org/mahfuz",
+        "postgresql+psycopg://mahfuz@db.example.org/mahfuz?sslmode=verify-full&password=gizli",
+        "postgresql+psycopg:///mahfuz?sslpassword=gizli&host=/run/postgresql",
+    ],
+)
+def test_no_password_of_the_database_is_ever_shown(tmp_path: Path, given: str) -> None:
+    found = load(None, {"MAHFUZ_ARCHIVE__HOME": str(tmp_path), "MAHFUZ_DATABASE__URL": given})
+    (shown,) = [value for key, value, _ in found.shown() if key == "database.url"]
+    assert "gizli" not in str(list(found.shown()))
+    assert "***" in shown
+    assert found.settings.database_url == given
+
+
+def test_the_address_of_the_database_can_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "database.url"
+    file.write_text("\n postgresql+psycopg://mahfuz:gizli@db.example.org/mahfuz \n", encoding="utf-8")
+    found = load(written(tmp_path, f'[database]\nurl_file = "{file}"\n'), {})
+    assert found.settings.database_url == "postgresql+psycopg://mahfuz:gizli@db.example.org/mahfuz"
+    assert "gizli" not in str(list(found.shown()))
+    with pytest.raises(UsageError, match="not both"):
+        load(written(tmp_path, f'[database]\nurl = "sqlite:////x"\nurl_file = "{file}"\n'), {})
+    file.write_text("mysql://mahfuz:gizli@db.example.org/mahfuz", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"database\.url_file: .* must begin with") as caught:
+        _ = found.settings.database_url
+    assert "gizli" not in str(caught.value)
+
+
+SECRET_FILES = """
+[access]
+metrics_token_file = "{file}"
+[access.saml]
+secret_file = "{file}"
+[[access.openid]]
+name = "saglayici"
+label = "Sağlayıcı"
+issuer = "https://giris.example.org"
+client_id = "mahfuz"
+client_secret_file = "{file}"
+[mail]
+server = "smtp.example.org"
+from = "arsiv@example.org"
+user = "arsiv"
+password_file = "{file}"
+[[alerts.webhooks]]
+name = "ops"
+url = "https://ops.example.org/mahfuz"
+secret_file = "{file}"
+[[peers]]
+name = "ikinci-arsiv"
+key_file = "{file}"
+[[feeds]]
+name = "ornek"
+publisher = "Örnek Yayınevi"
+kind = "https"
+url = "https://dergi.example.org/teslim/"
+user = "arsiv"
+password_file = "{file}"
+[[stores]]
+name = "ankara"
+url = "s3://mahfuz"
+access_key = "AK"
+secret_key_file = "{file}"
+[[stores]]
+name = "izmir"
+url = "file:///srv/izmir"
+"""
+READERS = {
+    "access.metrics_token_file": lambda found: found.access.token(),
+    "access.saml.secret_file": lambda found: found.access.saml.front().secret,
+    "access.openid.saglayici.client_secret_file": lambda found: found.access.openid[0].provider().client_secret,
+    "mail.password_file": lambda found: found.mail.secret(),
+    "alerts.webhooks.ops.secret_file": lambda found: found.alerts.webhooks[0].key().decode(),
+    "peers.ikinci-arsiv.key_file": lambda found: found.peers[0].peer().key,
+    "stores.ankara.secret_key_file": lambda found: found.stores[0].secret(),
+}
+
+
+@pytest.mark.parametrize("key", READERS)
+def test_every_secret_may_lie_in_a_file_with_an_end_of_line_and_must_lie_there(tmp_path: Path, key: str) -> None:
+    secret = tmp_path / "secret"
+    found = load(written(tmp_path, SECRET_FILES.format(file=secret)), {}).settings
+    for text in ("Uzun-ve-gizli-0123456789", "Uzun-ve-gizli-0123456789\n", " Uzun-ve-gizli-0123456789\r\n"):
+        secret.write_bytes(text.encode())
+        assert READERS[key](found) == "Uzun-ve-gizli-0123456789"
+    for empty in ("", "\n"):
+        secret.write_text(empty, encoding="utf-8")
+        with pytest.raises(UsageError, match=rf"{key}: .*holds nothing"):
+            READERS[key](found)
+    secret.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=rf"{key}: .*not UTF-8"):
+        READERS[key](found)
+    secret.unlink()
+    with pytest.raises(UsageError, match=rf"{key}: .*No such file"):
+        READERS[key](found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[peers]]\nname = "x"\nkey = "gizli"\n',
+        '[access.saml]\nsecret = "gizli kisa"\n',
+        '[[alerts.webhooks]]\nname = "o"\nurl = "https://x.example.org/"\nsecret = "gizli"\n',
+        '[alerts]\nheartbeat_url = "ftp://x.example.org/gizli"\n',
+        '[database]\nurl = "mysql://mahfuz:gizli@db.example.org/mahfuz"\n',
+        '[[stores]]\nname = "a"\nurl = "s3://arsiv"\nsecret_key = "gizli"\n',
+        '[[stores]]\nname = "a"\nurl = "file:///srv/a"\nsecret_key = ["gizli"]\n',
+        '[mail]\nserver = 5\npassword = "gizli"\n',
+        '[[feeds]]\nname = "o"\npublisher = "p"\nkind = "https"\nurl = "https://u:gizli@h.example.org/"\n',
+        '[access]\nmetrics_token = "gizli\n',
+    ],
+)
+def test_a_mistake_is_told_without_the_secret_in_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(written(tmp_path, text), {})
+    assert "gizli" not in str(caught.value)

@@ -118,7 +118,7 @@ def front(room: SignOn) -> ResponseReturnValue:
     if room.front is None:
         raise NotFound
     if not sign_on_front.speaks(room.front, request, origin.peer()):
-        log.warning("a sign-on that did not come from the front", address=origin.address(), peer=origin.peer())
+        log.warning("a sign-on that did not come from the front")
         raise Forbidden
     asserted = sign_on_front.asserted(room.front, request)
     if asserted is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,7 +52,7 @@ def within(seconds: float, call: Callable[[], _T]) -> _T:
         except BaseException as error:  # noqa: BLE001  (handed to the thread that asked)
             answers.put((None, error))
 
-    threading.Thread(target=run, daemon=True, name="s3").start()
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True, name="s3").start()
     try:
         value, error = answers.get(timeout=seconds)
     except queue.Empty:
