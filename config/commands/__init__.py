@@ -62,6 +62,7 @@ _COMMANDS = {
     "dump": "harvesting",
     "holdings": "listing",
     "usage": "counted",
+    "migrate-database": "moving",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 
