@@ -38,6 +38,7 @@ _COMMANDS = {
     "audit": "watching",
     "inventory": "watching",
     "forecast": "watching",
+    "store": "stores",
     "recount": "watching",
     "events": "events",
     "certificate": "evidencing",
