@@ -135,7 +135,10 @@ def _of_clock_alone(archive: Archive, stop: threading.Event) -> list[Job]:
         Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)),
         Job("retiring", RETIRING_TICK_SECONDS, lambda: retiring.carry_out(filler.watch, needed)),
         # One for each store, so that none that is silent or slow holds up another.
-        *(Job(f"filling {name}", FILLING_TICK_SECONDS, partial(filling.fill, filler, name)) for name in archive.by_name),
+        *(
+            Job(f"filling {name}", FILLING_TICK_SECONDS, partial(filling.fill, filler, name))
+            for name in archive.by_name
+        ),
     ]
     post = archive.post()
     if post is not None:

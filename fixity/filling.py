@@ -142,6 +142,8 @@ class _Run:
         self._budget = work.budgets.get(target.name, Budget())
         self._sources = [name for name in self._given.stores if name != target.name]
         self._begun = False
+        with self._given.catalogue.reading() as session:
+            self._left = filling.lacks(session, target.name).number
         self.copied = self.bytes = 0
 
     def to_the_end(self) -> bool:
@@ -203,9 +205,8 @@ class _Run:
         if ours:
             self.copied += len(copied)
             self.bytes += sum(one.ref.bytes for one in copied)
-            with given.catalogue.reading() as session:
-                left = filling.lacks(session, self._target.name).number
-            given.progress(self.copied, self.copied + left)
+            self._left -= len(copied)
+            given.progress(self.copied, self.copied + max(0, self._left))
         if silent is not None:
             raise silent
         return ours and self._note(None)

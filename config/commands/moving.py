@@ -15,7 +15,7 @@ from rich.table import Table
 
 from config import wiring
 from config.commands.answers import Asked, answer, as_json, progress
-from config.schedule import file_lock
+from config.schedule import clock_lock
 from repository.catalogue import Catalogue, heartbeats, moving, schema
 from repository.errors import UsageError
 from repository.vocabulary import utc_now
@@ -42,8 +42,11 @@ def migrate_database(asked: Asked, target: str, json_wanted: bool) -> None:
     if not file.is_file():
         raise UsageError(f"there is no catalogue {file}")
     began = time.monotonic()
-    with wiring.opened(settings, with_stores=False) as archive, file_lock(archive.home / "clock.lock")() as alone:
-        if not alone:
+    with (
+        wiring.opened(settings, with_stores=False) as archive,
+        clock_lock(archive.catalogue, archive.home)() as alone,
+    ):
+        if alone is None:
             raise UsageError("the clock is running: stop clock, worker and web server, then run this again")
         _check_nobody_works(archive.catalogue, timedelta(seconds=settings.alerts.silent_seconds))
         there = Catalogue(target)

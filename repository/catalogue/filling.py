@@ -275,14 +275,25 @@ def note(
 
 def lacks(session: Session, store: str) -> Count:
     """How much of all that is kept does not lie in ``store``, by the tallies."""
-    every = sum(tallies.of(session, "aips").values(), NOTHING)
-    here = sum((one for (place, _), one in tallies.of(session, "copies").items() if place == store), NOTHING)
-    return Count(max(0, every.number - here.number), max(0, every.bytes - here.bytes))
+    return _lacks(session, [store])[store]
 
 
 def progress(session: Session, at: datetime) -> dict[str, Progress]:
     """How each store stands that was ever in the settings of a clock."""
-    return {row.store: _progress(session, row, at) for row in session.execute(select(StoreEntry)).scalars()}
+    found = session.execute(select(StoreEntry).order_by(StoreEntry.store)).scalars().all()
+    left = _lacks(session, [row.store for row in found])
+    return {row.store: _progress(session, row, NOTHING if row.retired_at else left[row.store], at) for row in found}
+
+
+def _lacks(session: Session, stores: Sequence[str]) -> dict[str, Count]:
+    every = sum(tallies.of(session, "aips").values(), NOTHING)
+    here = dict.fromkeys(stores, NOTHING)
+    for (place, _), one in tallies.of(session, "copies").items():
+        if place in here:
+            here[place] += one
+    return {
+        store: Count(max(0, every.number - one.number), max(0, every.bytes - one.bytes)) for store, one in here.items()
+    }
 
 
 def retired(session: Session) -> dict[str, datetime]:
@@ -298,8 +309,7 @@ def problems(session: Session, store: str, *, after: int = 0, limit: int) -> Seq
     return [(row.Lacking, row.Aip) for row in found]
 
 
-def _progress(session: Session, row: StoreEntry, at: datetime) -> Progress:
-    left = NOTHING if row.retired_at else lacks(session, row.store)
+def _progress(session: Session, row: StoreEntry, left: Count, at: datetime) -> Progress:
     troubled = select(func.count()).select_from(Lacking).where(Lacking.store == row.store)
     at_work = row.lease_until is not None and at < row.lease_until
     pace = ends = None
@@ -355,5 +365,5 @@ def _refs(session: Session, store: str, aip_ids: Iterable[int]) -> list[CopyRef]
     ]  # fmt: skip
 
 
-_ENTER = Upsert(StoreEntry, lambda _new: {"store": StoreEntry.store})
+_ENTER = Upsert(StoreEntry)
 _LACK = Upsert(Lacking, lambda new: {"next_try": new.next_try, "problem": new.problem})

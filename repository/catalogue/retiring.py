@@ -163,8 +163,9 @@ def give_up(catalogue: Catalogue, store: str, at: datetime) -> bool:
 
 def others(session: Session, store: str, stores: Collection[str]) -> list[str]:
     """The stores that would be left: without those that are given up, or are to be."""
-    leaving = select(Retirement.store).where(Retirement.state.in_((*OPEN, RetirementState.DONE)))
-    return sorted(set(stores) - {store} - set(session.execute(leaving).scalars()))
+    leaving = select(Retirement.store).where(Retirement.state.in_(OPEN))
+    gone = select(StoreEntry.store).where(StoreEntry.retired_at.is_not(None))
+    return sorted(set(stores) - {store} - set(session.execute(leaving.union(gone)).scalars()))
 
 
 def count(session: Session, store: str) -> int:
