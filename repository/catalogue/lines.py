@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, LargeBinary, String, Table, Text
 
-from repository.models import Moment
+from repository.models import Bytewise, Moment
 
 ABSENT = rb"\N"
 _SPECIAL = re.compile(rb"[\x08-\x0d\\]")
@@ -62,12 +62,22 @@ def of_sqlite(connection: sqlite3.Connection, table: Table, unfit: Callable[[str
                     unfit(key, column.name, str(why))
 
 
-def of_postgresql(connection: psycopg.Connection[Any], table: Table) -> Iterator[bytes]:
-    """Every row as a line, in the order in which :func:`of_sqlite` gives them; the session's time zone is UTC."""
+def sorts_by_octets(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the database itself does, so that the indexes of its keys stand in our order. ICU's has another name."""
+    asked = "SELECT datcollate, to_jsonb(d) ->> 'datlocprovider' FROM pg_database d WHERE datname = current_database()"
+    collation, provider = connection.execute(asked).fetchone() or ("", "")
+    return collation in {"C", "POSIX"} and provider in {None, "c"}
+
+
+def of_postgresql(connection: psycopg.Connection[Any], table: Table, *, by_octets: bool = False) -> Iterator[bytes]:
+    """Every row as a line, in the order in which :func:`of_sqlite` gives them; the session's time zone is UTC.
+
+    ``by_octets``: the database sorts so by itself (:func:`sorts_by_octets`), and is not told to.
+    """
     told = sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT").format(
         sql.SQL(", ").join(_told(column) for column in table.columns),
         sql.Identifier(table.name),
-        sql.SQL(", ").join(_ordered(column) for column in table.primary_key.columns),
+        sql.SQL(", ").join(_ordered(column, by_octets) for column in table.primary_key.columns),
     )
     rest = b""
     with connection.cursor() as cursor, cursor.copy(told) as copy:
@@ -108,9 +118,11 @@ def _shown(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _ordered(column: Column[Any]) -> sql.Composable:
+def _ordered(column: Column[Any], by_octets: bool) -> sql.Composable:
     name = sql.Identifier(column.name)
-    return sql.SQL('{} COLLATE "C"').format(name) if isinstance(column.type, String) else name
+    if by_octets or column.type is Bytewise or not isinstance(column.type, String):
+        return name
+    return sql.SQL('{} COLLATE "C"').format(name)
 
 
 def _told(column: Column[Any]) -> sql.Composable:

@@ -145,13 +145,14 @@ def _write(rows: sqlite3.Connection, there: psycopg.Connection[Any], tables: Seq
 def _compare(
     rows: sqlite3.Connection, there: psycopg.Connection[Any], tables: Sequence[Table], done: _Done
 ) -> list[Moved]:
-    compared = 0
+    compared, by_octets = 0, lines.sorts_by_octets(there)
     found = []
     for table in tables:
         moved = Moved(table.name)
         ours, theirs = hashlib.sha256(), hashlib.sha256()
         left = lines.of_sqlite(rows, table, lambda *_: None)
-        for mine, other in _side_by_side(left, lines.of_postgresql(there, table), lines.keys_of(table)):
+        right = lines.of_postgresql(there, table, by_octets=by_octets)
+        for mine, other in _side_by_side(left, right, lines.keys_of(table)):
             if mine is not None:
                 ours.update(mine)
                 moved.rows += 1
