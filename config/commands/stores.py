@@ -30,7 +30,8 @@ def store() -> None:
 @click.pass_obj
 def list_(asked: Asked, json_wanted: bool) -> None:
     """Every store, what it lacks, and the first bags that could not be copied into it."""
-    with asked.archive(with_stores=False) as archive, archive.catalogue.reading() as session:
+    with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
+        rows.know(session, utc_now())
         standing = rows.progress(session, utc_now())
         found = {name: one.as_json() for name, one in standing.items()}
         troubled = {
