@@ -132,6 +132,8 @@ class Rooms:
     """The archive's own folder: receipts are written there."""
     agent: str
     """The program by name and version, as events name it."""
+    copies: int = 2
+    """So many copies of every bag are promised, each in another store."""
     collections: Sequence[Collection] = ()
     """Into which journals deposit over SWORD."""
     deaccession: Deaccession | None = None
@@ -321,7 +323,9 @@ def _blueprints(rooms: Rooms, door: Door, desk: Desk) -> tuple[Blueprint, ...]:
             )
         ),
         fixity.web.blueprint(
-            fixity.web.room.Dashboard(rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.threats)
+            fixity.web.room.Dashboard(
+                rooms.catalogue, rooms.places, rooms.policies, rooms.agent, rooms.copies, rooms.threats
+            )
         ),
         ingest.web.blueprint(desk),
         lay(Blueprint("signs", __name__), rooms, signs),

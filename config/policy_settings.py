@@ -66,6 +66,9 @@ class PolicySettings(BaseModel):
     audit_megabytes_per_second_of: dict[str, float] = {}
     audit_requests_per_second: float = Field(ge=0)
     audit_requests_per_second_of: dict[str, float] = {}
+    fill_megabytes_per_second: float = Field(ge=0)
+    """Into each store that was added, of bags that are copied there; 0: no limit."""
+    fill_megabytes_per_second_of: dict[str, float] = {}
     disposal_wait_days: int = Field(ge=0, le=36500)
     disposal_store_delay_days: int = Field(ge=0, le=36500)
     object_lock_days: int = Field(ge=0, le=36500)
@@ -81,14 +84,14 @@ class PolicySettings(BaseModel):
             raise ValueError(f"two classes are named {twice!r}")
         return classes
 
-    @field_validator("audit_megabytes_per_second", "audit_requests_per_second")
+    @field_validator("audit_megabytes_per_second", "audit_requests_per_second", "fill_megabytes_per_second")
     @classmethod
     def _not_a_drip(cls, rate: float) -> float:
         if 0 < rate < 1:
             raise ValueError("must be 0 (no limit) or at least 1: below that servers hang up on a reader")
         return rate
 
-    @field_validator("audit_megabytes_per_second_of", "audit_requests_per_second_of")
+    @field_validator("audit_megabytes_per_second_of", "audit_requests_per_second_of", "fill_megabytes_per_second_of")
     @classmethod
     def _no_drips(cls, rates: dict[str, float]) -> dict[str, float]:
         for store, rate in rates.items():
@@ -104,6 +107,7 @@ class PolicySettings(BaseModel):
             "object_lock_days_of",
             "audit_megabytes_per_second_of",
             "audit_requests_per_second_of",
+            "fill_megabytes_per_second_of",
         )
         named = {key: set(getattr(self, key)) for key in keys}
         return named | {f"classes.{one.name}.fixity_days_of": set(one.fixity_days_of) for one in self.classes}

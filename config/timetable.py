@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
@@ -14,7 +15,7 @@ from config.doctor import examination
 from config.doctor.questions import Patient
 from config.schedule import Job, Queue
 from config.wiring import Archive
-from fixity import inventory, ledgers, notary, proving, standing
+from fixity import filling, inventory, ledgers, notary, proving, retiring, standing
 from fixity.rounds import BATCH, run_round
 from fixity.share import share_left
 from fixity.watch import Scope, Watch
@@ -39,6 +40,10 @@ DIGEST_TICK_SECONDS = 60
 """How often the clock looks whether a digest is due."""
 COMPLETENESS_TICK_SECONDS = 60
 INVENTORY_TICK_SECONDS = 300
+FILLING_TICK_SECONDS = 60
+"""How often the clock looks whether a store lacks something of what is kept."""
+RETIRING_TICK_SECONDS = 60
+"""How often the clock looks whether two people have decided that a store is given up."""
 DISPOSAL_TICK_SECONDS = 60
 """How often the clock looks whether a store's turn in a disposal has come."""
 
@@ -102,7 +107,8 @@ def _of_clock_alone(archive: Archive, stop: threading.Event) -> list[Job]:
     """What is quick, needs the keys or the folders of the clock's home, or must be done by one."""
     seen_from, oai = window.of(archive), archive.settings.oai
     notes = archive.notary()  # once: certificates that cannot be read stop the clock at its start, and never later
-    work = archive.deaccession()
+    work, filler = archive.deaccession(), archive.filling(stop.is_set)
+    needed = archive.settings.policy.copies
 
     def forget() -> None:
         zone = archive.settings.archive.time_zone
@@ -127,6 +133,12 @@ def _of_clock_alone(archive: Archive, stop: threading.Event) -> list[Job]:
         Job("standing", STANDING_TICK_SECONDS, lambda: standing.look(archive.catalogue, archive.stores, utc_now)),
         Job("ledger", LEDGER_TICK_SECONDS, lambda: lay_down(archive.bookkeeping(), daily=True)),
         Job("disposal", DISPOSAL_TICK_SECONDS, lambda: disposal.carry_out(work, stop.is_set)),
+        Job("retiring", RETIRING_TICK_SECONDS, lambda: retiring.carry_out(filler.watch, needed)),
+        # One for each store, so that none that is silent or slow holds up another.
+        *(
+            Job(f"filling {name}", FILLING_TICK_SECONDS, partial(filling.fill, filler, name))
+            for name in archive.by_name
+        ),
     ]
     post = archive.post()
     if post is not None:

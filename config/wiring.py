@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from config.kept_files import text_in
 from config.settings import Settings, StoreSettings
 from ingest.feeds import Feed
 from repository.catalogue import Catalogue, copies, schema
+from repository.catalogue import filling as stocking
 from repository.errors import StoreUnavailable, UsageError
 from repository.mail import MailServer
 from repository.promise import Promises
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from config.app import Rooms
     from fixity.evidence.room import Evidence
+    from fixity.filling import Filling
     from fixity.forecast import Policy
     from fixity.lookout import Lookout
     from fixity.notary import Notary
@@ -55,6 +58,17 @@ if TYPE_CHECKING:
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
     from repository.web.streaming import OpenRange
+
+GONE = (
+    "the store {0!r} keeps copies and is not in the settings any more: its copies are in doubt. Write its [[stores]] "
+    "table in again under this name, or have it retired on /staff/storage (docs/stores.md)"
+)
+RETIRED = (
+    "the store {0!r} was retired on {1} and is left alone: take its [[stores]] table out of the settings, and start "
+    "all parts again; what is to be a store again needs another name (docs/stores.md)"
+)
+
+log = logging.getLogger(__name__)
 
 AGENT = f"mahfuz {version('mahfuz')}"
 STORE_ATTEMPTS = 3
@@ -198,6 +212,18 @@ class Archive:
             stopping=stopping,
             budgets=budgets,
         )
+
+    def filling(self, stopping: Callable[[], bool] = lambda: False) -> Filling:
+        """What filling a store that was added is given; ``stopping`` ends it early."""
+        from fixity.budget import Budget
+        from fixity.filling import Filling
+
+        given = self.settings.policy
+        rates = {
+            name: given.fill_megabytes_per_second_of.get(name, given.fill_megabytes_per_second) for name in self.by_name
+        }
+        budgets = {name: Budget(1e6 * rate, stopping=stopping) for name, rate in rates.items()}
+        return Filling(self.watch(stopping), budgets)
 
     def notary(self) -> Notary:
         """What signing and proving the testimony are given."""
@@ -406,11 +432,12 @@ def opened(
         yield Archive(settings, catalogue, tuple(stores), _places(settings), origins or {})
 
 
-def initialise(archive: Archive) -> None:
+def initialise(archive: Archive) -> Archive:
     """Bring the catalogue's schema up to date, make the places of stores that keep nothing yet, tidy the others.
 
     A store in which the catalogue knows of copies is never made anew: an empty disk in the place
-    of a full one is doubt, and stays it.
+    of a full one is doubt, and stays it. The archive is returned without the stores that were given up; one that is
+    in the catalogue and no longer in the settings is told.
     """
     schema.migrate(archive.catalogue)
     if archive.catalogue.is_shared:
@@ -418,13 +445,28 @@ def initialise(archive: Archive) -> None:
 
         tasks.prepare(archive.catalogue)
     with archive.catalogue.reading() as session:
-        filled = copies.stores_with_copies(session)
+        filled, retired = copies.stores_with_copies(session), stocking.retired(session)
+    archive = _without(archive, retired)
+    for name in sorted(filled - set(archive.places)):
+        log.warning("%s", GONE.format(name))
     for store in archive.stores:
         if store.name not in filled:
             store.prepare()
             continue
         with suppress(StoreUnavailable):  # whoever needs it will hear
             store.tidy()
+    return archive
+
+
+def _without(archive: Archive, retired: Mapping[str, datetime]) -> Archive:
+    """The archive without these stores, which its settings may still name."""
+    for name in sorted(retired.keys() & archive.places.keys()):
+        log.warning("%s", RETIRED.format(name, f"{retired[name]:%Y-%m-%d}"))
+    return replace(
+        archive,
+        stores=tuple(store for store in archive.stores if store.name not in retired),
+        places={name: place for name, place in archive.places.items() if name not in retired},
+    )
 
 
 def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
@@ -454,6 +496,7 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
         policies=archive.policies(),
         home=archive.home,
         agent=AGENT,
+        copies=settings.policy.copies,
         collections=feeding.collections(settings),
         feeds=feeding.configured(settings),
         deaccession=archive.deaccession(),

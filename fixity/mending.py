@@ -49,7 +49,9 @@ class Evidence:
     quarantined: Path | None
 
 
-class _Unmendable(Exception):
+class Unmendable(Exception):
+    """No other copy can take its place. ``decision``: a person has to look; ``doubt``: it may go better later."""
+
     def __init__(self, detail: str, *, decision: bool = False, doubt: bool = False, unsettled: bool = False) -> None:
         super().__init__(detail)
         self.detail, self.decision, self.doubt, self.unsettled = detail, decision, doubt or unsettled, unsettled
@@ -87,13 +89,13 @@ def mend(
     try:
         with ExitStack() as held:
             target = _mendable(stores[ref.store])
-            source, whole, whole_report = _source(ref, reading, stores, others, quarantine, held)
+            source, whole, whole_report = source_of(ref, reading, stores, others, quarantine, held)
             if reading.outcome is AuditOutcome.DAMAGED:
                 quarantined = _kept(ref, reading, stores[ref.store], whole_report, quarantine, clock())
             if not may_replace(Evidence(source, quarantined)):
                 return Mending(False, "somebody else has claimed this copy since", source, quarantined)
             unheard = _replaced(target, ref, whole, reading)
-    except _Unmendable as why:
+    except Unmendable as why:
         return Mending(
             False,
             why.detail,
@@ -130,11 +132,11 @@ def _replaced(target: Mendable, ref: CopyRef, whole: Path, reading: Reading) -> 
 
 def _mendable(store: Store) -> Mendable:
     if not isinstance(store, Mendable):
-        raise _Unmendable(f"nothing can be replaced in the store {store.name!r}")
+        raise Unmendable(f"nothing can be replaced in the store {store.name!r}")
     return store
 
 
-def _source(
+def source_of(
     ref: CopyRef,
     reading: Reading,
     stores: Mapping[str, Store],
@@ -144,7 +146,7 @@ def _source(
 ) -> tuple[str, Path, BagReport]:
     """The first other copy that bears the seal and is valid, fetched, or one put together from damaged copies.
 
-    Raises _Unmendable with what was seen.
+    Raises Unmendable with what was seen.
     """
     seen: list[str] = []
     valid: list[str] = []
@@ -172,7 +174,7 @@ def _source(
                 if not report.valid:
                     codes = ", ".join(finding.code for finding in report.findings)
                     told = f"the copy in {other.store!r} bears the seal and is no valid bag: {codes}"
-                    raise _Unmendable(told, decision=True)
+                    raise Unmendable(told, decision=True)
                 held.push(attempt.pop_all())
                 return other.store, path, report
             seen.append(f"{other.store}: SHA-256 {sha256}")
@@ -183,7 +185,7 @@ def _source(
     if reading.outcome is AuditOutcome.DAMAGED and _valid_where_it_lies(ref, reading, stores[ref.store]):
         valid.append(ref.store)
     if valid:
-        raise _Unmendable(
+        raise Unmendable(
             f"no copy bears the seal, yet in {', '.join(sorted(valid))} lies a valid bag of this article and version: "
             f"the seal in the catalogue may be what is wrong ({'; '.join(seen)})",
             decision=True,
@@ -192,7 +194,7 @@ def _source(
         pieces[ref.store] = held.enter_context(evidence.fetched(stores[ref.store], ref, folder))[0]
     if (whole := _composed(ref, pieces, folder, held)) is not None:
         return " + ".join(sorted(pieces)), *whole
-    raise _Unmendable("no copy to mend from: " + ("; ".join(seen) or "it is the only one"), doubt=silent)
+    raise Unmendable("no copy to mend from: " + ("; ".join(seen) or "it is the only one"), doubt=silent)
 
 
 def _composed(ref: CopyRef, pieces: Mapping[str, Path], folder: Path, held: ExitStack) -> tuple[Path, BagReport] | None:
@@ -210,7 +212,7 @@ def _composed(ref: CopyRef, pieces: Mapping[str, Path], folder: Path, held: Exit
 
 
 def _kept(ref: CopyRef, reading: Reading, store: Store, whole: BagReport, folder: Path, at: datetime) -> Path:
-    """The damaged bytes in quarantine; raises _Unmendable when they are not those that were read, or a valid bag.
+    """The damaged bytes in quarantine; raises Unmendable when they are not those that were read, or a valid bag.
 
     Of bytes that cannot be read only a report is kept.
     """
@@ -218,11 +220,11 @@ def _kept(ref: CopyRef, reading: Reading, store: Store, whole: BagReport, folder
         return evidence.keep_report(ref, folder, at=at, detail=reading.detail)
     with evidence.fetched(store, ref, folder) as (path, sha256, _octets):
         if sha256 != reading.found_sha256:
-            raise _Unmendable("the store gives other bytes than a moment ago: nothing is replaced", unsettled=True)
+            raise Unmendable("the store gives other bytes than a moment ago: nothing is replaced", unsettled=True)
         found = _report(path, ref)
         kept = evidence.keep(path, sha256, ref, folder, at=at, detail=reading.detail)
     if found.valid and found.payload_digest != whole.payload_digest:
-        raise _Unmendable(
+        raise Unmendable(
             "the bytes that lie there are a valid bag of this article and version with another payload: "
             f"decay does not do that; they are kept in {kept}",
             decision=True,

@@ -29,7 +29,7 @@ from repository.models import Aip, Article, Copy, Publisher
 from repository.promise import Promises
 from repository.storage import BUFFER, Store
 from repository.texts import marked
-from repository.vocabulary import ArticleRecord, CopyState, PayloadFile, bag_key
+from repository.vocabulary import GIVEN_UP, ArticleRecord, CopyState, PayloadFile, bag_key
 
 
 class Disputed(NotNow):
@@ -99,7 +99,7 @@ def plan(work: Salvaging, id_or_doi: str, version: int | None = None) -> Plan:
         if article is None:
             raise NotNow(marked("No article has the id or DOI %(word)s."), word=id_or_doi)
         aip = _version(session, article, version)
-        rows = [copy for copy in copies.of(session, aip.id) if copy.state != CopyState.DISPOSED]
+        rows = [copy for copy in copies.of(session, aip.id) if copy.state not in GIVEN_UP]
         listed = [
             PayloadFile(file.path, file.offset, file.bytes, file.sha512.hex())
             for file in holdings.files_of(session, aip.id)

@@ -942,6 +942,78 @@ class SystemLine(Table):
     asked_at: Mapped[datetime]
 
 
+class StoreEntry(Table):
+    """A store since it was first in the settings: how far what was kept before lies in it, or that it is given up."""
+
+    __tablename__ = "store_entry"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    since: Mapped[datetime]
+    reached: Mapped[int] = mapped_column(Id, default=0)
+    """Every bag up to this AIP has its copy here, or a row that says what it lacks."""
+    filled_at: Mapped[datetime | None]
+    """When all that was kept lay in it for the first time."""
+    began_at: Mapped[datetime | None]
+    """When the present run began to copy into it, or the last one;"""
+    copied: Mapped[int] = mapped_column(BigInteger, default=0)
+    """so many bags it has copied,"""
+    copied_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    """of so many octets: that is its pace."""
+    noted_at: Mapped[datetime | None]
+    """When that was written down."""
+    held_up: Mapped[str | None] = mapped_column(Text)
+    """Why copying does not go on; None: it does, or is done."""
+    lease: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    """Since when no copy of it is expected any more."""
+
+
+class Lacking(Table):
+    """A bag that could not be copied into a store yet, and why."""
+
+    __tablename__ = "lacking"
+
+    store: Mapped[str] = mapped_column(String(64), primary_key=True)
+    aip_id: Mapped[int] = mapped_column(ForeignKey("aip.id"), primary_key=True)
+    since: Mapped[datetime]
+    next_try: Mapped[datetime]
+    problem: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index(None, "store", "next_try", "aip_id"), Index(None, "aip_id"), {"sqlite_with_rowid": False})
+
+
+class Retirement(Table):
+    """A store that is to be given up: asked for by one person, approved by another, and proved before it is done."""
+
+    __tablename__ = "retirement"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    store: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    """vocabulary.RetirementState"""
+    asked_by: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime]
+    approved_by: Mapped[str | None] = mapped_column(String(120))
+    approved_at: Mapped[datetime | None]
+    next_due: Mapped[datetime | None]
+    """When it is to be proved, or its copies are to be told as given up; None where nothing is to be done."""
+    proof: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the last look at every bag of it showed (fixity.retiring)."""
+    trouble: Mapped[str | None] = mapped_column(Text)
+    """What stands in the way."""
+    cancelled_by: Mapped[str | None] = mapped_column(String(120))
+    cancelled_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> asked_by", name="two_people"),
+        CheckConstraint("state NOT IN ('approved', 'done') OR approved_by IS NOT NULL", name="approved"),
+        Index(None, "next_due", "id"),
+        Index(None, "store", "id"),
+    )
+
+
 class Canary(Table):
     """One bag with known damage in one store, and whether the watch saw it for what it is when it last looked."""
 

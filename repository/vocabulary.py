@@ -100,6 +100,21 @@ class CopyState(StrEnum):
     DISPOSED = "disposed"
     """Given up on purpose by two people: not read, not missed, never mended. Said before the bytes go, so that no
     round that goes on at that moment brings them back."""
+    RETIRED = "retired"
+    """Given up with its whole store by two people: not read, not missed, never mended. Its bytes are left alone."""
+
+
+GIVEN_UP = (CopyState.DISPOSED, CopyState.RETIRED)
+"""The states of copies that the archive promises no more."""
+
+
+class RetirementState(StrEnum):
+    """Where the retirement of a store stands: only a DONE one expects nothing of its store any more."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    DONE = "done"
+    CANCELLED = "cancelled"
 
 
 class DeliveryState(StrEnum):

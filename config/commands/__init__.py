@@ -38,6 +38,7 @@ _COMMANDS = {
     "audit": "watching",
     "inventory": "watching",
     "forecast": "watching",
+    "store": "stores",
     "recount": "watching",
     "events": "events",
     "certificate": "evidencing",
@@ -63,6 +64,7 @@ _COMMANDS = {
     "dump": "harvesting",
     "holdings": "listing",
     "usage": "counted",
+    "migrate-database": "moving",
 }
 """Each command, with the module beside this one in ``commands`` whose function of the same name it is."""
 

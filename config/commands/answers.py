@@ -54,8 +54,7 @@ class Asked:
         """The archive, wired and up to date. Raises UsageError, Doubt."""
         loaded = self.told()
         with wiring.opened(loaded.settings, loaded.origins, with_stores=with_stores) as archive:
-            wiring.initialise(archive)
-            yield archive
+            yield wiring.initialise(archive)
 
 
 def answer(json_wanted: bool, data: Any, say: Callable[[Console], None], status: int = 0) -> None:

@@ -18,7 +18,7 @@ from ingest.feeds import standings
 from ingest.sealing import BAGIT_PROFILE
 from repository import bags
 from repository.bags.second_opinion import bagit_opinion
-from repository.catalogue import copies, tallies
+from repository.catalogue import copies, filling, tallies
 from repository.catalogue import holdings as rows
 from repository.errors import MahfuzError, ObjectMissing, StoreUnavailable, UsageError
 from repository.models import Article
@@ -60,6 +60,7 @@ def status_of(archive: Archive) -> dict[str, Any]:
                 }
                 for line in pauses.paused(session, archive.home, limit=_MOST_PAUSED)
             ],
+            "stores": {name: one.as_json() for name, one in filling.progress(session, now).items()},
             "feeds": dict(Counter(str(one.state) for one in standings(session, archive.feeds(), now))),
         }
 
@@ -74,7 +75,12 @@ def status(asked: Asked, json_wanted: bool) -> None:
 
     def say(console: Console) -> None:
         for key, value in data.items():
-            if isinstance(value, dict):
+            if key == "stores":
+                for name, one in value.items():
+                    left = f"lacks {one['lacks']} bags" if one["state"] == "filling" else one["state"]
+                    until = f", all of it on {one['ends_at'][:10]}" if one["ends_at"] else ""
+                    console.print(f"{key:22} {name}: {left}{until}", markup=False)
+            elif isinstance(value, dict):
                 for name, number in value.items():
                     console.print(f"{key:22} {name}: {number}", markup=False)
             elif isinstance(value, list):

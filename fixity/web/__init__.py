@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from fixity.forecast import forecasts
 from fixity.today import today
-from fixity.web import answered, bars, inventories, stores, witnesses
+from fixity.web import answered, bars, inventories, retirement, stores, witnesses
 from fixity.web.promises import forecast
 from fixity.web.room import Dashboard
 from fixity.web.stores import STATES
@@ -225,6 +225,9 @@ def blueprint(room: Dashboard) -> Blueprint:
             Route("/staff/storage", stores.storage, Who.STAFF),
             Route("/staff/storage/growth", stores.growth, Who.STAFF),
             Route("/staff/storage/trials", stores.trials, Who.STAFF),
+            Route("/staff/storage/<store>/lacking", retirement.lacking, Who.STAFF),
+            Route("/staff/storage/<store>/retirement", retirement.retirement, Who.STAFF),
+            Route("/staff/storage/<store>/retirement", retirement.decide, Who.STAFF, ("POST",)),
             Route("/staff/rounds", rounds_listed, Who.STAFF),
             Route("/staff/fixity/found", answered.found_listed, Who.STAFF),
             Route("/staff/inventory", inventories.overview, Who.STAFF, endpoint="inventory"),

@@ -25,6 +25,8 @@ class Dashboard:
     policies: Mapping[str, Policy]
     agent: str
     """The program and its version, as it bears witness."""
+    copies: int = 2
+    """So many copies of every bag are promised."""
     threats: Mapping[str, str] = field(default_factory=dict)
     """Store name to the disaster that it would share with what stands beside it."""
 

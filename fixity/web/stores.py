@@ -16,11 +16,12 @@ from fixity.standing import Full
 from fixity.web import bars
 from fixity.web.bars import Strip
 from fixity.web.room import Dashboard
-from repository.catalogue import canaries, copies, inventories, standing, tallies
+from repository.catalogue import canaries, copies, filling, inventories, standing, tallies
+from repository.catalogue.filling import Progress
 from repository.catalogue.standing import Growth
 from repository.catalogue.tallies import NOTHING, Count
 from repository.models import Canary, Inventory, StoreAnswer, StoreTrial
-from repository.vocabulary import CopyState, utc_now
+from repository.vocabulary import GIVEN_UP, CopyState, utc_now
 from repository.web import paging
 from repository.web.tables import csv_answer
 
@@ -34,7 +35,8 @@ SHOWN = (
 COLUMNS = (
     "store", "place", "threat", *STATES, "copies", "bytes", "added_in_30_days", "bytes_added_in_30_days",
     "bytes_added_a_day", "free_bytes", "total_bytes", "full_on", "answered_at", "silent_since", "promised_days",
-    "promise_kept", "canaries_caught", "canaries", "inventory_at", "tried_at",
+    "promise_kept", "canaries_caught", "canaries", "inventory_at", "tried_at", "lacks", "lacks_bytes", "filled_at",
+    "all_there_on", "retired_at",
 )  # fmt: skip
 GROWTH_COLUMNS = ("store", "day", "copies_added", "bytes_added")
 TRIAL_COLUMNS = ("store", "name", "verdict", "needed", "detail", "tried_at")
@@ -58,6 +60,8 @@ class Standing:
     canaries: list[Canary]
     inventory: Inventory | None
     """The last that is complete."""
+    progress: Progress | None
+    """What it lacks of all that is kept; None before a clock looked at it."""
 
     @property
     def caught(self) -> int:
@@ -126,13 +130,14 @@ def _standings(session: Session, room: Dashboard, now: datetime) -> list[Standin
     grown = standing.growth(session, now.date(), days=A_YEAR)
     told = {one.store: one for one in forecasts(session, room.policies, now)}
     compared = inventories.last_of(session, stores)
+    filled = filling.progress(session, now)
     birds: dict[str, list[Canary]] = {}
     for one in canaries.latest(session):
         birds.setdefault(one.store, []).append(one)
     found = []
     for store in stores:
         states = {state: held.get((store, state), NOTHING) for state in STATES}
-        kept = [count for state, count in states.items() if state != CopyState.DISPOSED]
+        kept = [count for state, count in states.items() if state not in GIVEN_UP]
         growing = grown.get(store, Growth({}, None))
         found.append(
             Standing(
@@ -148,6 +153,7 @@ def _standings(session: Session, room: Dashboard, now: datetime) -> list[Standin
                 forecast=told.get(store),
                 canaries=birds.get(store, []),
                 inventory=compared[store][1],
+                progress=filled.get(store),
             )
         )
     return found
@@ -172,7 +178,7 @@ def _days(some: dict[str, Growth]) -> Iterator[tuple[object, ...]]:
 
 
 def _row(room: Dashboard, one: Standing) -> tuple[object, ...]:
-    answer, mean = one.answer, one.growth.mean
+    answer, mean, told = one.answer, one.growth.mean, one.progress
     return (
         one.store, room.places.get(one.store), room.threats.get(one.store),
         *(one.states[state].number for state in STATES), one.held.number, one.held.bytes,
@@ -183,6 +189,7 @@ def _row(room: Dashboard, one: Standing) -> tuple[object, ...]:
         {True: "yes", False: "no"}.get(one.forecast.kept) if one.forecast and one.forecast.kept is not None else None,
         one.caught, len(one.canaries), one.inventory.started_at if one.inventory else None,
         one.trials[0].tried_at if one.trials else None,
+        *((told.lacks.number, told.lacks.bytes, told.filled_at, told.ends_at, told.retired_at) if told else [None] * 5),
     )  # fmt: skip
 
 

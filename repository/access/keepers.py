@@ -22,7 +22,7 @@ from repository.access.held import HeldIssue, HeldTitle
 from repository.catalogue import tallies
 from repository.catalogue.shelves import natural
 from repository.models import WATCHED, Aip, Article, Copy, Event, Issue
-from repository.vocabulary import ArticleState, CopyState
+from repository.vocabulary import GIVEN_UP, ArticleState, CopyState
 
 COLUMNS = (
     "Publisher",
@@ -89,13 +89,11 @@ def _found(session: Session, stores: Sequence[str]) -> Iterator[Select[int]]:
         yield here.where(Copy.state.in_(_NOT_INTACT))
         yield here.where(Copy.state == CopyState.INTACT, Copy.verified_at.is_(None))
         yield here.where(Copy.unreadable_since.is_not(None))
-        has = sum(
-            one.number for (place, state), one in copies.items() if place == store and state != CopyState.DISPOSED
-        )
+        has = sum(one.number for (place, state), one in copies.items() if place == store and state not in GIVEN_UP)
         if has != kept:
             # A store that was added lately, or a disposal under way: only then is each AIP asked for its copy there.
-            lies_here = exists().where(Copy.aip_id == Aip.id, Copy.store == store, Copy.state != CopyState.DISPOSED)
-            anywhere = exists().where(Copy.aip_id == Aip.id, Copy.state != CopyState.DISPOSED)
+            lies_here = exists().where(Copy.aip_id == Aip.id, Copy.store == store, Copy.state.not_in(GIVEN_UP))
+            anywhere = exists().where(Copy.aip_id == Aip.id, Copy.state.not_in(GIVEN_UP))
             yield select(Aip.id).where(~lies_here, anywhere)
 
 

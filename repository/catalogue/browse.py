@@ -25,9 +25,9 @@ from repository.models import (
     TitleIssn,
 )
 from repository.turkish import tr_fold, tr_sort_key
-from repository.vocabulary import ArticleRecord, ArticleState, CopyState, Digest, bag_key
+from repository.vocabulary import GIVEN_UP, ArticleRecord, ArticleState, CopyState, Digest, bag_key
 
-_NOT_THERE = (CopyState.MISSING, CopyState.DISPOSED)
+_NOT_THERE = (CopyState.MISSING, *GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def by_newest_shelf(session: Session, identifiers: Sequence[str]) -> list[str]:
 
 def file_of(session: Session, article_id: str, path: str, version: int | None = None) -> FoundFile | None:
     """The file of this path in this version, or in the newest version that has one and was not disposed of."""
-    kept = exists().where(Copy.aip_id == Aip.id, Copy.state != CopyState.DISPOSED)
+    kept = exists().where(Copy.aip_id == Aip.id, Copy.state.not_in(GIVEN_UP))
     where = [Aip.article_id == article_id, File.path == path, kept]
     if version is not None:
         where.append(Aip.version == version)

@@ -174,6 +174,7 @@ def _all_of(session: Session, page: Sequence[Article]) -> list[tuple[str, dict[s
             file.position, file.offset, file.bytes, file.sha512.hex(), file.format,
         ]  # fmt: skip
     kept = select(Copy.aip_id, Copy.store, Copy.state).where(Copy.aip_id.in_(by_aip)).order_by(Copy.aip_id, Copy.store)
+    kept = kept.where(Copy.state != CopyState.RETIRED)  # of a store that no rebuild reads
     for copy in session.execute(kept):
         aip = by_aip[copy.aip_id]
         told[aip.article_id]["copies"][f"v{aip.version} in {copy.store}"] = (

@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, insert, or_, se
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, tallies
-from repository.models import Aip, Article, Copy
+from repository.catalogue.parts import parts
+from repository.models import Aip, Article, Copy, StoreEntry
 from repository.promise import UNKNOWN, Content, Promise
-from repository.vocabulary import AuditOutcome, CopyState, bag_key
+from repository.vocabulary import GIVEN_UP, AuditOutcome, CopyState, bag_key
 
 UNREADABLE = "unreadable"
 
@@ -34,7 +35,7 @@ ASKED_FOR = datetime(1970, 1, 1, tzinfo=UTC)
 LOST = (CopyState.DAMAGED, CopyState.MISSING)
 """What waits to be mended."""
 
-_KEPT = Copy.state != CopyState.DISPOSED
+_KEPT = Copy.state.not_in(GIVEN_UP)
 
 LONGEST_CLAIM = timedelta(days=1)
 """No claim is made for longer. One that ends later was made by a clock that has been set back, and binds nobody."""
@@ -160,8 +161,23 @@ def refs_of(session: Session, aip_id: int) -> list[CopyRef]:
     return _refs(session, Copy.aip_id == aip_id, _KEPT, limit=1000)
 
 
-def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: datetime) -> bool:
-    """The copies in ``store`` of these ``(AIP, bytes)`` are disposed: no round claims, misses or mends them any more.
+def refs_of_all(session: Session, aip_ids: Sequence[int]) -> dict[int, list[CopyRef]]:
+    """As :func:`refs_of`, for each of these AIPs that has copies."""
+    found: dict[int, list[CopyRef]] = {}
+    for some in parts(aip_ids):
+        for ref in _refs(session, Copy.aip_id.in_(some), _KEPT, limit=1000 * len(some)):
+            found.setdefault(ref.aip_id, []).append(ref)
+    return found
+
+
+def give_up(
+    session: Session,
+    refs: Iterable[tuple[int, int]],
+    store: str,
+    at: datetime,
+    state: CopyState = CopyState.DISPOSED,
+) -> bool:
+    """The copies in ``store`` of these ``(AIP, bytes)`` are given up: no round claims, misses or mends them any more.
 
     False, and nothing is changed, while somebody reads or mends one of them: what they do might come after. Whoever
     read one before finds the claim gone, and writes nothing down. Copies given up already stay so.
@@ -171,13 +187,13 @@ def give_up(session: Session, refs: Iterable[tuple[int, int]], store: str, at: d
     if any(copy.lease_until is not None and at < copy.lease_until <= at + LONGEST_CLAIM for copy in rows):
         return False
     steps = []
-    for copy in (copy for copy in rows if copy.state != CopyState.DISPOSED):
+    for copy in (copy for copy in rows if copy.state not in GIVEN_UP):
         part = tallies.part_of_bag(copy.aip_id)
         steps.append(tallies.Step("copies", shown_state(copy), -1, -octets[copy.aip_id], store, part))
-        steps.append(tallies.Step("copies", CopyState.DISPOSED, 1, octets[copy.aip_id], store, part))
+        steps.append(tallies.Step("copies", state, 1, octets[copy.aip_id], store, part))
         if copy.verified_at is None:
             steps.append(tallies.Step("never verified", "", -1, -octets[copy.aip_id], store, part))
-        copy.state, copy.next_due = CopyState.DISPOSED, NEVER_DUE
+        copy.state, copy.next_due = state, NEVER_DUE
         copy.verified_at = copy.promised_until = copy.unreadable_since = copy.lease = copy.lease_until = None
     session.flush()
     tallies.step(session, steps)
@@ -202,7 +218,7 @@ def take_back(session: Session, refs: Iterable[tuple[int, int]], store: str, sta
 def kept(session: Session) -> dict[tuple[str, str], tallies.Count]:
     """``{(store, shown state): Count}`` of the copies that the archive promises: without those that were given up."""
     found = tallies.of(session, "copies")
-    return {place: count for place, count in found.items() if place[1] != CopyState.DISPOSED}
+    return {place: count for place, count in found.items() if place[1] not in GIVEN_UP}
 
 
 def _locked_in(session: Session, aip_ids: Sequence[int], store: str) -> Sequence[Copy]:
@@ -313,7 +329,7 @@ def record_all(session: Session, verdicts: Sequence[Verdict]) -> dict[CopyRef, s
     for row in rows:
         verdict = by_place[row.aip_id, row.store]
         ref = verdict.ref
-        if (ref.lease is not None and row.lease != ref.lease) or row.state == CopyState.DISPOSED:
+        if (ref.lease is not None and row.lease != ref.lease) or row.state in GIVEN_UP:
             continue
         now = _noted(dict(zip(_TOLD, row[2:], strict=True)), verdict)
         before, after = _shown(row.state, row.unreadable_since), _shown(now["state"], now["unreadable_since"])
@@ -353,8 +369,9 @@ def _noted(copy: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
 
 
 def stores_with_copies(session: Session) -> set[str]:
-    """The names of the stores in which the catalogue knows of a copy."""
-    return {place for place, _state in kept(session)}
+    """The names of the stores in which the catalogue knows of a copy; not those that are given up."""
+    retired = select(StoreEntry.store).where(StoreEntry.retired_at.is_not(None))
+    return {place for place, _state in kept(session)} - set(session.execute(retired).scalars())
 
 
 def oldest_verification(session: Session, store: str | None = None) -> datetime | None:

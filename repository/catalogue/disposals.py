@@ -14,7 +14,7 @@ from repository.catalogue import copies, holdings, testimony
 from repository.errors import NotNow
 from repository.models import Article, Copy, Disposal, DisposalTurn, Staff
 from repository.texts import marked
-from repository.vocabulary import ArticleState, CopyState, DisposalState, EventType, TurnState
+from repository.vocabulary import GIVEN_UP, ArticleState, CopyState, DisposalState, EventType, TurnState
 
 OPEN = (DisposalState.ASKED, DisposalState.APPROVED, DisposalState.HELD)
 
@@ -48,7 +48,7 @@ def ask(
     left, or is being disposed of already, and for somebody who is no member of staff.
     """
     found = article(session, article_id)
-    _person(session, by)
+    staff_member(session, by)
     if found.state != ArticleState.WITHDRAWN:
         raise NotNow(marked("The article is not withdrawn: only what is withdrawn can be disposed of."))
     if any(one.state in OPEN for one in of(session, article_id)):
@@ -82,7 +82,7 @@ def ask(
 def approve(session: Session, identifier: int, *, by: str, at: datetime, agent: str) -> Disposal:
     """A second person agrees, and the waiting period begins. Raises NotNow for the person who asked."""
     row = locked(session, identifier)
-    _person(session, by)
+    staff_member(session, by)
     if row.state != DisposalState.ASKED:
         raise NotNow(marked("Disposal %(number)s does not wait for an approval any more."), number=identifier)
     if by == row.asked_by:
@@ -117,7 +117,7 @@ def cancel(session: Session, identifier: int, *, by: str, reason: str, at: datet
 def go_on(session: Session, identifier: int, *, by: str, at: datetime, agent: str) -> Disposal:
     """A disposal that was held because other bytes lay in a store is tried again. Raises NotNow for any other."""
     row = locked(session, identifier)
-    _person(session, by)
+    staff_member(session, by)
     if row.state != DisposalState.HELD:
         raise NotNow(marked("Disposal %(number)s is not held up by other bytes."), number=identifier)
     row.state, row.next_due, row.trouble = DisposalState.APPROVED, at, None
@@ -150,11 +150,11 @@ def is_gone(session: Session, aip_id: int) -> bool:
 
 
 def gone(session: Session, aip_ids: Sequence[int]) -> set[int]:
-    """Those of these AIPs that were disposed of in every store."""
+    """Those of these AIPs that were given up in every store."""
     states: dict[int, set[str]] = {}
     for row in session.execute(select(Copy.aip_id, Copy.state).where(Copy.aip_id.in_(aip_ids))):
         states.setdefault(row.aip_id, set()).add(row.state)
-    return {aip_id for aip_id, found in states.items() if found == {CopyState.DISPOSED}}
+    return {aip_id for aip_id, found in states.items() if found <= set(GIVEN_UP)}
 
 
 def bags_of(session: Session, row: Disposal) -> tuple[Bag, ...]:
@@ -191,7 +191,8 @@ def locked(session: Session, identifier: int) -> Disposal:
     return found
 
 
-def _person(session: Session, login: str) -> None:
+def staff_member(session: Session, login: str) -> None:
+    """Raises NotNow for somebody who is no member of staff, or may not sign in."""
     known = select(func.count()).select_from(Staff).where(Staff.login == login, Staff.login != "", Staff.active)
     if not session.execute(known).scalar_one():
         raise NotNow(marked("%(login)s is no member of staff who may sign in."), login=login)

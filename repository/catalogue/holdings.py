@@ -16,7 +16,7 @@ from repository.models import Aip, Article, Copy, Delivery, File, Notice, Publis
 from repository.notice import NoticeKind
 from repository.salvage import Salvage
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleRecord, CopyState, PayloadFile, as_utc_text, bare_doi
+from repository.vocabulary import GIVEN_UP, ArticleRecord, PayloadFile, as_utc_text, bare_doi
 
 _MOST_POINTING = 500
 
@@ -268,7 +268,7 @@ def kept_versions(session: Session, article_ids: Sequence[str]) -> dict[str, tup
     bags = kept_bags(session, [(one, version) for one, versions in numbers.items() for version in sorted(versions)])
     found: dict[str, tuple[KeptBag, ...]] = {}
     for (article, _), bag in sorted(bags.items()):
-        if any(copy.state != CopyState.DISPOSED for copy in bag.copies):
+        if any(copy.state not in GIVEN_UP for copy in bag.copies):
             found[article] = (*found.get(article, ()), bag)
     return found
 

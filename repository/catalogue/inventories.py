@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from repository.catalogue import Catalogue, copies, turns
 from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Copy, Difference, Inventory
-from repository.vocabulary import CopyState, DifferenceKind, bag_key
+from repository.vocabulary import GIVEN_UP, DifferenceKind, bag_key
 
 _PAGE = 2_000
 
@@ -186,7 +186,7 @@ def expected(catalogue: Catalogue, store: str, after: str) -> Iterator[Expected]
 def registered(session: Session, article_id: str, version: int, store: str) -> bool:
     """Whether the catalogue knows of this copy, at this moment, and did not give it up."""
     this = select(Copy.aip_id).join(Aip, Aip.id == Copy.aip_id)
-    kept = Copy.state != CopyState.DISPOSED
+    kept = Copy.state.not_in(GIVEN_UP)
     this = this.where(Aip.article_id == article_id, Aip.version == version, Copy.store == store, kept)
     return session.execute(this).first() is not None
 
@@ -231,7 +231,7 @@ def _set_counts(row: Inventory, counts: Counts) -> None:
 def _rows(session: Session, store: str, article: str, *, inclusive: bool) -> list[Expected]:
     beyond = Aip.article_id >= article if inclusive else Aip.article_id > article
     query = select(Aip.article_id, Aip.version, Aip.id, Aip.bytes).join(Copy, Copy.aip_id == Aip.id)
-    query = query.where(Copy.store == store, Copy.state != CopyState.DISPOSED)
+    query = query.where(Copy.store == store, Copy.state.not_in(GIVEN_UP))
     page = session.execute(query.where(beyond).order_by(Aip.article_id, Aip.version).limit(_PAGE)).all()
     if len(page) == _PAGE:
         # The versions of the last article may go on beyond the page, and v10 stands before v2 among keys.

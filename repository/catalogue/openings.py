@@ -8,7 +8,7 @@ from sqlalchemy import exists, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from repository.models import Aip, Article, Copy, File, Issue
-from repository.vocabulary import ArticleRecord, ArticleState, CopyState
+from repository.vocabulary import GIVEN_UP, ArticleRecord, ArticleState
 
 NO_YEAR = 0
 """The year of what bears none."""
@@ -60,7 +60,7 @@ def articles_of(session: Session, title_id: int, year: int, *, after: Place | No
 
 
 def _files(session: Session, articles: list[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
-    kept = exists().where(Copy.aip_id == Aip.id, Copy.state != CopyState.DISPOSED)
+    kept = exists().where(Copy.aip_id == Aip.id, Copy.state.not_in(GIVEN_UP))
     rows = session.execute(
         select(Aip.article_id, Aip.version, File.path)
         .join(File, File.aip_id == Aip.id)

@@ -28,7 +28,7 @@ from repository.models import (
     SignedHead,
     WatchDay,
 )
-from repository.vocabulary import AuditOutcome, CopyState, EventType
+from repository.vocabulary import GIVEN_UP, AuditOutcome, CopyState, EventType
 
 OUTCOMES = tuple(outcome.value for outcome in AuditOutcome)
 """Of a reading: expected is always their sum."""
@@ -116,7 +116,7 @@ def unchanged_since(session: Session, moment: datetime) -> bool:
 
 def unread(session: Session, store: str, period: Period) -> Bounded:
     """Copies in ``store`` that were certainly not verified in the period: verified last before it, or never."""
-    kept = (Copy.store == store, Copy.state != CopyState.DISPOSED)
+    kept = (Copy.store == store, Copy.state.not_in(GIVEN_UP))
     before = _bounded(session, select(Copy.aip_id).where(*kept, Copy.verified_at < period.since))
     never = _bounded(session, select(Copy.aip_id).where(*kept, Copy.verified_at.is_(None)))
     number = before.number + never.number
@@ -226,7 +226,7 @@ def _count_copies(session: Session, identifiers: Sequence[str], period: Period, 
     bags = {
         row.id: row.bytes for row in session.execute(select(Aip.id, Aip.bytes).where(Aip.article_id.in_(identifiers)))
     }
-    kept = select(Copy).where(Copy.aip_id.in_(bags), Copy.state != CopyState.DISPOSED)
+    kept = select(Copy).where(Copy.aip_id.in_(bags), Copy.state.not_in(GIVEN_UP))
     for copy in session.execute(kept).scalars():
         store = held.setdefault(copy.store, Held())
         store.copies += 1

@@ -23,7 +23,7 @@ from repository.catalogue.deliveries import OF_PUBLISHER, tally_place
 from repository.catalogue.tallies import BAGS_IN_A_PART, DIGITS_OF_ARTICLES, NOTHING, Count
 from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Article, Copy, Delivery, Miscount, Publisher, Recount, Tally
-from repository.vocabulary import ArticleState, CopyState, EventType
+from repository.vocabulary import GIVEN_UP, ArticleState, CopyState, EventType
 
 EVERY = timedelta(days=1)
 STALE = timedelta(days=2)
@@ -229,7 +229,7 @@ def _bags(session: Session, part: int, tallied: _Counts) -> tuple[_Counts, int]:
     for store, state, is_silent, is_new, number, octets in rows:
         shown = copies.UNREADABLE if is_silent and state in (CopyState.INTACT, CopyState.UNVERIFIED) else state
         _sum(sums, ("copies", store, shown), number, octets)
-        if is_new and state != CopyState.DISPOSED:
+        if is_new and state not in GIVEN_UP:
             _sum(sums, ("never verified", store, ""), number, octets)
         seen += number
     number, octets = session.execute(

@@ -19,7 +19,7 @@ from repository.catalogue.browse import Place, places_of
 from repository.catalogue.harvest import Span
 from repository.catalogue.parts import parts
 from repository.models import Aip, Article, Change, Copy, Publisher
-from repository.vocabulary import ArticleState, CopyState, Digest, bag_key, bag_name
+from repository.vocabulary import GIVEN_UP, ArticleState, CopyState, Digest, bag_key, bag_name
 
 Publishers = Collection[int] | None
 """Whose bags: the rows of these publishers; None: everybody's."""
@@ -27,7 +27,7 @@ Publishers = Collection[int] | None
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """From when on a log tells every change that never lost any: the same for each who asks, at whatever moment."""
 
-_KEPT = exists().where(Copy.aip_id == Aip.id, Copy.state != CopyState.DISPOSED)
+_KEPT = exists().where(Copy.aip_id == Aip.id, Copy.state.not_in(GIVEN_UP))
 
 
 class ChangeKind(StrEnum):

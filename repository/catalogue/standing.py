@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, tallies
 from repository.catalogue.tallies import NOTHING, Count
-from repository.models import Copy, StoreAnswer, StoreTrial
+from repository.models import Copy, StoreAnswer, StoreEntry, StoreTrial
 
 MEASURED_DAYS = 90
 """What is added a day is the mean of so many days before today, or of as many as there have been."""
@@ -85,8 +85,10 @@ def note_trials(session: Session, store: str, tried: Sequence[Tried], at: dateti
 
 
 def answers(session: Session) -> dict[str, StoreAnswer]:
-    """By store, what it said when it was asked last."""
-    return {row.store: row for row in session.execute(select(StoreAnswer)).scalars()}
+    """By store, what it said when it was asked last; nobody asks one that was given up."""
+    retired = select(StoreEntry.store).where(StoreEntry.retired_at.is_not(None))
+    rows = select(StoreAnswer).where(StoreAnswer.store.not_in(retired))
+    return {row.store: row for row in session.execute(rows).scalars()}
 
 
 def trials(session: Session) -> dict[str, list[StoreTrial]]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from repository.catalogue import copies, tallies
 from repository.catalogue.tallies import NOTHING, Count
 from repository.models import Aip, Article, Copy, Moment
-from repository.vocabulary import CopyState
+from repository.vocabulary import GIVEN_UP, CopyState
 
 COUNT_NO_FURTHER = 2_000
 """A figure that nobody keeps is counted up to here; beyond it a page says "more than"."""
@@ -154,7 +154,7 @@ def read_soon(session: Session, aip_id: int, store: str, at: datetime) -> None:
     """A reader found this copy wanting: it is due at once. What is known of its bytes is for the audit to say."""
     session.execute(
         update(Copy)
-        .where(Copy.aip_id == aip_id, Copy.store == store, Copy.next_due > at, Copy.state != CopyState.DISPOSED)
+        .where(Copy.aip_id == aip_id, Copy.store == store, Copy.next_due > at, Copy.state.not_in(GIVEN_UP))
         .values(next_due=at)
     )
 
@@ -163,7 +163,7 @@ def read_now(session: Session, aip_id: int, store: str) -> bool:
     """A person asks for this copy to be read: it comes before all others. False where there is none to read."""
     found = session.execute(
         update(Copy)
-        .where(Copy.aip_id == aip_id, Copy.store == store, Copy.state != CopyState.DISPOSED)
+        .where(Copy.aip_id == aip_id, Copy.store == store, Copy.state.not_in(GIVEN_UP))
         .values(next_due=copies.ASKED_FOR)
     )
     return bool(found.rowcount)  # type: ignore[attr-defined]
@@ -187,7 +187,7 @@ def _asked(wanted: Wanted, at: datetime, *, begins: bool) -> list[ColumnElement[
     if wanted.question == OLDEST:
         return [Copy.verified_at.is_not(None)]
     if wanted.question == NEVER:
-        return [Copy.verified_at.is_(None), Copy.state != CopyState.DISPOSED]
+        return [Copy.verified_at.is_(None), Copy.state.not_in(GIVEN_UP)]
     if wanted.question == "overdue":
         return [Copy.promised_until < at]
     if wanted.question == "within":

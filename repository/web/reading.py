@@ -22,7 +22,7 @@ from repository.catalogue.browse import TitleLine
 from repository.models import Aip, Article, Copy, File, Issue, Title
 from repository.notice import NoticeKind
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleRecord, ArticleState, CopyState
+from repository.vocabulary import GIVEN_UP, ArticleRecord, ArticleState
 from repository.web import description, files, opening, openurl, paging, resolving
 from repository.web.room import ReadingRoom, file_address
 
@@ -46,7 +46,7 @@ class Version:
     @property
     def disposed(self) -> bool:
         """Whether no store has its bag any more, because two people decided so."""
-        return bool(self.copies) and all(state == CopyState.DISPOSED for _, state in self.copies)
+        return bool(self.copies) and all(state in GIVEN_UP for _, state in self.copies)
 
 
 def home(room: ReadingRoom) -> ResponseReturnValue:

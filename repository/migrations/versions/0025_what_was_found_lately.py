@@ -1,7 +1,7 @@
 """What each machine found of itself, and the clock over the network, is kept for the page of the system.
 
 Revision ID: 0025
-Revises: 0023
+Revises: 0024
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from repository.models import Moment
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
