@@ -1,0 +1,164 @@
+"""Every page and list of the application, as those see it to whom it is open."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from urllib.parse import quote
+
+from bench.cost import Question
+from bench.generator import article_id, issn, word
+from bench.generator.size import YEARS
+from bench.questions.asked import INSTITUTION, PUBLISHER, Asked
+from flask.testing import FlaskClient
+
+from repository.models import Title
+from repository.web.paging import key_text
+
+_WHOLE = "it tells of every journal: it grows with the journals, and with the articles not at all"
+_LISTS = ("/kbart/AllTitles.txt", "/reports/keepers.csv", "/reports/titles.marcxml")
+
+_NOT_ASKED = (
+    "/ServeContent /sign-in /supply /static /api/sword /receipts /lockss /.well-known /robots /healthz /readyz"
+    " /library/documents /publisher/documents /publisher/receipts /staff/access/documents /staff/access/supply"
+    " /resourcesync/bags /deliveries/<hex32:identifier>.json /staff/sign-in /staff/password"
+    " /staff/evidence/certificates /staff/evidence/pack.zip /oai/dumps/"
+).split()
+"""Pages that ask the catalogue for nothing, or for one row that another page asks for too."""
+
+
+def questions(asked: Asked) -> Iterator[Question]:
+    """All of them; a rule of the application that has no question here is one that was forgotten."""
+    told: list[str] = []
+    for group, browser, addresses in (
+        ("everybody", asked.nobody, _open(asked)),
+        ("staff", asked.staff, _staff(asked)),
+        ("a library", asked.librarian, _library()),
+        ("a publisher", asked.publisher, _publisher()),
+    ):
+        for address in addresses:
+            told.append(address)
+            yield Question(group, address, partial(page, browser, address))
+    for address in (*_LISTS, "/kbart/publishers/yayinevi-1.txt", f"/kbart/institutions/kurum-{INSTITUTION}.txt"):
+        key = f"?api_key={asked.key}" if "institutions" in address else ""
+        told.append(address)
+        because = _WHOLE if address in _LISTS else "it tells of every journal of a publisher, of a library"
+        made = partial(_made_anew, asked, asked.nobody, address + key)
+        yield Question("everybody", f"{address}, made", made, because)
+        yield Question("everybody", f"{address}, again", partial(page, asked.nobody, address + key))
+    _expect_all(asked, told)
+
+
+def page(browser: FlaskClient, address: str) -> None:
+    """Ask; raises SystemExit for an answer that is none."""
+    answer = browser.get(address)
+    read = len(answer.get_data())
+    answer.close()
+    if answer.status_code not in (200, 302, 303, 403, 404, 422) or not read:
+        raise SystemExit(f"{address} was answered with {answer.status_code}: {answer.get_data()[:500]!r}")
+
+
+def _made_anew(asked: Asked, browser: FlaskClient, address: str) -> None:
+    shutil.rmtree(asked.archive.home / "lists", ignore_errors=True)
+    page(browser, address)
+
+
+def _open(asked: Asked) -> Iterator[str]:
+    size = asked.size
+    middle, article = size.articles // 2 + 1, f"/articles/{article_id(size.articles // 2 + 1)}"
+    with asked.catalogue.reading() as session:
+        half = key_text([session.get_one(Title, size.journals // 2).sort_key, size.journals // 2])
+    yield from ("/", "/titles", f"/titles?after={half}", "/titles?letter=O", "/metrics")
+    yield from (f"/titles/{issn(1)}", f"/titles/{issn(77)}")
+    yield from (f"/titles/{issn(1)}/issues/{YEARS // 2}", f"/titles/{issn(77)}/issues/{76 * YEARS + 2}")
+    yield from (article, f"{article}.bib", f"{article}.ris", f"{article}.json", f"{article}/access.json")
+    yield f"{article}/files/article.pdf"
+    yield from (f"/doi/10.5555/{middle}", f"/issn/{issn(5)}", "/doi/10.5555/unknown")
+    yield f"/openurl?rft.issn={issn(9)}&rft.volume=3&rft.spage={middle}&rft.date=2003"
+    yield f"/openurl?rft.issn={issn(1)}&rft.volume=3&rft.spage=1"
+    yield "/openurl?rft.jtitle=Ornek+Dergisi+900&rft.volume=3"
+    yield from (f"/lockss/{issn(1)}/2003", "/oai/days", "/oai/days.json", "/oai/days.json?set=open")
+    for words in (
+        word(0), word(20_000), f"{word(0)} {word(1)}", f"{word(0)} {word(20_000)}", word(0)[:4], "ornek dergisi",
+        " ".join(word(rank) for rank in range(8)), " ".join(word(rank) for rank in range(20, 28)),
+        f"10.5555/{middle}", issn(9), "yokboylebirsey",
+    ):  # fmt: skip
+        yield f"/search?q={quote(words)}"
+    key = f"customer_id={INSTITUTION}&api_key={asked.key}"
+    yield from (f"/r51/status?{key}", f"/r51/members?{key}", f"/r51/reports?{key}", "/kbart/", "/sign-in?q=ornek")
+    for name in ("tr", "tr_j1", "tr_j3", "tr_j4", "pr", "pr_p1"):
+        yield f"/r51/reports/{name}?{key}&begin_date=2026-01&end_date=2026-10"
+
+
+def _staff(asked: Asked) -> Iterator[str]:
+    size = asked.size
+    middle, last = article_id(size.articles // 2 + 1), size.deliveries - 1
+    delivery = article_id(-1 - last // 2)
+    yield "/staff/"
+    for name in ("fixity", "fixity/canaries", "fixity/days", "fixity/days?format=csv", "fixity/forecast", "fixity/found",
+                 "fixity/found?found=damaged", "fixity/publishers", "fixity/tallies", "fixity/publishers?format=csv",
+                 "inventory", "inventory/differences", "rounds", "alerts", "storage", "storage/growth",
+                 "storage/trials", "disposals", "evidence", "usage"):  # fmt: skip
+        yield f"/staff/{name}"
+    for which in ("state=damaged", "state=missing", "state=intact", "state=unreadable", "state=unverified", "oldest=1",
+                  "within=1&store=izmir", "never=1", "overdue=1", "silent=1", "state=damaged&store=van"):  # fmt: skip
+        yield f"/staff/copies?{which}"
+    yield f"/staff/fixity/found?publisher=yayinevi-{PUBLISHER}"
+    yield f"/staff/fixity/days?publisher=yayinevi-{PUBLISHER}"
+    yield from (f"/staff/copies/{middle}/1/izmir", f"/staff/articles/{middle}", f"/deliveries/{delivery}")
+    yield f"/staff/articles/{middle}/versions/1/salvage"
+    yield from ("/staff/ingest", "/staff/deliveries", "/staff/deliveries?state=quarantined", "/staff/deliveries?state=accepted",
+                "/staff/deliveries?state=received", f"/staff/deliveries?publisher=yayinevi-{PUBLISHER}",
+                f"/staff/deliveries?publisher=yayinevi-{PUBLISHER}&state=partial",
+                "/staff/deliveries?q=sayi-12", "/staff/deliveries?q=yok", f"/staff/deliveries?q=10.5555/{size.articles // 3}",
+                "/staff/deliveries?state=quarantined&format=csv")  # fmt: skip
+    yield from (
+        "/staff/completeness",
+        f"/staff/completeness?publisher=yayinevi-{PUBLISHER}",
+        "/staff/completeness/load",
+    )
+    for number in (1, 11):
+        yield f"/staff/completeness/{issn(number)}"
+        yield f"/staff/completeness/{issn(number)}/lines?which=missing"
+    yield from (f"/staff/completeness/{issn(11)}/letter/tr", f"/staff/completeness/{issn(11)}/letter/tr.eml")
+    for name in ("access", "access/consortia", "access/consortia/ulusal", "access/entitlements", "access/institutions",
+                 "access/entitlements?state=asserted", "access/entitlements?state=agreed", "access/entitlements/77",
+                 f"access/entitlements?institution=kurum-{INSTITUTION}", f"access/institutions/kurum-{INSTITUTION}",
+                 "access/institutions?q=ornek", "access/licences", "access/licences?q=lisans", "access/licences/lisans-5",
+                 f"access/licences?publisher=yayinevi-{PUBLISHER}", "access/licences/lisans-5/titles",
+                 "access/licences/lisans-5/titles?format=kbart", "access/licences/lisans-5/titles?left_out=yes",
+                 "access/tables", "access/triggers", "access/triggers/olay-1", "access/triggers/olay-2", "access/triggers/new",
+                 f"access/history/institution/kurum-{INSTITUTION}", "access/history/licence/lisans-5",
+                 "access/history/consortium/ulusal"):  # fmt: skip
+        yield f"/staff/{name}"
+    for name in ("institutions", "consortia", "licences", "parties", "entitlements"):
+        yield f"/staff/access/tables/{name}.csv"
+    yield f"/staff/access/explain?institution=kurum-{INSTITUTION}&article={middle}"
+    yield f"/staff/access/simulator?publisher=Yay%C4%B1nevi+{PUBLISHER}"
+    yield "/staff/access/simulator?publisher=Yay%C4%B1nevi+1"
+    yield f"/staff/access/simulator?publisher=Yay%C4%B1nevi+{PUBLISHER}&institution=kurum-{INSTITUTION}"
+    for name in ("tr_j1", "tr_j4"):
+        yield f"/staff/usage/{name}.tsv?institution=kurum-{INSTITUTION}&from=2026-01&to=2026-10"
+    yield "/staff/evidence/tables/disposals.csv"
+
+
+def _library() -> Iterator[str]:
+    for name in ("", "?show=unsafe", "?q=ornek", "?as=csv", "access", "claims", "claims/new", "compare", "files", "usage",
+                 "usage/tr_j1.tsv"):  # fmt: skip
+        yield f"/library/{name}"
+    yield "/library/claims/50"
+
+
+def _publisher() -> Iterator[str]:
+    for name in ("", "?as=csv", "claims", "claims?show=all", "claims/50", "deliveries"):
+        yield f"/publisher/{name}"
+
+
+def _expect_all(asked: Asked, told: list[str]) -> None:
+    adapter = asked.site.url_map.bind("localhost")
+    reached = {adapter.match(address.partition("?")[0], method="GET", return_rule=True)[0].rule for address in told}
+    left = {rule.rule for rule in asked.site.url_map.iter_rules() if "GET" in (rule.methods or ())} - reached
+    forgotten = sorted(rule for rule in left if not rule.startswith((*_NOT_ASKED, "/oai", "/resourcesync")))
+    if forgotten:
+        raise SystemExit(f"pages that nobody asks for: {', '.join(forgotten)}")
