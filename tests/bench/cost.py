@@ -6,7 +6,6 @@ machine, PostgreSQL the pages that its plans touched (EXPLAIN ANALYZE), and both
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator

@@ -19,6 +19,7 @@ _HERE = Path(__file__).resolve().parent
 # Not this folder itself: its modules ingest.py and audit.py must not stand before the rooms of the same names.
 sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
 
+import servers  # noqa: E402
 from bench.cost import Cost  # noqa: E402
 from bench.generator import Size, generate  # noqa: E402
 from bench.growth import Kept, document, show  # noqa: E402
@@ -26,7 +27,6 @@ from bench.questions import every  # noqa: E402
 from bench.questions.asked import asking  # noqa: E402
 from sqlalchemy import text  # noqa: E402
 
-import servers  # noqa: E402
 from repository.catalogue import Catalogue, schema  # noqa: E402
 
 _DOCUMENT = _HERE.parent.parent / "docs" / "scale.md"

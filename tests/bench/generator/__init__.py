@@ -12,6 +12,7 @@ from __future__ import annotations
 from bench.generator import access, articles, bags, deliveries, feed, journals, watch
 from bench.generator.filling import Filling, filling
 from bench.generator.size import STORES, Size, article_id, issn, word
+
 from repository.catalogue import Catalogue
 
 __all__ = ["STORES", "Filling", "Size", "article_id", "generate", "issn", "word"]

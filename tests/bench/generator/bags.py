@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bench.generator.filling import Filling
 from bench.generator.size import A_DELIVERY, STORES
+
 from repository.catalogue.tallies import BAGS_IN_A_PART
 from repository.promise import Promises
 from repository.vocabulary import bag_key
@@ -27,7 +28,7 @@ def fill(to_fill: Filling) -> None:
         SELECT i + 1, id, 1, sha256_of(substr(id, 1, 2) || '/' || substr(id, 3, 2) || '/' || id || '/v1.tar'),
                {_OCTETS}, id || id, {to_fill.day("at")}, md5_of(-1 - i / {A_DELIVERY}), {to_fill.moment("at")}
           FROM generated ORDER BY i""")
-    to_fill.run(f"""
+    to_fill.run("""
         INSERT INTO file (aip_id, position, path, "offset", bytes, sha512, format)
         SELECT i + 1, n, CASE n WHEN 0 THEN 'article.pdf' ELSE 'article.xml' END, 4096 + n * 100000, 90000,
                octets_of(id), CASE n WHEN 0 THEN 'fmt/18' ELSE 'fmt/101' END

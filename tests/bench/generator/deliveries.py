@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.generator.filling import Filling
 from bench.generator.size import A_DELIVERY
+
 from repository.catalogue.deliveries import OF_PUBLISHER
 
 _WAITING = 200

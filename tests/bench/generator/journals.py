@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.generator.filling import Filling
 from bench.generator.size import issn, journal_name
+
 from repository.turkish import tr_fold, tr_sort_key
 
 

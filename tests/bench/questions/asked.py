@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pages
 from bench.cost import Costs, watched
 from bench.generator import STORES, Size
 from bench.measure import write_settings
 from flask import Flask
 from flask.testing import FlaskClient
 
-import pages
 from config.app import create_app
 from config.settings import load
 from config.wiring import Archive, opened, rooms
