@@ -62,9 +62,8 @@ class Kept:
 
     def asked(self, question: Question, cost: Cost) -> None:
         """One question was answered."""
-        key = f"{question.group}: {question.name}"
-        self.costs[key] = cost.as_json()
-        self.because[key] = question.because
+        self.costs[question.key] = cost.as_json()
+        self.because[question.key] = question.because
 
     def cost(self, key: str) -> Cost | None:
         """What it cost; None: it was not asked."""

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 kept = Kept.of(folder, database, articles)
                 if seconds := _filled(url, size):
                     kept.filled(seconds, _octets(url))
-                _ask(url, size, kept, asked.only)
+                _ask(url, size, kept, asked.only, again=asked.again)
     found = Kept.all_in(folder)
     show(found, every_line=asked.every)
     if asked.write:
@@ -94,21 +94,21 @@ def _octets(url: str) -> int:
         catalogue.close()
 
 
-def _ask(url: str, size: Size, kept: Kept, only: str) -> None:
+def _ask(url: str, size: Size, kept: Kept, only: str, *, again: bool) -> None:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mahfuz-scale-", dir=kept.folder)))
         asked = stack.enter_context(asking(url, size, home))
         for question in every(asked):
-            if only not in f"{question.group}: {question.name}":
+            if only not in question.key or (kept.cost(question.key) is not None and not again):
                 continue
             began = time.perf_counter()
             cost: Cost = asked.costs.of(question.ask)
             kept.asked(question, cost)
+            kept.write()
             sys.stderr.write(
                 f"{kept.database} {size.articles:>9,} {cost.milliseconds:10.1f} ms {cost.statements:4} statements"
                 f" {cost.work:12,.1f}  {question.name[:100]}  ({time.perf_counter() - began:.1f} s)\n"
             )
-        kept.write()
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -122,6 +122,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     report.add_argument("--sizes", type=int, nargs="*", default=[10_000, 1_000_000], metavar="ARTICLES")
     report.add_argument("--databases", nargs="+", choices=_SHOWN, default=list(_SHOWN))
     report.add_argument("--only", default="", help="only questions with this in their group or name")
+    report.add_argument("--again", action="store_true", help="also what was asked before")
     report.add_argument("--every", action="store_true", help="print every line, not only what grows")
     report.add_argument("--write", action="store_true", help="keep the table in docs/scale.md")
     return parser.parse_args(arguments)

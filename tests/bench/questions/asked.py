@@ -66,6 +66,7 @@ def asking(url: str, size: Size, folder: Path) -> Iterator[Asked]:
         with catalogue.writing() as session:
             row = institutions.find(session, f"kurum-{INSTITUTION}")
             assert row is not None
+            row.counter_id = row.code
             key = requestors.make(session, "bench", row, f"bench {time.time_ns()}", at=datetime.now(UTC))
         yield Asked(size, archive, costs, site, site.test_client(), **signed_in, key=key)
 
