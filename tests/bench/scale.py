@@ -94,12 +94,12 @@ def _octets(url: str) -> int:
         catalogue.close()
 
 
-def _ask(url: str, size: Size, kept: Kept, only: str, *, again: bool) -> None:
+def _ask(url: str, size: Size, kept: Kept, only: Sequence[str], *, again: bool) -> None:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mahfuz-scale-", dir=kept.folder)))
         asked = stack.enter_context(asking(url, size, home))
         for question in every(asked):
-            if only not in question.key or (kept.cost(question.key) is not None and not again):
+            if not any(word in question.key for word in only) or (question.key in kept.costs and not again):
                 continue
             began = time.perf_counter()
             cost: Cost = asked.costs.of(question.ask)
@@ -121,7 +121,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     report.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "mahfuz-scale")
     report.add_argument("--sizes", type=int, nargs="*", default=[10_000, 1_000_000], metavar="ARTICLES")
     report.add_argument("--databases", nargs="+", choices=_SHOWN, default=list(_SHOWN))
-    report.add_argument("--only", default="", help="only questions with this in their group or name")
+    report.add_argument("--only", nargs="+", default=[""], help="only questions with one of these in their name")
     report.add_argument("--again", action="store_true", help="also what was asked before")
     report.add_argument("--every", action="store_true", help="print every line, not only what grows")
     report.add_argument("--write", action="store_true", help="keep the table in docs/scale.md")

@@ -151,7 +151,7 @@ def _staff() -> Iterator[str]:
 
 
 def _library() -> Iterator[str]:
-    for name in ("", "?show=unsafe", "?q=ornek", "?as=csv", "access", "claims", "claims/new", "compare", "files", "usage",
+    for name in ("", "?show=unsafe", "?q=ornek", "access", "claims", "claims/new", "compare", "files", "usage",
                  "usage/tr_j1.tsv"):  # fmt: skip
         yield f"/library/{name}"
     yield "/library/claims/50"
