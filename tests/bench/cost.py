@@ -73,11 +73,11 @@ class Costs:
         event.listen(catalogue.engine, "connect", self._connected)
         self._sizes: dict[str, int] = {}
 
-    def of(self, ask: Callable[[], object], times: int = 5) -> Cost:
+    def of(self, ask: Callable[[], object], times: int = 3) -> Cost:
         """Ask once to warm up, then so often by the clock, and once more under watch; what takes long is timed once."""
         seconds = [_seconds(ask)]
         if seconds[0] < _LONG:
-            seconds = [_seconds(ask) for _ in range(times if seconds[0] < _LONG / 10 else 3)]
+            seconds = [_seconds(ask) for _ in range(times if seconds[0] < _LONG / 10 else 1)]
         cost = Cost(round(median(seconds) * 1000, 2))
         self._said, self._plans, self._steps, self._watching = [], [], 0, True
         try:

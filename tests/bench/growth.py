@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def lines(found: Sequence[Kept]) -> Iterator[Line]:
                 for kept, cost in zip(found, costs, strict=True)
                 if kept.database == database and cost
             ]
-            for (small, before), (large, after) in zip(of_it, of_it[1:], strict=False):
+            for (small, before), (large, after) in pairwise(of_it):
                 if grows(database, small, before, large, after):
                     marks.append(f"{database} {after.work / max(before.work, 1):.1f}× at {_short(large)}")
             if of_it:

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from bench.generator.filling import Filling
 from bench.generator.size import Size
 
+from repository.turkish import tr_fold
+
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _METRICS = ("Total_Item_Investigations", "Unique_Item_Investigations", "Total_Item_Requests", "Unique_Item_Requests")
 _TRIGGERS = 5
@@ -39,9 +41,8 @@ def _institutions(to_fill: Filling, size: Size, dice: random.Random) -> None:
         "institution",
         "id, code, name, sort_key, folded, active, created_at",
         (
-            (n, f"kurum-{n}", f"Örnek Üniversitesi {n}", f"{n:05d}", f"ornek universitesi {n}", True)
-            + (_stamp(to_fill, _NOW),)
-            for n in numbers
+            (n, f"kurum-{n}", name, f"{n:05d}", tr_fold(name), True, _stamp(to_fill, _NOW))
+            for n, name in ((n, f"Örnek Üniversitesi {n}") for n in numbers)
         ),
     )
     to_fill.rows(
@@ -111,8 +112,8 @@ def _triggers(to_fill: Filling, size: Size) -> None:
         to_fill.run(f"""
             INSERT INTO trigger_event (id, code, kind, audience, nation, reason, effective, preview, proposed_by,
                                        proposed_at, approved_by, approved_at, announced_state, announced)
-            VALUES ({n}, 'olay-{n}', 'publisher_ceased', '{"everyone" if n % 2 else "entitled"}', false, 'Örnek', {moment},
-                    '{_PREVIEW}', 'a', {moment}, {approved}, {"'open'" if n < _TRIGGERS else "NULL"}, 0)""")
+            VALUES ({n}, 'olay-{n}', 'publisher_ceased', '{"everyone" if n % 2 else "entitled"}', false, 'Örnek',
+                    {moment}, '{_PREVIEW}', 'a', {moment}, {approved}, {"'open'" if n < _TRIGGERS else "NULL"}, 0)""")
         if n % 2:
             column, values = "publisher_id", (size.publishers - n,)
         else:

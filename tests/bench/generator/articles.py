@@ -68,7 +68,8 @@ def _place(to_fill: Filling) -> None:
         f" ELSE (i / {size.per_issue} / {size.journals}) % {YEARS} END AS year"
     )
     # Those of one delivery are announced at one moment.
-    step = f"({to_fill.epoch - (size.days + 1) * 86400} + i / {A_DELIVERY} * {A_DELIVERY} * {size.days * 86400} / {size.articles})"
+    began, span = to_fill.epoch - (size.days + 1) * 86400, size.days * 86400
+    step = f"({began} + i / {A_DELIVERY} * {A_DELIVERY} * {span} / {size.articles})"
     to_fill.table(
         "generated",
         f"""
@@ -106,7 +107,8 @@ def _describe(to_fill: Filling) -> None:
     record = f"""'{{"title":"' || name || '","translated_titles":{{"en":"' || name || '"}},"language":"tr",'
         || '"journal_title":"' || journal || '","publisher":"Yayınevi ' || publisher_id || '",'
         || '"issn_electronic":"' || issn || '","volume":"' || (year + 1) || '","issue":"1","first_page":"' || i
-        || '","doi":"10.5555/' || i || '","authors":[{{"family":"Örnek","given":"Ayşe"}},{{"family":"Deneme","given":"Ali"}}],'
+        || '","doi":"10.5555/' || i
+        || '","authors":[{{"family":"Örnek","given":"Ayşe"}},{{"family":"Deneme","given":"Ali"}}],'
         || '"published":{{"electronic/pub":"' || ({FIRST_YEAR} + year) || '-03"}},"article_type":"'
         || CASE kind WHEN 0 THEN 'review-article' ELSE 'research-article' END || '"'
         || CASE WHEN is_open THEN ',"licence":"https://creativecommons.org/licenses/by/4.0/"' ELSE '' END

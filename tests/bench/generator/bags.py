@@ -40,12 +40,14 @@ def fill(to_fill: Filling) -> None:
     )
     to_fill.run(
         "INSERT INTO tally (what, part, place, state, number, bytes)"
-        f" SELECT 'aips', (i + 1) / {BAGS_IN_A_PART}, '', 'kept', count(*), {_OCTETS} * count(*) FROM generated GROUP BY 2"
+        f" SELECT 'aips', (i + 1) / {BAGS_IN_A_PART}, '', 'kept', count(*), {_OCTETS} * count(*)"
+        " FROM generated GROUP BY 2"
     )
     for store in STORES:
         to_fill.run(
             "INSERT INTO tally (what, part, place, state, number, bytes)"
-            f" SELECT 'added', 0, '{store}', {to_fill.day('at')}, count(*), {_OCTETS} * count(*) FROM generated GROUP BY 4"
+            f" SELECT 'added', 0, '{store}', {to_fill.day('at')}, count(*), {_OCTETS} * count(*)"
+            " FROM generated GROUP BY 4"
         )
     moment = to_fill.moment(str(to_fill.epoch))
     to_fill.run(

@@ -74,7 +74,8 @@ def _events(to_fill: Filling) -> None:
     to_fill.run(f"""
         INSERT INTO event ({columns})
         SELECT {size.articles} + n, 'fixity check', {to_fill.moment("at + 86400 * 20")}, 'failure', '{agent}',
-               json_of('{{"outcome":"damaged","detail":"bench"}}'), id, 1, 'izmir', NULL, {size.articles} + n, octets_of(id)
+               json_of('{{"outcome":"damaged","detail":"bench"}}'), id, 1, 'izmir', NULL, {size.articles} + n,
+               octets_of(id)
           FROM (SELECT id, at, row_number() OVER (ORDER BY i) AS n FROM generated WHERE i % 3000 = 11) AS found""")
     ((last, end),) = to_fill.ask("SELECT id, hash FROM event ORDER BY id DESC LIMIT 1")
     moment = to_fill.moment(str(to_fill.epoch))

@@ -65,7 +65,8 @@ class Filling:
         if self.on_postgresql:
             return f"generate_series(0, {count - 1}::bigint) AS n(i)"
         first = f"SELECT 0 WHERE {count} > 0"
-        return f"(WITH RECURSIVE c(i) AS ({first} UNION ALL SELECT i + 1 FROM c WHERE i + 1 < {count}) SELECT i FROM c) AS n"
+        following = f"SELECT i + 1 FROM c WHERE i + 1 < {count}"
+        return f"(WITH RECURSIVE c(i) AS ({first} UNION ALL {following}) SELECT i FROM c) AS n"
 
     def moment(self, seconds: str) -> str:
         """The moment so many seconds after the beginning of 1970."""
@@ -130,7 +131,7 @@ class Filling:
 
 @contextmanager
 def filling(catalogue: Catalogue, size: Size) -> Iterator[Filling]:
-    """A connection for the length of the block; indexes stand again and the database has looked at its rows after it."""
+    """A connection for the length of the block; after it indexes stand, and the database has looked at its rows."""
     on_postgresql = catalogue.engine.dialect.name == "postgresql"
     borrowed = catalogue.engine.raw_connection()
     connection: Any = borrowed.driver_connection

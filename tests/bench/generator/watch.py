@@ -16,12 +16,13 @@ def fill(to_fill: Filling) -> None:
     to_fill.run(f"""
         INSERT INTO round (id, started_at, finished_at, scope, expected, intact, damaged, missing, unreadable, mended,
                            bytes)
-        SELECT i + 1, {to_fill.moment(began)}, {to_fill.moment(began + " + 1800")}, 'due', {day // 24}, {day // 24}, 0, 0,
-               0, 0, {day * 45} FROM {to_fill.numbers(_ROUNDS)}""")
+        SELECT i + 1, {to_fill.moment(began)}, {to_fill.moment(began + " + 1800")}, 'due', {day // 24}, {day // 24}, 0,
+               0, 0, 0, {day * 45} FROM {to_fill.numbers(_ROUNDS)}""")
     for store in STORES:
         to_fill.run(f"""
             INSERT INTO watch_day (store, day, intact, damaged, missing, unreadable, mended, bytes, milliseconds, late)
-            SELECT '{store}', {to_fill.day(f"{now} - (i + 1) * 86400")}, {day}, 0, 0, 0, 0, {day * 1_400_000}, {day * 20}, 0
+            SELECT '{store}', {to_fill.day(f"{now} - (i + 1) * 86400")}, {day}, 0, 0, 0, 0, {day * 1_400_000},
+                   {day * 20}, 0
               FROM {to_fill.numbers(360)}""")
     to_fill.run(f"""
         INSERT INTO publisher_day (publisher_id, day, intact, damaged, missing, unreadable, mended, bytes, late)

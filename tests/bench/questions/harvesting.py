@@ -1,4 +1,4 @@
-"""What harvesters and mirrors ask: OAI-PMH at the beginning, in the middle and at the end, ResourceSync, dumps' parts."""
+"""What harvesters and mirrors ask: OAI-PMH at the beginning, in the middle and at the end, ResourceSync, dumps."""
 
 from __future__ import annotations
 

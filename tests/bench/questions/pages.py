@@ -101,65 +101,60 @@ def _open(asked: Asked) -> Iterator[str]:
 
 
 def _staff() -> Iterator[str]:
-    middle, delivery = article_id(_ARTICLE), article_id(-1 - 100)
-    yield "/staff/"
-    for name in ("fixity", "fixity/canaries", "fixity/days", "fixity/days?format=csv", "fixity/forecast", "fixity/found",
-                 "fixity/found?found=damaged", "fixity/publishers", "fixity/tallies", "fixity/publishers?format=csv",
-                 "inventory", "inventory/differences", "rounds", "alerts", "storage", "storage/growth",
-                 "storage/trials", "disposals", "evidence", "usage"):  # fmt: skip
-        yield f"/staff/{name}"
-    for which in ("state=damaged", "state=missing", "state=intact", "state=unreadable", "state=unverified", "oldest=1",
-                  "within=1&store=izmir", "never=1", "overdue=1", "silent=1", "state=damaged&store=van"):  # fmt: skip
-        yield f"/staff/copies?{which}"
-    yield f"/staff/fixity/found?publisher=yayinevi-{PUBLISHER}"
-    yield f"/staff/fixity/days?publisher=yayinevi-{PUBLISHER}"
-    yield from (f"/staff/copies/{middle}/1/izmir", f"/staff/articles/{middle}", f"/deliveries/{delivery}")
-    yield f"/staff/articles/{middle}/versions/1/salvage"
-    yield from ("/staff/ingest", "/staff/deliveries", "/staff/deliveries?state=quarantined", "/staff/deliveries?state=accepted",
-                "/staff/deliveries?state=received", f"/staff/deliveries?publisher=yayinevi-{PUBLISHER}",
-                f"/staff/deliveries?publisher=yayinevi-{PUBLISHER}&state=partial",
-                "/staff/deliveries?q=sayi-12", "/staff/deliveries?q=yok", f"/staff/deliveries?q=10.5555/{_ARTICLE}",
-                "/staff/deliveries?state=quarantined&format=csv")  # fmt: skip
+    article, delivery, library = article_id(_ARTICLE), article_id(-1 - 100), f"kurum-{INSTITUTION}"
+    publisher, slug = f"Yay%C4%B1nevi+{PUBLISHER}", f"yayinevi-{PUBLISHER}"
+    yield from ("/staff/", f"/deliveries/{delivery}")
     yield from (
-        "/staff/completeness",
-        f"/staff/completeness?publisher=yayinevi-{PUBLISHER}",
-        "/staff/completeness/load",
+        f"/staff/{name}"
+        for name in f"""
+        fixity fixity/canaries fixity/days fixity/days?format=csv fixity/days?publisher={slug} fixity/forecast
+        fixity/found fixity/found?found=damaged fixity/found?publisher={slug} fixity/publishers
+        fixity/publishers?format=csv fixity/tallies inventory inventory/differences rounds alerts storage storage/growth
+        storage/trials disposals evidence evidence/tables/disposals.csv usage
+        usage/tr_j1.tsv?institution={library}&from=2026-01&to=2026-10
+        usage/tr_j4.tsv?institution={library}&from=2026-01&to=2026-10
+        copies?state=damaged copies?state=missing copies?state=intact copies?state=unreadable copies?state=unverified
+        copies?oldest=1 copies?within=1&store=izmir copies?never=1 copies?overdue=1 copies?silent=1
+        copies?state=damaged&store=van copies/{article}/1/izmir articles/{article} articles/{article}/versions/1/salvage
+        ingest deliveries deliveries?state=quarantined deliveries?state=accepted deliveries?state=received
+        deliveries?publisher={slug} deliveries?publisher={slug}&state=partial deliveries?q=sayi-12 deliveries?q=yok
+        deliveries?q=10.5555/{_ARTICLE} deliveries?state=quarantined&format=csv
+        completeness completeness?publisher={slug} completeness/load completeness/{issn(1)}
+        completeness/{issn(1)}/lines?which=missing completeness/{issn(11)} completeness/{issn(11)}/lines?which=missing
+        completeness/{issn(11)}/letter/tr completeness/{issn(11)}/letter/tr.eml
+        access access/consortia access/consortia/ulusal access/entitlements access/entitlements?state=asserted
+        access/entitlements?state=agreed access/entitlements?institution={library} access/entitlements/77
+        access/institutions access/institutions?q=ornek access/institutions/{library} access/licences
+        access/licences?q=lisans access/licences?publisher={slug} access/licences/lisans-5
+        access/licences/lisans-5/titles access/licences/lisans-5/titles?format=kbart
+        access/licences/lisans-5/titles?left_out=yes access/tables access/tables/institutions.csv
+        access/tables/consortia.csv access/triggers access/triggers/olay-1 access/triggers/olay-2 access/triggers/new
+        access/history/institution/{library} access/history/licence/lisans-5 access/history/consortium/ulusal
+        access/explain?institution={library}&article={article} access/simulator?publisher={publisher}
+        access/simulator?publisher={publisher}&institution={library}""".split()
     )
-    for number in (1, 11):
-        yield f"/staff/completeness/{issn(number)}"
-        yield f"/staff/completeness/{issn(number)}/lines?which=missing"
-    yield from (f"/staff/completeness/{issn(11)}/letter/tr", f"/staff/completeness/{issn(11)}/letter/tr.eml")
-    for name in ("access", "access/consortia", "access/consortia/ulusal", "access/entitlements", "access/institutions",
-                 "access/entitlements?state=asserted", "access/entitlements?state=agreed", "access/entitlements/77",
-                 f"access/entitlements?institution=kurum-{INSTITUTION}", f"access/institutions/kurum-{INSTITUTION}",
-                 "access/institutions?q=ornek", "access/licences", "access/licences?q=lisans", "access/licences/lisans-5",
-                 f"access/licences?publisher=yayinevi-{PUBLISHER}", "access/licences/lisans-5/titles",
-                 "access/licences/lisans-5/titles?format=kbart", "access/licences/lisans-5/titles?left_out=yes",
-                 "access/tables", "access/triggers", "access/triggers/olay-1", "access/triggers/olay-2", "access/triggers/new",
-                 f"access/history/institution/kurum-{INSTITUTION}", "access/history/licence/lisans-5",
-                 "access/history/consortium/ulusal"):  # fmt: skip
-        yield f"/staff/{name}"
-    for name in ("institutions", "consortia"):
-        yield f"/staff/access/tables/{name}.csv"
-    yield f"/staff/access/explain?institution=kurum-{INSTITUTION}&article={middle}"
-    yield f"/staff/access/simulator?publisher=Yay%C4%B1nevi+{PUBLISHER}"
-    yield "/staff/access/simulator?publisher=Yay%C4%B1nevi+1"
-    yield f"/staff/access/simulator?publisher=Yay%C4%B1nevi+{PUBLISHER}&institution=kurum-{INSTITUTION}"
-    for name in ("tr_j1", "tr_j4"):
-        yield f"/staff/usage/{name}.tsv?institution=kurum-{INSTITUTION}&from=2026-01&to=2026-10"
-    yield "/staff/evidence/tables/disposals.csv"
 
 
 def _library() -> Iterator[str]:
-    for name in ("", "?show=unsafe", "?q=ornek", "access", "claims", "claims/new", "compare", "files", "usage",
-                 "usage/tr_j1.tsv"):  # fmt: skip
-        yield f"/library/{name}"
-    yield "/library/claims/50"
+    for name in [
+        "?",
+        "?show=unsafe",
+        "?q=ornek",
+        "access",
+        "claims",
+        "claims/new",
+        "claims/50",
+        "compare",
+        "files",
+        "usage",
+        "usage/tr_j1.tsv",
+    ]:
+        yield f"/library/{name}".rstrip("?")
 
 
 def _publisher() -> Iterator[str]:
-    for name in ("", "?as=csv", "claims", "claims?show=all", "claims/50", "deliveries"):
-        yield f"/publisher/{name}"
+    for name in ["?", "?as=csv", "claims", "claims?show=all", "claims/50", "deliveries"]:
+        yield f"/publisher/{name}".rstrip("?")
 
 
 def _expect_all(asked: Asked, told: list[str]) -> None:

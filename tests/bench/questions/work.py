@@ -80,8 +80,7 @@ def questions(asked: Asked) -> Iterator[Question]:
     for question in _causes(asked):
         name = " and ".join(question.kinds)
         yield Question("alerts", name, read(lambda s, ask=question.ask: list(ask(s, utc_now()))))
-    for store in STORES[:1]:
-        yield Question("the watch", "1,000 rows of an inventory, in the middle", lambda: _expected(asked, store))
+    yield Question("the watch", "1,000 rows of an inventory, in the middle", lambda: _expected(asked, STORES[0]))
     yield Question("the watch", "the next 128 copies of a round, claimed", partial(_claim, asked))
     yield Question("commands", "mahfuz status", lambda: status_of(archive))
     yield from _nothing_due(asked)
@@ -124,7 +123,7 @@ def _claim(asked: Asked) -> None:
 def _nothing_due(asked: Asked) -> Iterator[Question]:
     archive, catalogue = asked.archive, asked.catalogue
     seen_from = window.of(archive)
-    given = archive.watch()
+    given, read = archive.watch(), partial(_read, asked)
     for name, act in (
         ("inventory", lambda: list(inventory.take_due(given, 30))),
         ("completeness", lambda: completeness.count_due(catalogue, utc_now, lambda: False)),
@@ -133,7 +132,7 @@ def _nothing_due(asked: Asked) -> Iterator[Question]:
         ("records", lambda: preparing.prepare(seen_from, ["oai_dc"], lambda: True)),
         ("events", lambda: chain.link_all(catalogue, lambda: False)),
         ("testimony", lambda: proving.look(archive.notary(), lambda: False)),
-        ("recount", lambda: _read(asked, lambda s: recount.is_due(s, utc_now()))()),
+        ("recount", read(lambda s: recount.is_due(s, utc_now()))),
         ("standing", lambda: standing.look(catalogue, archive.stores, utc_now)),
         ("ledgers", lambda: ledgers.read_due(given)),
         ("disposal", lambda: disposal.carry_out(archive.deaccession(), lambda: False)),
