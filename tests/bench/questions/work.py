@@ -42,7 +42,7 @@ from repository.models import Copy
 from repository.promise import Promises
 from repository.storage import ByteStream
 from repository.storage.directory import DirectoryStore
-from repository.vocabulary import ArticleRecord, Author, parse_bag_key, utc_now
+from repository.vocabulary import ArticleRecord, Author, bag_key, parse_bag_key, utc_now
 from repository.vocabulary import article_id as derived_id
 
 _LATE = timedelta(days=70)
@@ -72,11 +72,11 @@ def questions(asked: Asked) -> Iterator[Question]:
         ("share of the day, and what is late", lambda s: share_left(s, promises, utc_now())),
         ("figures of the dashboard", lambda s: watch.figures(s, utc_now())),
         ("the same, most copies late", lambda s: watch.figures(s, utc_now() + _LATE)),
-        ("late copies at the end of a round, most are", lambda s: _late(s, utc_now() + _LATE)),
         ("forecast", lambda s: forecasts(s, policies, utc_now())),
         ("tallies of a range counted again", lambda s: recount._compared(s, recount.Range("bags", 0))),
     ):
         yield Question("the watch", what, read(ask))
+    yield Question("the watch", "late copies at the end of a round, most are", partial(_late, asked, utc_now() + _LATE))
     for question in _causes(asked):
         name = " and ".join(question.kinds)
         yield Question("alerts", name, read(lambda s, ask=question.ask: list(ask(s, utc_now()))))
@@ -96,8 +96,10 @@ def _read(asked: Asked, ask: Callable[[Session], object]) -> Callable[[], object
     return put
 
 
-def _late(session: Session, at: datetime) -> None:
-    late_of_publishers(session, at, late_now(session, at))
+def _late(asked: Asked, at: datetime) -> None:
+    with asked.catalogue.reading() as session:
+        late = late_now(session, at)
+    late_of_publishers(asked.catalogue, at, late)
 
 
 def _causes(asked: Asked) -> Iterator[fixity.causes.Question]:
@@ -107,7 +109,7 @@ def _causes(asked: Asked) -> Iterator[fixity.causes.Question]:
 
 
 def _expected(asked: Asked, store: str) -> None:
-    rows = inventories.expected(asked.catalogue, store, "80/00/")
+    rows = inventories.expected(asked.catalogue, store, bag_key("8" + "0" * 31, 1))
     for _, _row in zip(range(1000), rows, strict=False):
         pass
 
