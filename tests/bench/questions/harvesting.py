@@ -29,6 +29,7 @@ _SETS = {
     f"journal:{issn(77)}": "a journal",
     "open": "a fifth of all",
 }
+_COUNTED = "it is counted to the end of the span, and no further than 100,000"
 _INDEX = "a line for each part of 50,000 bags, or 5,000 changes"
 
 
@@ -36,7 +37,8 @@ def questions(asked: Asked) -> Iterator[Question]:
     """Lists of records and of headers at three places, of everything and of sets, and between two moments."""
     seen_from = window.of(asked.archive)
     for address in ("verb=Identify", "verb=ListMetadataFormats", "verb=ListSets", "verb=Unknown"):
-        yield Question("harvesters", address, partial(page, asked.nobody, f"/oai?{address}"))
+        because = "it counts the sets: a look-up for each journal" if address.endswith("Sets") else ""
+        yield Question("harvesters", address, partial(page, asked.nobody, f"/oai?{address}"), because)
     identifier = seen_from.identifier(article_id(asked.size.articles // 2))
     for prefix in ("oai_dc", "jats"):
         address = f"/oai?verb=GetRecord&metadataPrefix={prefix}&identifier={identifier}"

@@ -23,6 +23,19 @@ _ARTICLE = 5_001
 _WHOLE = "it tells of every journal: it grows with the journals, and with the articles not at all"
 _LISTS = ("/kbart/AllTitles.txt", "/reports/keepers.csv", "/reports/titles.marcxml")
 
+_BECAUSE = {
+    "/search": "it looks at the name of every journal, and at no more than 20,000 entries of words",
+    "/staff/usage": "it adds up what was used in a month",
+    "/library/usage": "it adds up what an institution used in a month",
+    "/r51/reports": "it tells of every journal that an institution used",
+    "/library/": "it counts the lines of the lists of its licences",
+    "/staff/access/simulator": "it tells of every journal and issue of a publisher",
+    "/staff/fixity/found?publisher": "it goes through what was not whole, which is little, for what is one publisher's",
+    "/lockss": "a page is full in the larger catalogue only",
+    "/staff/evidence": "it looks at a sample, which is full in the larger catalogue only",
+    "/staff/copies": "a page is full in the larger catalogue only",
+}
+
 _NOT_ASKED = (
     "/ServeContent", "/sign-in", "/supply", "/static", "/api/sword", "/receipts", "/lockss", "/.well-known", "/robots",
     "/healthz", "/readyz", "/library/documents", "/publisher/documents", "/publisher/receipts",
@@ -43,7 +56,8 @@ def questions(asked: Asked) -> Iterator[Question]:
     ):
         for address in addresses:
             told.append(address)
-            yield Question(group, _name(asked, address), partial(page, browser, address))
+            because = next((why for beginning, why in _BECAUSE.items() if address.startswith(beginning)), "")
+            yield Question(group, _name(asked, address), partial(page, browser, address), because)
     for address in (*_LISTS, "/kbart/publishers/yayinevi-1.txt", f"/kbart/institutions/kurum-{INSTITUTION}.txt"):
         key = f"?api_key={asked.key}" if "institutions" in address else ""
         told.append(address)
