@@ -13,27 +13,11 @@ from plans import plans
 from repository.catalogue import changes, holdings
 from repository.vocabulary import ArticleState
 
-_LARGE = frozenset(
-    [
-        "aip",
-        "alias",
-        "article",
-        "article_word",
-        "change",
-        "copy",
-        "delivery",
-        "delivery_article",
-        "event",
-        "feed_day",
-        "file",
-        "front_matter",
-        "issue",
-        "link",
-        "set_member",
-        "sheaf",
-        "usage_day",
-    ]
+_NAMES = (
+    "aip alias article article_word change copy delivery delivery_article event feed_day file front_matter issue link"
+    " set_member sheaf usage_day"
 )
+_LARGE = frozenset(_NAMES.split())
 _VERBS = ("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")
 
 
