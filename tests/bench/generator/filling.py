@@ -131,7 +131,7 @@ class Filling:
 
 @contextmanager
 def filling(catalogue: Catalogue, size: Size) -> Iterator[Filling]:
-    """A connection for the length of the block; after it indexes stand, and the database has looked at its rows."""
+    """A connection for the length of the block; after it indexes stand, and PostgreSQL has looked at its rows."""
     on_postgresql = catalogue.engine.dialect.name == "postgresql"
     borrowed = catalogue.engine.raw_connection()
     connection: Any = borrowed.driver_connection
@@ -147,7 +147,7 @@ def filling(catalogue: Catalogue, size: Size) -> Iterator[Filling]:
         with to_fill.timed("indexes"):
             for statement in indexes:
                 to_fill.run(statement)
-        with to_fill.timed("analyse"):
+        with to_fill.timed("statistics"):
             _tidy(to_fill)
     finally:
         borrowed.invalidate()
@@ -190,8 +190,7 @@ def _without_indexes(catalogue: Catalogue, to_fill: Filling) -> Iterator[str]:
 
 def _tidy(to_fill: Filling) -> None:
     if not to_fill.on_postgresql:
-        to_fill.run("ANALYZE")
-        return
+        return  # nobody analyses an SQLite catalogue: its plans are those without statistics
     for table, column in to_fill.ask(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE table_schema = 'public' AND (is_identity = 'YES' OR column_default LIKE 'nextval%')"
