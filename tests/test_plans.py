@@ -10,8 +10,8 @@ import pages
 import pytest
 from plans import plans
 
-from repository.catalogue import changes, holdings
-from repository.vocabulary import ArticleState
+from repository.catalogue import changes, copies, holdings, inventories
+from repository.vocabulary import ArticleState, bag_key
 
 _NAMES = (
     "aip alias article article_word change copy delivery delivery_article event feed_day file front_matter issue link"
@@ -70,3 +70,15 @@ def test_days_gone_by_are_left_for_today_each_by_its_own_index(archive: pages.Si
         changes.announce_all(session, changes.locked(session, ids))
     assert found
     assert not read_whole(found)
+
+
+def test_a_page_of_an_inventory_begins_where_the_one_before_ended(archive: pages.Site) -> None:
+    ids = sorted(pages.enter(archive, pages.record(number)) for number in range(1, 5))
+    with archive.catalogue.reading() as session:
+        (store, *_) = sorted(copies.stores_with_copies(session))
+    with plans(archive.catalogue.engine, "aip") as found:
+        keys = [row.key for row in inventories.expected(archive.catalogue, store, bag_key(ids[0], 1))]
+    assert keys == [bag_key(one, 1) for one in ids[1:]]
+    assert not read_whole(found)
+    assert all(plan[0].startswith("SEARCH aip USING INDEX") for plan in found), found
+    assert not any("TEMP B-TREE" in step for plan in found for step in plan)

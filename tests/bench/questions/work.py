@@ -81,6 +81,7 @@ def questions(asked: Asked) -> Iterator[Question]:
         name = " and ".join(question.kinds)
         yield Question("alerts", name, read(lambda s, ask=question.ask: list(ask(s, utc_now()))))
     yield Question("the watch", "1,000 rows of an inventory, in the middle", lambda: _expected(asked, STORES[0]))
+    _make_due(asked)
     yield Question("the watch", "the next 128 copies of a round, claimed", partial(_claim, asked))
     yield Question("commands", "mahfuz status", lambda: status_of(archive))
     yield from _nothing_due(asked)
@@ -112,6 +113,13 @@ def _expected(asked: Asked, store: str) -> None:
     rows = inventories.expected(asked.catalogue, store, bag_key("8" + "0" * 31, 1))
     for _, _row in zip(range(1000), rows, strict=False):
         pass
+
+
+def _make_due(asked: Asked) -> None:
+    """The first copies are to be read at once, as somebody asks for it: beyond any day's share."""
+    with asked.catalogue.writing() as session:
+        again = update(Copy).where(Copy.aip_id.between(1, asked.size.due // len(STORES)))
+        session.execute(again.values(next_due=copies.ASKED_FOR))
 
 
 def _claim(asked: Asked) -> None:
@@ -198,9 +206,7 @@ def _pass(asked: Asked) -> None:
         agent=AGENT,
         clock=lambda: datetime.now(UTC),
     )
-    with asked.catalogue.writing() as session:
-        again = update(Copy).where(Copy.aip_id.between(1, asked.size.due // len(STORES)))
-        session.execute(again.values(next_due=copies.ASKED_FOR))
+    _make_due(asked)
     report = run_round(given, Scope(due=True))
     if report.expected < asked.size.due // 2:
         raise SystemExit(f"the pass was over {report.counts}: nothing was measured")
