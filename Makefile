@@ -8,7 +8,7 @@ TESTS ?= tests
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint prove bench lock clean
+.PHONY: help run test lint prove bench scale lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ prove: .venv/installed-dev ## what is promised of faults, in full size: some hou
 
 bench: .venv/installed-dev ## measure against the naive way; prints a table and keeps it in docs/performance.md
 	$(BIN)/python tests/bench/__main__.py --write
+
+scale: .venv/installed-dev ## generate catalogues of 10,000 and a million articles, ask everything, keep docs/scale.md (12 GB, SCALE=folder)
+	$(BIN)/python tests/bench/scale.py report --write $(if $(SCALE),--folder $(SCALE))
 
 lock: ## write .requirements.lock from a fresh environment of the newest allowed versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

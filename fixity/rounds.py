@@ -295,6 +295,7 @@ class _Round:
 
     def _note(self, finished_at: datetime | None = None) -> None:
         if self._number is not None:
+            late, of_whom = self._late() if finished_at is not None else ({}, {})
             with self._watch.catalogue.writing() as session:
                 if finished_at is None:
                     rounds.note(session, self._number, self._answers.counts)
@@ -305,9 +306,15 @@ class _Round:
                 days.add(session, at, of_stores)
                 days.add_of_publishers(session, at, of_publishers)
                 if finished_at is not None:
-                    late = late_now(session, at)
                     days.note_late(session, at, late)
-                    days.note_late_of_publishers(session, at, late_of_publishers(session, at, late))
+                    days.note_late_of_publishers(session, at, of_whom)
+
+    def _late(self) -> tuple[dict[str, int], dict[int, int]]:
+        """How many copies are late now, in which store and whose: counted before anybody waits for what is written."""
+        at = self._watch.clock()
+        with self._watch.catalogue.reading() as session:
+            late = late_now(session, at)
+        return late, late_of_publishers(self._watch.catalogue, at, late)
 
     def _must_hold(self) -> bool:
         return time.monotonic() - self._held_at > self._watch.lease.total_seconds() / 12

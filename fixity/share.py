@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from repository.catalogue import contents, copies, rounds
+from repository.catalogue import Catalogue, contents, copies, rounds
 from repository.promise import Promises
 
 SMALLEST_SHARE = 1000
@@ -16,6 +16,9 @@ SMALLEST_SHARE = 1000
 
 LATE_AT_ONCE = 100_000
 """Late copies are counted no further than this in each store; the next tick counts again."""
+
+_LOOKED_UP = 2_000
+"""Of so many late copies it is looked up at a time whose they are."""
 
 
 def share_left(session: Session, promises: Promises, at: datetime) -> int:
@@ -43,10 +46,19 @@ def late_now(session: Session, at: datetime) -> dict[str, int]:
     }
 
 
-def late_of_publishers(session: Session, at: datetime, late: dict[str, int]) -> dict[int, int]:
-    """Of the copies that :func:`late_now` counted, how many are whose."""
+def late_of_publishers(catalogue: Catalogue, at: datetime, late: dict[str, int]) -> dict[int, int]:
+    """Of the copies that :func:`late_now` counted, how many are whose: some at a time, each time in a new transaction.
+
+    Nobody waits meanwhile: a watch that is behind has very many of them. Raises DatabaseUnavailable.
+    """
     found: Counter[int] = Counter()
     for store, number in late.items():
-        if number:
-            found.update(copies.late_by_publisher(session, store, at=at, up_to=LATE_AT_ONCE))
+        left, after = number, None
+        while left > 0:
+            with catalogue.reading() as session:
+                some, after = copies.late_by_publisher(session, store, at=at, after=after, limit=min(left, _LOOKED_UP))
+            found.update(some)
+            left -= sum(some.values())
+            if after is None:
+                break
     return dict(found)

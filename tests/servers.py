@@ -122,6 +122,13 @@ class PostgreSQLServer:
         schema.migrate(catalogue)
         catalogue.close()
 
+    def kept_database(self, name: str) -> str:
+        """The address of the database of this name, which is made where it is not there, and stays."""
+        with psycopg.connect(host=self.socket_folder, user="postgres", dbname="postgres", autocommit=True) as session:
+            if session.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+                session.execute(f"CREATE DATABASE {name} TEMPLATE {_EMPTY}")
+        return self.url(name)
+
     @contextmanager
     def fresh_database(self, *, migrated: bool = False) -> Iterator[str]:
         """The address of a database with nothing in it but, if asked for, the schema; it is dropped afterwards."""
@@ -135,8 +142,11 @@ class PostgreSQLServer:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
-    """A PostgreSQL with its data in ``folder``; several processes may share it, the last one out stops it."""
+def postgresql(folder: Path, *, kept: bool = False, more: str = "") -> Iterator[PostgreSQLServer]:
+    """A PostgreSQL with its data in ``folder``; several processes may share it, the last one out stops it.
+
+    Its data are then removed, unless they are to be ``kept``; ``more`` are further options of the server.
+    """
     data, user = folder / "pg", "nobody" if os.geteuid() == 0 else None  # root may not run PostgreSQL
     programs = postgresql_programs(folder)
 
@@ -149,21 +159,25 @@ def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
         fcntl.flock(users, fcntl.LOCK_SH)
         with _alone(folder):
             if not (data / "postmaster.pid").exists():
-                data.mkdir(mode=0o700)
-                if user is not None:
-                    shutil.chown(data, user)
-                run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+                is_new = not data.exists()
+                if is_new:
+                    data.mkdir(mode=0o700)
+                    if user is not None:
+                        shutil.chown(data, user)
+                    run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
                 # What the tests write need not outlive a power cut.
-                settings = f"-c listen_addresses='' -k {data} -c fsync=off -c max_connections=200"
-                run("pg_ctl", "-w", "-o", settings, "-l", str(data / "log"), "start")
-                PostgreSQLServer(str(data)).make_template()
+                settings = f"-c listen_addresses='' -k {data} -c fsync=off -c max_connections=200 {more}"
+                run("pg_ctl", "-w", "-t", "600", "-o", settings, "-l", str(data / "log"), "start")
+                if is_new and not kept:
+                    PostgreSQLServer(str(data)).make_template()
         yield PostgreSQLServer(str(data))
     finally:
         with _alone(folder), suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if (data / "postmaster.pid").exists():
-                run("pg_ctl", "-w", "-m", "immediate", "stop")
-            shutil.rmtree(data, ignore_errors=True)
+                run("pg_ctl", "-w", "-t", "600", "-m", "fast" if kept else "immediate", "stop")
+            if not kept:
+                shutil.rmtree(data, ignore_errors=True)
         os.close(users)
 
 

@@ -48,6 +48,9 @@ class Line:
     counts: Counts
 
 
+_MONTH = (extract("year", UsageDay.day), extract("month", UsageDay.day))
+_NUMBER = func.sum(UsageDay.number)
+
 THE_WORLD = Whose(None, "The World", {"Proprietary": [f"{NAMESPACE}:{THE_WORLD_ID}"]})
 
 
@@ -138,13 +141,13 @@ def _attributes(asked: Asked, title_id: int, year: int, access_type: str) -> tup
 
 
 def _sums(session: Session, asked: Asked, of: Whose) -> Any:
-    in_year, month = extract("year", UsageDay.day), extract("month", UsageDay.day)
-    what = (UsageDay.title_id, UsageDay.year, UsageDay.access_type, UsageDay.metric, in_year, month)
-    asking: Any = (
-        select(*what, func.sum(UsageDay.number))
-        .where(UsageDay.day >= asked.begin, UsageDay.day <= asked.end, UsageDay.metric.in_(asked.metrics))
-        .group_by(*what)
-    )
+    what = (UsageDay.title_id, UsageDay.year, UsageDay.access_type, UsageDay.metric, *_MONTH)
+    return _filtered(session, select(*what, _NUMBER).group_by(*what), asked, of)
+
+
+def _filtered(session: Session, asking: Any, asked: Asked, of: Whose) -> Any:
+    """What is asked of :class:`UsageDay`, of that alone which the report is about."""
+    asking = asking.where(UsageDay.day >= asked.begin, UsageDay.day <= asked.end, UsageDay.metric.in_(asked.metrics))
     if of.institution_id is not None:
         asking = asking.where(UsageDay.institution_id == of.institution_id)
     if asked.report.by_title or str(Metric.SEARCHES) not in asked.metrics:
@@ -157,6 +160,41 @@ def _sums(session: Session, asked: Asked, of: Whose) -> Any:
         title = session.execute(select(TitleIssn.title_id).where(TitleIssn.issn == asked.issn)).scalar()
         asking = asking.where(UsageDay.title_id == (title if title is not None else -1))
     return asking
+
+
+def sums(session: Session, asked: Asked, of: Whose) -> Counts:
+    """Of everything that a report is about, by metric and month: a page needs no line of it."""
+    what = (UsageDay.metric, *_MONTH)
+    found: Counts = {}
+    for metric, year, month, number in session.execute(
+        _filtered(session, select(*what, _NUMBER).group_by(*what), asked, of)
+    ):
+        found.setdefault(metric, {})[f"{int(year):04d}-{int(month):02d}"] = int(number)
+    return found
+
+
+def years(session: Session, asked: Asked, of: Whose, metric: str) -> list[tuple[str, int]]:
+    """So much of this metric fell on articles of each year (YOP), the newest first."""
+    asking = select(UsageDay.year, _NUMBER).where(UsageDay.metric == metric).group_by(UsageDay.year)
+    found = session.execute(_filtered(session, asking, asked, of))
+    return [(f"{year:04d}", int(number)) for year, number in sorted(found, reverse=True)]
+
+
+def most(
+    session: Session, asked: Asked, of: Whose, metric: str, limit: int, platform: Platform
+) -> list[tuple[Mapping[str, Any], int]]:
+    """The journals with the most of this metric, the first first, ``limit`` of them at most."""
+    asking = (
+        select(UsageDay.title_id, _NUMBER)
+        .join(Title, Title.id == UsageDay.title_id)
+        .where(UsageDay.metric == metric)
+        .group_by(UsageDay.title_id, Title.sort_key)
+        .order_by(_NUMBER.desc(), Title.sort_key, UsageDay.title_id)
+        .limit(limit)
+    )
+    found = [(row[0], int(row[1])) for row in session.execute(_filtered(session, asking, asked, of)) if row[1]]
+    titles = _titles(session, {title_id for title_id, _ in found}, platform)
+    return [(titles[title_id], number) for title_id, number in found]
 
 
 def _titles(session: Session, wanted: set[int], platform: Platform) -> dict[int, dict[str, Any]]:

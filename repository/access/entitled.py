@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from repository.access import held, rights
@@ -74,6 +74,15 @@ def agreements_of(session: Session, institution_id: int) -> Agreements:
     return Agreements(institution_id, licences, paid)
 
 
+def of_all_or_of(institution_id: int) -> ColumnElement[bool]:
+    """Lines of title lists, which are of no institution, and those of this one.
+
+    Not by the index of institutions: nearly all lines are of none. Nor as COALESCE(…) = …, of which PostgreSQL thinks
+    that hardly any row is so, and reads all journals to find out which.
+    """
+    return not_(func.coalesce(Entitlement.institution_id != institution_id, false()))
+
+
 def claims_of(
     session: Session,
     agreements: Agreements,
@@ -86,8 +95,7 @@ def claims_of(
             Entitlement.title_id.in_(title_ids),
             # Not by its index: a licence's list is longer than a page of journals.
             (Entitlement.licence_id + 0).in_(agreements.licences),
-            # Nor by that of institutions: nearly all lines are of none.
-            func.coalesce(Entitlement.institution_id, agreements.institution_id) == agreements.institution_id,
+            of_all_or_of(agreements.institution_id),
             Entitlement.state.in_(states),
         )
     ).scalars()

@@ -204,7 +204,7 @@ def _next(session: Session, asked: Any, after: tuple[str, int] | None, limit: in
 def _ours(agreements: Agreements) -> tuple[Any, ...]:
     return (
         Entitlement.licence_id.in_(sorted(agreements.licences)),
-        func.coalesce(Entitlement.institution_id, agreements.institution_id) == agreements.institution_id,
+        entitled.of_all_or_of(agreements.institution_id),
         Entitlement.state != ClaimState.REJECTED,
     )
 

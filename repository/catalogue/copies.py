@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, false, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, tallies
 from repository.catalogue.parts import parts
-from repository.models import Aip, Article, Copy, StoreEntry
+from repository.models import Aip, Article, Copy, Moment, StoreEntry
 from repository.promise import UNKNOWN, Content, Promise
 from repository.vocabulary import GIVEN_UP, AuditOutcome, CopyState, bag_key
 
@@ -34,6 +34,9 @@ ASKED_FOR = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOST = (CopyState.DAMAGED, CopyState.MISSING)
 """What waits to be mended."""
+
+_BEGINNING = (datetime(1, 1, 1, tzinfo=UTC), 0)
+_KINDS_OF_LATE = 2
 
 _KEPT = Copy.state.not_in(GIVEN_UP)
 
@@ -409,21 +412,31 @@ def late(session: Session, store: str, *, at: datetime, up_to: int) -> int:
     return sum(session.execute(select(func.count()).select_from(some)).scalar_one() for some in counted)
 
 
-def late_by_publisher(session: Session, store: str, *, at: datetime, up_to: int) -> dict[int, int]:
-    """As :func:`late`, by publisher: costs a look-up for each late copy, and nothing where none is late."""
+Late = tuple[int, datetime, int]
+"""A place in the walk over the late copies of a store: of which kind it is, its moment, and the bag."""
+
+
+def late_by_publisher(
+    session: Session, store: str, *, at: datetime, after: Late | None, limit: int
+) -> tuple[Counter[int], Late | None]:
+    """Of the next ``limit`` copies that :func:`late` counts, how many are whose; and where to go on, if anywhere.
+
+    Costs a look-up for each of them: whoever asks of many asks some at a time, and holds up nobody.
+    """
+    kind = after[0] if after else 0
+    here, moment = _late(store, at)[kind], (Copy.promised_until, Copy.next_due)[kind]
+    some = here.add_columns(moment).order_by(Copy.aip_id)
+    if after is not None and after[1:] != _BEGINNING:
+        some = some.where(tuple_(moment, Copy.aip_id) > tuple_(literal(after[1], Moment()), literal(after[2])))
+    rows = session.execute(some.limit(limit)).all()
+    ids = [row[0] for row in rows]
     found: Counter[int] = Counter()
-    for some in _late(store, at):
-        late_ones = some.limit(up_to).subquery()
-        rows = session.execute(
-            select(Article.publisher_id, func.count())
-            .select_from(late_ones)
-            .join(Aip, Aip.id == late_ones.c.aip_id)
-            .join(Article, Article.id == Aip.article_id)
-            .group_by(Article.publisher_id)
-        )
-        for publisher, number in rows:
-            found[publisher] += number
-    return dict(found)
+    for few in parts(ids):
+        whose = select(Article.publisher_id).join(Aip, Aip.article_id == Article.id).where(Aip.id.in_(few))
+        found.update(session.execute(whose).scalars())
+    if len(rows) == limit:
+        return found, (kind, rows[-1][1], rows[-1][0])
+    return found, (kind + 1, *_BEGINNING) if kind < _KINDS_OF_LATE - 1 else None
 
 
 def _late(store: str, at: datetime) -> tuple[Select[int], Select[int]]:

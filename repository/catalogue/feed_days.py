@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, tuple_
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue.parts import parts
@@ -99,14 +99,23 @@ def moved(session: Session, left: Iterable[Placed], entered: Iterable[Placed]) -
             day, count = line.day, -line.count if gone else line.count
             for place in (WHOLE, *places):
                 steps[place, day] += count
-    for some in parts(sorted(steps)):
-        # Columns, not objects: those of an earlier step of this transaction would be as they were then.
-        asked = select(*_COLUMNS).where(tuple_(FeedDay.place, FeedDay.day).in_(some))
-        known = {(row.place, row.day): count_of(row) for row in session.execute(asked)}
-        now = {key: known.get(key, NONE) + steps[key] for key in some}
-        _KEEP(session, [_row(key, count) for key, count in now.items() if count.number])
-        if empty := [key for key, count in now.items() if not count.number and key in known]:
-            session.execute(delete(FeedDay).where(tuple_(FeedDay.place, FeedDay.day).in_(empty)))
+    by_day: dict[str, dict[str, Count]] = defaultdict(dict)
+    for (place, day), count in steps.items():
+        by_day[day][place] = count
+    for day, counts in sorted(by_day.items()):
+        for some in parts(sorted(counts)):
+            _step(session, day, {place: counts[place] for place in some})
+
+
+def _step(session: Session, day: str, steps: Mapping[str, Count]) -> None:
+    # A day and its places, not pairs: to look for (place, day) among pairs SQLite reads every day of every place.
+    here = (FeedDay.day == day, FeedDay.place.in_(steps))
+    # Columns, not objects: those of an earlier step of this transaction would be as they were then.
+    known = {row.place: count_of(row) for row in session.execute(select(*_COLUMNS).where(*here))}
+    now = {place: known.get(place, NONE) + step for place, step in steps.items()}
+    _KEEP(session, [_row((place, day), count) for place, count in now.items() if count.number])
+    if empty := [place for place, count in now.items() if not count.number and place in known]:
+        session.execute(delete(FeedDay).where(FeedDay.day == day, FeedDay.place.in_(empty)))
 
 
 def count_of(row: FeedDay | Row[*tuple[Any, ...]]) -> Count:

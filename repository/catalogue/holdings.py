@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, tuple_
+from sqlalchemy import Row, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import copies, links
@@ -242,7 +242,9 @@ def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple
     """The bags of these ``(article id, version)``, with their files and copies; two queries for each five hundred."""
     found: dict[tuple[str, int], KeptBag] = {}
     for part in parts(wanted):
-        ours = tuple_(Aip.article_id, Aip.version).in_(part)
+        among = frozenset(part)
+        # Not by pairs: to look for (article, version) among them SQLite reads all bags.
+        ours = and_(Aip.article_id.in_({one for one, _ in part}), Aip.version.in_({version for _, version in part}))
         files: dict[int, list[KeptFile]] = {}
         columns = (File.aip_id, File.path, File.bytes, File.sha512, File.format)
         listed = select(*columns).join(Aip, Aip.id == File.aip_id).where(ours)
@@ -252,7 +254,8 @@ def kept_bags(session: Session, wanted: Sequence[tuple[str, int]]) -> dict[tuple
             select(Aip, Copy).join(Copy, Copy.aip_id == Aip.id).where(ours).order_by(Aip.id, Copy.store)
         )
         for aip, copy in rows:
-            key = (aip.article_id, aip.version)
+            if (key := (aip.article_id, aip.version)) not in among:
+                continue
             known = found.get(key) or KeptBag(aip.version, aip.seal, aip.bytes, tuple(files.get(aip.id, ())), ())
             one = KeptCopy(copy.store, copies.shown_state(copy), copy.verified_at)
             found[key] = replace(known, copies=(*known.copies, one))

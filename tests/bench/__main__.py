@@ -18,7 +18,7 @@ _HERE = Path(__file__).resolve().parent
 sys.path[:1] = [str(_HERE.parent.parent), str(_HERE.parent)]
 
 import servers  # noqa: E402
-from bench import access, audit, harvest, ingest, nation, report, s3, workers  # noqa: E402
+from bench import access, audit, generator, harvest, ingest, report, s3, workers  # noqa: E402
 from bench.measure import Line  # noqa: E402
 
 _BENCHES = ("ingest", "audit", "large", "harvest", "access", "workers")
@@ -74,13 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _decided(folder: Path, rounds: int) -> Iterator[report.Section]:
-    size = nation.Nation()
-    lines = list(access.bench(folder / "lists", f"sqlite:///{folder / 'nation.sqlite'}", nation=size, rounds=rounds))
+    size = generator.Size(1_000_000)
+    lines = list(access.bench(folder / "lists", f"sqlite:///{folder / 'nation.sqlite'}", size=size, rounds=rounds))
     yield report.Section("access", lines)
     with ExitStack() as stack:
         server = stack.enter_context(servers.postgresql(stack.enter_context(servers.shared_folder(folder.name))))
         url = stack.enter_context(server.fresh_database())
-        lines = list(access.bench(folder / "lists-postgresql", url, nation=size, rounds=rounds))
+        lines = list(access.bench(folder / "lists-postgresql", url, size=size, rounds=rounds))
     yield report.Section("access-postgresql", lines)
 
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from bench.generator import STORES, Size, article_id, generate, word
 from bench.measure import Line
-from bench.nation import Nation, article_id, found, word
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -37,37 +37,37 @@ _SEARCHES = {
 _ON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def bench(folder: Path, url: str, *, nation: Nation, rounds: int) -> Iterator[Line]:
-    """A catalogue of this nation is made at ``url`` and asked; its lists are written in ``folder``.
+def bench(folder: Path, url: str, *, size: Size, rounds: int) -> Iterator[Line]:
+    """A catalogue of this size is made at ``url`` and asked; its lists are written in ``folder``.
 
     Ratios are to reading the rows that decide, by the same library.
     """
     catalogue = Catalogue(url)
     schema.migrate(catalogue)
-    found(catalogue, nation)
+    generate(catalogue, size)
     dice = random.Random(7)
-    asked = [(article_id(dice.randint(1, nation.articles)), dice.randint(1, nation.institutions)) for _ in range(ASKED)]
+    asked = [(article_id(dice.randrange(size.articles)), dice.randint(1, size.institutions)) for _ in range(ASKED)]
     with catalogue.reading() as session:
         bare = [_timed(lambda: _bare(session, asked)) for _ in range(rounds)]
         decided = [_timed(lambda: _decide(session, asked)) for _ in range(rounds)]
         yield Line(f"{ASKED} articles and their title lists, the bare rows", bare, _each(bare), "", None)
         ratio = f"{min(decided) / min(bare):.1f} × the bare rows"
         yield Line(
-            f"{ASKED} decisions for readers of {nation.institutions} institutions", decided, _each(decided), ratio, None
+            f"{ASKED} decisions for readers of {size.institutions} institutions", decided, _each(decided), ratio, None
         )
-        bare = [_timed(lambda at=at: _bare_publisher(session, 1 + at)) for at in range(rounds)]  # type: ignore[misc]
+        bare = [_timed(lambda at=at: _bare_publisher(session, 2 + at)) for at in range(rounds)]  # type: ignore[misc]
         yield Line("issues and title lists of one publisher, the bare rows", bare, "", "", None)
         for what, ask in (("simulator", _simulate), ("preview of a trigger", _preview)):
-            seconds = [_timed(lambda ask=ask, at=at: ask(session, 1 + at)) for at in range(rounds)]  # type: ignore[misc]
-            line = f"{what}, one publisher of {nation.publishers}"
+            seconds = [_timed(lambda ask=ask, at=at: ask(session, 2 + at)) for at in range(rounds)]  # type: ignore[misc]
+            line = f"{what}, one publisher of {size.publishers}"
             yield Line(line, seconds, "", f"{min(seconds) / min(bare):.1f} × the bare rows", None)
     for what, words in _SEARCHES.items():
         seconds = [_timed(lambda words=words: _search(catalogue, words)) for _ in range(max(rounds, 5))]  # type: ignore[misc]
         yield Line(f"search: {what}", seconds, f"{median(seconds) * 1000:.0f} ms each", "", None)
-    asked_for = Publishing(catalogue, folder, "http://127.0.0.1", "Ölçüm", "olcum", ("main", "second"))
+    asked_for = Publishing(catalogue, folder, "http://127.0.0.1", "Ölçüm", "olcum", STORES)
     seconds = [_timed(lambda: lists.all_titles(asked_for)), _timed(lambda: lists.all_titles(asked_for))]
-    made = f"KBART of all {nation.titles:,} journals, made"
-    yield Line(made, seconds[:1], f"{nation.titles / seconds[0]:,.0f} journals/s", "", None)
+    made = f"KBART of all {size.journals:,} journals, made"
+    yield Line(made, seconds[:1], f"{size.journals / seconds[0]:,.0f} journals/s", "", None)
     yield Line("the same again, nothing having changed", seconds[1:], "", "", None)
     catalogue.close()
 
@@ -109,7 +109,7 @@ def _bare_publisher(session: Session, publisher: int) -> None:
 
 
 def _simulate(session: Session, publisher: int) -> None:
-    simulator.simulate(session, _ON.date(), publisher_id=publisher, stores=("main", "second"))
+    simulator.simulate(session, _ON.date(), publisher_id=publisher, stores=STORES)
 
 
 def _preview(session: Session, publisher: int) -> None:

@@ -27,7 +27,7 @@ from fixity import share
 from fixity.rounds import Scope, run_round
 from fixity.silence import DOUBTS_IN_A_ROW, REST_SECONDS, Silence
 from repository.bags import Bag
-from repository.catalogue import copies, days, rounds, troubles, watch
+from repository.catalogue import Catalogue, copies, days, rounds, troubles, watch
 from repository.errors import UsageError
 from repository.models import Copy, Event, Round
 from repository.vocabulary import AuditOutcome, bag_key
@@ -440,9 +440,39 @@ def test_the_figures_of_a_day_are_told_by_publisher_too(small: Miniature) -> Non
     small.clock.forward(days=200)
     with small.catalogue.reading() as session:
         late = share.late_now(session, small.clock.now)
-        whose = share.late_of_publishers(session, small.clock.now, late)
-        assert sum(late.values()) == report.expected
-        assert whose == {publisher.id: report.expected}
+    assert sum(late.values()) == report.expected
+    assert share.late_of_publishers(small.catalogue, small.clock.now, late) == {publisher.id: report.expected}
+
+
+def test_whose_late_copies_are_is_asked_some_at_a_time_each_once(
+    small: Miniature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "_LOOKED_UP", 2)
+    report = run_round(small.watch, Scope(due=False))
+    small.clock.forward(days=200)
+    with small.catalogue.writing() as session:  # of one copy nobody knows when it was read
+        session.execute(update(Copy).where(Copy.aip_id == 1, Copy.store == "main").values(promised_until=None))
+    with small.catalogue.reading() as session:
+        late = share.late_now(session, small.clock.now)
+    with plans(small.catalogue.engine, "FROM copy") as found:
+        whose = share.late_of_publishers(small.catalogue, small.clock.now, late)
+    assert list(whose.values()) == [report.expected] == [sum(late.values())]
+    assert len(found) > report.expected // 2
+    assert not any(step.startswith("SCAN") for plan in found for step in plan), found
+
+
+def test_whose_late_copies_are_is_asked_while_nobody_waits(small: Miniature, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers: list[bool] = []
+
+    def asked(catalogue: Catalogue, *_more: Any) -> dict[int, int]:
+        queue = catalogue._queue
+        assert isinstance(queue, type(threading.Lock()))
+        writers.append(queue.locked())
+        return {}
+
+    monkeypatch.setattr(rounds_module, "late_of_publishers", asked)
+    run_round(small.watch, Scope(due=False))
+    assert writers == [False]
 
 
 def test_copies_loaded_together_come_back_evenly_over_the_cycle() -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pages
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 
 from repository.access.counter import EXCEPTIONS, REPORTS
 from repository.access.web import counter as api
@@ -376,6 +376,24 @@ def test_the_page_shows_the_last_month_that_is_over(site: pages.Site) -> None:
     assert f'<th scope="col" class="number">{BEFORE:%Y-%m}</th>' in two
     assert "Choose whole months" in browser.get("/staff/usage?lang=en&from=2026-99").text
     assert "Nothing was counted" in browser.get("/staff/usage?lang=en&institution=baska&from=2020-01&to=2020-02").text
+
+
+def test_a_page_asks_for_no_more_journals_than_it_shows(site: pages.Site) -> None:
+    browser, engine = site.staff_client("counter-sums"), site.catalogue.engine
+    said: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "usage_day" in statement:
+            said.append(" ".join(statement.split()))
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        assert "Çevre" in browser.get("/staff/usage?lang=en").text
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+    by_journal = [one for one in said if "GROUP BY usage_day.title_id" in one]
+    assert by_journal
+    assert all("LIMIT" in one for one in by_journal)
 
 
 def test_usage_that_was_never_counted_is_not_ready_nor_gone(site: pages.Site) -> None:

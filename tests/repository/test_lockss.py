@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pages
 import pytest
 from lxml import html
+from plans import plans
 
 from repository.web import lockss
 
@@ -62,6 +63,32 @@ def test_a_long_year_goes_on_after_a_key(archive: pages.Site, monkeypatch: pytes
         pages_read += 1
         address = next((link for link in found if "after=" in link), "")
     assert (pages_read, len(seen), set(seen)) == (3, 5, entered)
+
+
+def test_pages_of_a_year_go_through_its_issues_in_order_large_and_small(
+    archive: pages.Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lockss, "A_PAGE", 3)
+    issues = ["1"] * 2 + ["2"] + ["3"] * 7 + ["4", "5", "6", "7"] + ["8"] * 4
+    entered = [
+        pages.enter(archive, pages.record(number, issue=issue, first_page=str(100 + number)))
+        for number, issue in enumerate(issues, 1)
+    ]
+    seen: list[str] = []
+    address = "/lockss/1300-0632/2021"
+    with plans(archive.catalogue.engine, "JOIN article") as found_plans:
+        while address:
+            found = links(archive, address)
+            some = [
+                link.rpartition("/")[2] for link in found if link.startswith("/articles/") and "/files/" not in link
+            ]
+            assert len(some) <= 3
+            seen += some
+            address = next((link for link in found if "after=" in link), "")
+    assert seen == entered
+    large = [plan for plan in found_plans if any("(issue_id=? AND (shelf,id)>(?,?))" in step for step in plan)]
+    assert large  # inside a large issue a page begins where the one before it ended
+    assert not any("TEMP B-TREE" in step for plan in large for step in plan)
 
 
 @pytest.mark.parametrize("address", ["/lockss/1300-0632/1999", "/lockss/9999-9994", "/lockss/1300-0632/2021?after=x"])

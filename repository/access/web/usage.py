@@ -6,7 +6,6 @@ Made for the usage of one institution or of all: the page of a library is this p
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -20,7 +19,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from repository.access import counter_reports, counter_tables, institutions
 from repository.access.counter import REPORTS, THE_WORLD_ID, Asked, Refused
 from repository.access.counter_questions import understood
-from repository.access.counter_reports import THE_WORLD, Line, Whose
+from repository.access.counter_reports import THE_WORLD, Whose
 from repository.access.kbart import word
 from repository.access.usage import Metric
 from repository.access.web.counter import Usage
@@ -145,43 +144,26 @@ def _understood(
 
 
 def _told(usage: Usage, rows: Session, of: Whose, begin: str, end: str) -> dict[str, Any]:
-    def made(report: str) -> tuple[Asked, list[Line]]:
-        asked = _understood(usage, rows, report, begin, end)
-        return asked, counter_reports.lines(rows, asked, of, usage.platform)
+    """What the page shows. The database adds up: of a month's use no line is made that nobody sees."""
 
-    asked, whole = made("PR")
-    months = _between(asked.begin, asked.end)
-    use = {metric: counts for line in whole for metric, counts in line.counts.items()}
-    _, denied = made("TR_J2")
-    refusals: Counter[str] = Counter()
-    for line in denied:
-        refusals.update(line.counts[str(Metric.NO_LICENSE)])
-    if refusals:
-        use[str(Metric.NO_LICENSE)] = dict(refusals)
-    _, by_year = made("TR_J4")
-    years: Counter[str] = Counter()
-    for line in by_year:
-        years[line.attributes["YOP"]] += sum(line.counts[str(Metric.TOTAL_REQUESTS)].values())
+    def asked(report: str) -> Asked:
+        return _understood(usage, rows, report, begin, end)
+
+    def most(report: str, metric: Metric) -> list[tuple[Mapping[str, Any], int]]:
+        return counter_reports.most(rows, asked(report), of, str(metric), MOST_JOURNALS, usage.platform)
+
+    whole = asked("PR")
+    use = counter_reports.sums(rows, whole, of)
+    if refusals := counter_reports.sums(rows, asked("TR_J2"), of).get(str(Metric.NO_LICENSE)):
+        use[str(Metric.NO_LICENSE)] = refusals
     return {
-        "months": months,
+        "months": _between(whole.begin, whole.end),
         "use": [(metric, use[metric]) for metric in LABELS if metric in use],
-        "read": _journals(made("TR_J3")[1], str(Metric.TOTAL_REQUESTS)),
-        "denied": _journals(denied, str(Metric.NO_LICENSE)),
-        "years": sorted(years.items(), reverse=True),
-        "not_ready": any(one.code == 3031 for one in asked.exceptions),
+        "read": most("TR_J3", Metric.TOTAL_REQUESTS),
+        "denied": most("TR_J2", Metric.NO_LICENSE),
+        "years": counter_reports.years(rows, asked("TR_J4"), of, str(Metric.TOTAL_REQUESTS)),
+        "not_ready": any(one.code == 3031 for one in whole.exceptions),
     }
-
-
-def _journals(lines: Sequence[Line], metric: str) -> list[tuple[Mapping[str, Any], int]]:
-    """The journals with the most of this, the first first."""
-    sums: Counter[str] = Counter()
-    titles: dict[str, Mapping[str, Any]] = {}
-    for line in lines:
-        assert line.title is not None
-        name = str(line.title["Item_ID"].get("URI", line.title["Title"]))
-        titles[name] = line.title
-        sums[name] += sum(line.counts.get(metric, {}).values())
-    return [(titles[name], number) for name, number in sums.most_common(MOST_JOURNALS) if number]
 
 
 def _between(begin: date, end: date) -> list[str]:
