@@ -210,6 +210,17 @@ CHAPTERS = (
                 marked("Two stores are folders on one disk: when it dies both are gone."),
                 marked("Put one of them on another disk."),
             ),
+            "store-whole": Entry(
+                marked("store {subject}: all of it"),
+                marked(
+                    "Whether a store has everything that is kept. One that was added is filled by the clock; one that "
+                    "was only taken out of the settings is missed: its copies are not read any more."
+                ),
+                marked(
+                    "Let the clock run until it is filled, and look at the bags that could not be copied on "
+                    "/staff/storage. Put a store that is missed back into the settings; two people may retire it there."
+                ),
+            ),
             "room": Entry(
                 marked("store {subject}: room"),
                 marked(

@@ -50,6 +50,7 @@ def questions(archive: Archive) -> list[Question]:
         *stores.trials(archive.stores),
         OfRows("store", stores.known, when_tried=False),
         OfRows("one-hand", stores.exposed),
+        OfRows("store-whole", stores.whole),
         OfRows("room", stores.room),
         OfRows("queue", work.waiting),
         OfRows("part", parts.beats),

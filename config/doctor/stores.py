@@ -14,7 +14,7 @@ from config import exposure
 from config.doctor.lines import Line, Said, Value, Verdict, bad, doubt, good, moment, note, say
 from config.doctor.questions import Beyond, Patient
 from fixity import standing as standings
-from repository.catalogue import standing
+from repository.catalogue import copies, filling, standing
 from repository.errors import Doubt
 from repository.models import StoreAnswer
 from repository.storage import Store
@@ -99,6 +99,32 @@ def exposed(patient: Patient, session: Session) -> Iterator[Line]:
     found = {name: trial.found for name, trial in standings.trials(session).items()}
     for one in exposure.looked_at(patient.archive.settings, found):
         yield Line(one.code, Verdict.GOOD if one.safe else Verdict.NOTE, one.said, one.subject, one.remedy)
+
+
+def whole(patient: Patient, session: Session) -> Iterator[Line]:
+    """What each store lacks of all that is kept, and the stores that only the catalogue knows."""
+    given = set(patient.archive.places)
+    for name in sorted(copies.stores_with_copies(session) - given):
+        yield bad("store-whole", marked("keeps copies and is not in the settings: nobody reads them"), name)
+    for name, one in filling.progress(session, patient.clock()).items():
+        lacks = {"number": one.lacks.number, "problems": one.problems}
+        if one.retired_at is not None:
+            if name in given:
+                yield note("store-whole", marked("retired, and still in the settings"), name)
+        elif name not in given:
+            continue
+        elif not one.lacks.number and not one.problems:
+            yield good("store-whole", marked("it has everything that is kept"), name)
+        elif one.problems:
+            said = marked("{number} bags are still to be copied into it, and {problems} could not be")
+            yield bad("store-whole", said, name, **lacks)
+        elif one.ends_at is not None:
+            said = marked("{number} bags are still to be copied into it, until about {ends_day}")
+            yield note("store-whole", said, name, number=one.lacks.number, ends_day=one.ends_at.date().isoformat())
+        else:
+            yield note(
+                "store-whole", marked("{number} bags are still to be copied into it"), name, number=one.lacks.number
+            )
 
 
 def room(patient: Patient, session: Session) -> Iterator[Line]:

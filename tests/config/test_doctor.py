@@ -18,12 +18,12 @@ from doctoring import ahead, patient, silent
 from servers import PostgreSQLServer
 from sqlalchemy import create_engine, make_url, text, update
 
-from config.doctor import asking, database, examination, postgresql
+from config.doctor import asking, database, examination, postgresql, stores
 from config.doctor.entries import DOCUMENT, ENTRIES, document
 from config.doctor.lines import Line, Said, Verdict
 from config.doctor.questions import About, Beyond, OfRows, Patient
 from config.schedule import clock_lock
-from repository.catalogue import Catalogue, backups, copies, heartbeats, standing, tallies
+from repository.catalogue import Catalogue, backups, copies, filling, heartbeats, standing, tallies
 from repository.catalogue.heartbeats import Who
 from repository.models import Announcement, Copy, Delivery, Heartbeat, Ledger, Rehearsal
 from repository.storage.directory import DirectoryStore
@@ -156,7 +156,7 @@ def test_questions_are_asked_side_by_side_and_one_that_hangs_is_doubt(tmp_path: 
 
     asked = patient(tmp_path / "home", f"sqlite:///{tmp_path}/c.sqlite")
     answers = asking.beyond(
-        asked, [Beyond("mail", hang), Beyond("disk", fail), Beyond("front", lambda _: [])], seconds=1
+        asked, [Beyond("mail", hang), Beyond("disk", fail), Beyond("front", lambda _: [])], seconds=5
     )
     (_, (mail,)), (_, (disk,)), (_, front) = answers
     assert (mail.verdict, disk.verdict, front) == (Verdict.DOUBT, Verdict.BAD, [])
@@ -485,3 +485,20 @@ def test_the_names_of_questions_stay_apart(tmp_path: Path) -> None:
     assert len(names) == len(set(names))
     assert {About(one.about) for one in examination.questions(asked.archive) if isinstance(one, Beyond)} == set(About)
     assert Heartbeat.__tablename__
+
+
+def test_a_store_that_was_added_is_told_until_it_has_everything_and_one_that_is_missed_is_bad(
+    tmp_path: Path, database_url: str
+) -> None:
+    site = pages.site(database_url)
+    pages.enter(site, pages.record(1))
+    asked = patient(tmp_path / "home", database_url)
+    with asked.archive.catalogue.writing() as rows:
+        filling.know(rows, pages.NOW)  # those in which copies lay before
+        filling.begin(rows, "third", pages.NOW, lease_for=timedelta(minutes=1))
+    with asked.archive.catalogue.reading() as rows:
+        given = replace(asked, archive=replace(asked.archive, places={"main": "A", "third": "B"}))
+        told = {line.subject: line.verdict for line in stores.whole(given, rows)}
+    assert told == {"second": Verdict.BAD, "main": Verdict.GOOD, "third": Verdict.NOTE}
+    asked.archive.catalogue.close()
+    site.catalogue.close()
