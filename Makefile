@@ -18,7 +18,7 @@ run: .venv/installed ## build, start everything on this machine with sample arti
 
 test: .venv/installed-dev ## linters, types and the whole test suite, with real S3 and PostgreSQL servers
 	$(MAKE) lint
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup $(TESTS)
 
 lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff check .
