@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import contents, copies
+from repository.catalogue.upsert import Upsert
 from repository.models import Aip, Article, Copy, PolicyInForce
 from repository.promise import Promises
 
@@ -23,6 +24,9 @@ BAGS = 500
 
 _AHEAD = timedelta(hours=1)
 """Clocks of several machines may differ by so much without anybody caring."""
+
+
+_ENTER = Upsert(PolicyInForce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,11 @@ def apply(session: Session, promises: Promises, at: datetime) -> bool:
     The row is locked, so that two processes take turns; the last promise that is brought wins.
     """
     fresh = select(PolicyInForce).where(PolicyInForce.id == 1).with_for_update()
-    row = session.execute(fresh.execution_options(populate_existing=True)).scalar_one_or_none()
+    fresh = fresh.execution_options(populate_existing=True)
+    row = session.execute(fresh).scalar_one_or_none()
     if row is None:
-        row = PolicyInForce(id=1, digest="", aip_id=0, started_at=at)
-        session.add(row)
+        _ENTER(session, [{"id": 1, "digest": "", "aip_id": 0, "started_at": at}])
+        row = session.execute(fresh).scalar_one()
     if row.digest != promises.digest:
         row.digest, row.aip_id, row.started_at, row.finished_at = promises.digest, 0, at, None
     if row.finished_at is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from watched import START, Miniature, add_bag, miniature
 
 from fixity import rounds
@@ -15,7 +17,7 @@ from fixity.share import share_left
 from fixity.watch import Scope, Watch
 from repository.catalogue import contents, copies, tallies, timetable, watch
 from repository.catalogue.watch import Wanted
-from repository.models import Copy, TitleIssn
+from repository.models import Copy, PolicyInForce, TitleIssn
 from repository.promise import Content, ContentClass, Promise, Promises
 
 HERITAGE = ContentClass("heritage", Promise(30), publishers=frozenset({"Örnek Yayınevi"}))
@@ -184,4 +186,24 @@ def test_lists_of_kept_and_of_broken_promises_walk_every_store_once(tmp_path: Pa
         assert len(walked(Wanted(store="a", question=question), 2)) + 0 == sum(
             place == "a" for _, _, place in walked(Wanted(question=question), 20)
         )
+    small.catalogue.close()
+
+
+def test_two_that_date_the_copies_for_the_first_time_fall_not_over_each_other(
+    tmp_path: Path, database_url: str
+) -> None:
+    small = miniature(tmp_path, database_url)
+    with small.catalogue.writing() as session:
+        session.execute(delete(PolicyInForce))
+    with ThreadPoolExecutor(8) as pool:
+        together = Barrier(8)
+
+        def begin(_number: int) -> bool:
+            together.wait(30)
+            with small.catalogue.writing() as session:
+                return timetable.apply(session, Promises(Promise(90)), START)
+
+        assert len(list(pool.map(begin, range(8)))) == 8
+    with small.catalogue.reading() as session:
+        assert timetable.is_applied(session, Promises(Promise(90)))
     small.catalogue.close()

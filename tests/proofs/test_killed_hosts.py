@@ -242,6 +242,14 @@ def test_what_two_hosts_take_in_and_read_while_everything_is_killed_is_all_there
             lambda: not any(list(folder.iterdir()) for folder in inboxes) and all_of_it.asked(waiting) == 0,
             "every delivery is taken in",
         )
+        # What a killed round had claimed is free when its lease has ended; what it had begun to mend is tried again
+        # then. That hour is let pass at once.
+        for late in (
+            "lease_until = lease_until - interval '1 hour' WHERE lease_until IS NOT NULL",
+            "next_due = next_due - interval '1 hour' WHERE state <> 'intact'",
+        ):
+            with all_of_it.catalogue.engine.begin() as bare:
+                bare.execute(text(f"UPDATE copy SET {late}"))
         ill = select(func.count()).select_from(Copy).where((Copy.state != "intact") | (Copy.next_due < func.now()))
         all_of_it.until(lambda: all_of_it.asked(ill) == 0, "every copy is read, and whole")
         print(f"\nstruck in {time.monotonic() - began:.0f} s: {dict(all_of_it.struck)}")
@@ -294,4 +302,5 @@ def _told_truly(nation: Nation, victims: list[Any], damaged_at: Any) -> None:
             checks = [event.outcome for event in events if event.type == EventType.FIXITY_CHECK]
             # Doubt of a store that was away may come first, and says nothing.
             assert [outcome for outcome in checks if outcome != "unknown"][:1] == ["failure"], (victim, events)
-            assert any(event.type == EventType.RECOVERY for event in events)
+            # Who replaced it may have been killed before it could say so: then the next one read it whole.
+            assert any(event.type == EventType.RECOVERY for event in events) or "success" in checks, (victim, events)
