@@ -124,7 +124,8 @@ def _staff() -> Iterator[str]:
         fixity fixity/canaries fixity/days fixity/days?format=csv fixity/days?publisher={slug} fixity/forecast
         fixity/found fixity/found?found=damaged fixity/found?publisher={slug} fixity/publishers
         fixity/publishers?format=csv fixity/tallies inventory inventory/differences rounds alerts storage storage/growth
-        storage/trials disposals evidence evidence/tables/disposals.csv usage
+        storage/trials storage/izmir/lacking storage/izmir/retirement system system/entries disposals evidence
+        evidence/tables/disposals.csv usage
         usage/tr_j1.tsv?institution={library}&from=2026-01&to=2026-10
         usage/tr_j4.tsv?institution={library}&from=2026-01&to=2026-10
         copies?state=damaged copies?state=missing copies?state=intact copies?state=unreadable copies?state=unverified
