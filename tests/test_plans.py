@@ -10,8 +10,8 @@ import pages
 import pytest
 from plans import plans
 
-from repository.catalogue import changes, copies, holdings, inventories
-from repository.vocabulary import ArticleState, bag_key
+from repository.catalogue import changes, copies, holdings, intake, inventories
+from repository.vocabulary import ArticleState, bag_key, utc_now
 
 _NAMES = (
     "aip alias article article_word change copy delivery delivery_article event feed_day file front_matter issue link"
@@ -82,3 +82,16 @@ def test_a_page_of_an_inventory_begins_where_the_one_before_ended(archive: pages
     assert not read_whole(found)
     assert all(plan[0].startswith("SEARCH aip USING INDEX") for plan in found), found
     assert not any("TEMP B-TREE" in step for plan in found for step in plan)
+
+
+def test_deliveries_of_a_few_days_are_counted_and_not_all_of_a_publisher(archive: pages.Site) -> None:
+    pages.enter(archive, pages.record(1))
+    until = utc_now()
+    since = until - timedelta(days=1)
+    with plans(archive.catalogue.engine, "count(") as found, archive.catalogue.reading() as session:
+        intake.publishers(session, since, limit=10)
+        intake.counts_within(session, 1, since, until)
+        intake.counts_within(session, None, since, until)
+    of_deliveries = [step for plan in found for step in plan if step.startswith("SEARCH delivery")]
+    assert len(of_deliveries) == 3
+    assert all("accepted_on>?" in step for step in of_deliveries), of_deliveries

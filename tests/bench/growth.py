@@ -146,9 +146,5 @@ def document(found: Sequence[Kept]) -> str:
             group = of_it
             rows.append(f"| **{group}** |" + " |" * (len(found) + 1))
         rows.append(f"| `{name}` | " + " | ".join((*line.cells, line.because if line.mark else "")) + " |")
-    rooms = [
-        f"| {one.database}, {_short(one.articles)} | {sum(one.seconds.values()):,.0f} s | {one.octets / 1e9:,.1f} GB |"
-        for one in found
-    ]
-    values = {"machine": machine(), "moment": moment(), "table": "\n".join(rows), "rooms": "\n".join(rooms)}
+    values = {"machine": machine(), "moment": moment(), "table": "\n".join(rows)}
     return Path(__file__).with_name("scale.md").read_text(encoding="utf-8").format(**values)

@@ -20,6 +20,7 @@ from repository.rights import Audience, TriggerKind
 ON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _DECISIONS = 100
 _OF_A_PUBLISHER = "it tells of every journal and issue of a publisher"
+_OF_ALL = "it counts the journals"
 
 
 def questions(asked: Asked) -> Iterator[Question]:
@@ -30,7 +31,7 @@ def questions(asked: Asked) -> Iterator[Question]:
         for audience in (Audience.ENTITLED, Audience.EVERYONE):
             ask = partial(_preview, asked, publisher, audience)
             yield Question("decisions", f"preview of a trigger for {audience}, {name}", ask, _OF_A_PUBLISHER)
-    yield Question("decisions", "preview of a trigger over all that is kept", partial(_preview_of_all, asked))
+    yield Question("decisions", "preview of a trigger over all that is kept", partial(_preview_of_all, asked), _OF_ALL)
 
 
 def _decide(asked: Asked) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 from bench.cost import Question
 from bench.generator import article_id, issn
 from bench.questions.asked import PUBLISHER, Asked
-from bench.questions.pages import page
+from bench.questions.pages import FULL, page
 from sqlalchemy import select
 
 from config import window
@@ -47,14 +47,16 @@ def questions(asked: Asked) -> Iterator[Question]:
         for spec, name in _SETS.items():
             for share, where in ((0.0, "the first page"), (0.5, "in the middle"), (0.98, "near the end")):
                 address = _token(asked, seen_from, verb, spec, share)
-                yield Question("harvesters", f"{verb}, {name}, {where}", partial(page, asked.nobody, address))
+                yield Question("harvesters", f"{verb}, {name}, {where}", partial(page, asked.nobody, address), FULL)
     for spec, name in (("", "the whole"), ("open", "a fifth of all")):
         for days, span in ((1, "a day"), (100, "a hundred days")):
             address = _between(asked, spec, days)
             yield Question(
                 "harvesters", f"ListRecords, {name}, from/until {span}", partial(page, asked.nobody, address)
             )
-    yield Question("harvesters", "ListSets, the last page", partial(page, asked.nobody, _last_sets(asked, seen_from)))
+    yield Question(
+        "harvesters", "ListSets, the last page", partial(page, asked.nobody, _last_sets(asked, seen_from)), FULL
+    )
     yield Question("harvesters", "a part of a dump, 2,000 records in the middle", partial(_part, asked, seen_from))
     yield from _resourcesync(asked)
 
@@ -133,7 +135,7 @@ def _resourcesync(asked: Asked) -> Iterator[Question]:
             "mirrors", f"/resourcesync/{name}.xml", partial(page, asked.nobody, f"/resourcesync/{name}.xml"), _INDEX
         )
     lists = Lists(asked.catalogue)
-    yield Question("mirrors", "1,000 lines of the last resource list", lambda: _lines(lists))
+    yield Question("mirrors", "1,000 lines of the last resource list", lambda: _lines(lists), FULL)
     with asked.catalogue.reading() as session:
         assert session.execute(select(Article.id).limit(1)).first()
         assert session.execute(select(Title.id).limit(1)).first()

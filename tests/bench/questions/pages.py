@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from repository.models import Title
 from repository.web.paging import key_text
 
+FULL = "a page is full in the larger catalogue only"
 _ARTICLE = 5_001
 """Of this article pages are asked in a catalogue of any size."""
 
@@ -31,9 +32,16 @@ _BECAUSE = {
     "/library/": "it counts the lines of the lists of its licences",
     "/staff/access/simulator": "it tells of every journal and issue of a publisher",
     "/staff/fixity/found?publisher": "it goes through what was not whole, which is little, for what is one publisher's",
-    "/lockss": "a page is full in the larger catalogue only",
-    "/staff/evidence": "it looks at a sample, which is full in the larger catalogue only",
-    "/staff/copies": "a page is full in the larger catalogue only",
+    "/openurl?rft.jtitle": "it looks at the name of every journal",
+    "/lockss": FULL,
+    "/staff/evidence": FULL,
+    "/staff/copies": FULL,
+    "/staff/completeness": FULL,
+    "/staff/usage/": "it tells of every journal that an institution used",
+    "/staff/access/licences/lisans-5/titles": "it tells of every journal of a list",
+    "/staff/access": "it goes through the lines of title lists that are not agreed",
+    "/publisher/claims": "it goes through the lines of title lists that are not agreed",
+    "/publisher/": "it counts, and as CSV tells of, every journal of the publisher",
 }
 
 _NOT_ASKED = (
@@ -56,8 +64,7 @@ def questions(asked: Asked) -> Iterator[Question]:
     ):
         for address in addresses:
             told.append(address)
-            because = next((why for beginning, why in _BECAUSE.items() if address.startswith(beginning)), "")
-            yield Question(group, _name(asked, address), partial(page, browser, address), because)
+            yield Question(group, _name(asked, address), partial(page, browser, address), _because(address))
     for address in (*_LISTS, "/kbart/publishers/yayinevi-1.txt", f"/kbart/institutions/kurum-{INSTITUTION}.txt"):
         key = f"?api_key={asked.key}" if "institutions" in address else ""
         told.append(address)
@@ -66,6 +73,15 @@ def questions(asked: Asked) -> Iterator[Question]:
         yield Question("everybody", f"{address}, made", made, because)
         yield Question("everybody", f"{address}, again", partial(page, asked.nobody, address + key))
     _expect_all(asked, told)
+
+
+def _because(address: str) -> str:
+    """What is said of the longest beginning of this address that anything is said of."""
+    return max(
+        ((one, why) for one, why in _BECAUSE.items() if address.startswith(one)),
+        key=lambda x: len(x[0]),
+        default=("", ""),
+    )[1]
 
 
 def _name(asked: Asked, address: str) -> str:
@@ -124,7 +140,8 @@ def _staff() -> Iterator[str]:
         fixity fixity/canaries fixity/days fixity/days?format=csv fixity/days?publisher={slug} fixity/forecast
         fixity/found fixity/found?found=damaged fixity/found?publisher={slug} fixity/publishers
         fixity/publishers?format=csv fixity/tallies inventory inventory/differences rounds alerts storage storage/growth
-        storage/trials disposals evidence evidence/tables/disposals.csv usage
+        storage/trials storage/izmir/lacking storage/izmir/retirement system system/entries disposals evidence
+        evidence/tables/disposals.csv usage
         usage/tr_j1.tsv?institution={library}&from=2026-01&to=2026-10
         usage/tr_j4.tsv?institution={library}&from=2026-01&to=2026-10
         copies?state=damaged copies?state=missing copies?state=intact copies?state=unreadable copies?state=unverified

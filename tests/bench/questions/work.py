@@ -48,6 +48,10 @@ from repository.vocabulary import article_id as derived_id
 _LATE = timedelta(days=70)
 """After so long without a watch most copies are late."""
 _NEW = 100
+_A_RANGE = "a range is full, with 65,536 bags, in the larger catalogue only"
+_BOUNDED = "late copies are counted, and looked up, to 100,000 in each store and no further"
+_LOOKED_AT = "it looks at 200 copies that are not whole, and at no more"
+_A_THOUSAND = "in the smaller catalogue they lie in fewer pages"
 
 
 class PaperStore(DirectoryStore):
@@ -75,12 +79,16 @@ def questions(asked: Asked) -> Iterator[Question]:
         ("forecast", lambda s: forecasts(s, policies, utc_now())),
         ("tallies of a range counted again", lambda s: recount._compared(s, recount.Range("bags", 0))),
     ):
-        yield Question("the watch", what, read(ask))
-    yield Question("the watch", "late copies at the end of a round, most are", partial(_late, asked, utc_now() + _LATE))
+        yield Question("the watch", what, read(ask), _A_RANGE if "range" in what else "")
+    yield Question(
+        "the watch", "late copies at the end of a round, most are", partial(_late, asked, utc_now() + _LATE), _BOUNDED
+    )
     for question in _causes(asked):
         name = " and ".join(question.kinds)
-        yield Question("alerts", name, read(lambda s, ask=question.ask: list(ask(s, utc_now()))))
-    yield Question("the watch", "1,000 rows of an inventory, in the middle", lambda: _expected(asked, STORES[0]))
+        yield Question("alerts", name, read(lambda s, ask=question.ask: list(ask(s, utc_now()))), _LOOKED_AT)
+    yield Question(
+        "the watch", "1,000 rows of an inventory, in the middle", lambda: _expected(asked, STORES[0]), _A_THOUSAND
+    )
     _make_due(asked)
     yield Question("the watch", "the next 128 copies of a round, claimed", partial(_claim, asked))
     yield Question("commands", "mahfuz status", lambda: status_of(archive))
