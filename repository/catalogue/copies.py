@@ -296,12 +296,14 @@ def walk(
     store: str | None = None,
 ) -> list[CopyRef]:
     """The next ``limit`` copies after ``after`` in the order of (AIP, store): every copy kept once, paged by key."""
-    beyond = or_(Copy.aip_id > after[0], and_(Copy.aip_id == after[0], Copy.store > after[1]))
+    # As a pair: said with OR, SQLite begins every page at the first copy of all.
+    beyond = tuple_(Copy.aip_id, Copy.store) > tuple_(literal(after[0]), literal(after[1]))
     where: list[ColumnElement[bool]] = [beyond, _KEPT]
     if article_id is not None:
         where.append(Aip.article_id == article_id)
     if store is not None:
-        where.append(Copy.store == store)
+        # Not by an index of stores: SQLite would read and sort all copies of the store for every page.
+        where.append(Copy.store.concat("") == store)
     return _refs(session, *where, limit=limit)
 
 
