@@ -105,9 +105,10 @@ def test_an_audit_of_all_goes_on_behind_the_copy_it_read_last(archive: pages.Sit
         (store, *_) = sorted(copies.stores_with_copies(session))
         every = copies.walk(session, limit=100)
     wanted = [ref for ref in every if ref.store == store or not of_a_store]
-    with plans(archive.catalogue.engine, "FROM copy JOIN aip") as found, archive.catalogue.reading() as session:
+    with plans(archive.catalogue.engine, "FROM copy") as found, archive.catalogue.reading() as session:
         place = (wanted[1].aip_id, wanted[1].store)
         rest = copies.walk(session, after=place, limit=100, store=store if of_a_store else None)
     assert rest == wanted[2:]
-    assert [plan[0] for plan in found] == ["SEARCH copy USING PRIMARY KEY ((aip_id,store)>(?,?))"]
-    assert not any("TEMP B-TREE" in step for plan in found for step in plan)
+    assert found[0] == ["SEARCH copy USING PRIMARY KEY ((aip_id,store)>(?,?))"]
+    assert "copy USING PRIMARY KEY (aip_id=?" in " ".join(found[1])
+    assert not read_whole(found)
