@@ -95,3 +95,20 @@ def test_deliveries_of_a_few_days_are_counted_and_not_all_of_a_publisher(archive
     of_deliveries = [step for plan in found for step in plan if step.startswith("SEARCH delivery")]
     assert len(of_deliveries) == 3
     assert all("accepted_on>?" in step for step in of_deliveries), of_deliveries
+
+
+@pytest.mark.parametrize("of_a_store", [False, True])
+def test_an_audit_of_all_goes_on_behind_the_copy_it_read_last(archive: pages.Site, of_a_store: bool) -> None:
+    for number in range(1, 5):
+        pages.enter(archive, pages.record(number))
+    with archive.catalogue.reading() as session:
+        (store, *_) = sorted(copies.stores_with_copies(session))
+        every = copies.walk(session, limit=100)
+    wanted = [ref for ref in every if ref.store == store or not of_a_store]
+    with plans(archive.catalogue.engine, "FROM copy") as found, archive.catalogue.reading() as session:
+        place = (wanted[1].aip_id, wanted[1].store)
+        rest = copies.walk(session, after=place, limit=100, store=store if of_a_store else None)
+    assert rest == wanted[2:]
+    assert found[0] == ["SEARCH copy USING PRIMARY KEY ((aip_id,store)>(?,?))"]
+    assert "copy USING PRIMARY KEY (aip_id=?" in " ".join(found[1])
+    assert not read_whole(found)

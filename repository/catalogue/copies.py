@@ -296,13 +296,18 @@ def walk(
     store: str | None = None,
 ) -> list[CopyRef]:
     """The next ``limit`` copies after ``after`` in the order of (AIP, store): every copy kept once, paged by key."""
-    beyond = or_(Copy.aip_id > after[0], and_(Copy.aip_id == after[0], Copy.store > after[1]))
+    # As a pair: said with OR, every page begins at the first copy of all.
+    beyond = tuple_(Copy.aip_id, Copy.store) > tuple_(literal(after[0], Copy.aip_id.type), literal(after[1]))
     where: list[ColumnElement[bool]] = [beyond, _KEPT]
-    if article_id is not None:
-        where.append(Aip.article_id == article_id)
     if store is not None:
-        where.append(Copy.store == store)
-    return _refs(session, *where, limit=limit)
+        # Not by an index of stores: SQLite would read and sort all copies of the store for every page.
+        where.append(Copy.store.concat("") == store)
+    if article_id is not None:
+        return _refs(session, *where, Aip.article_id == article_id, limit=limit)
+    # The copies first, and their bags after: PostgreSQL would begin at the first bag of all to join them.
+    next_ones = select(Copy.aip_id, Copy.store).where(*where).order_by(Copy.aip_id, Copy.store).limit(limit)
+    places = [(row[0], row[1]) for row in session.execute(next_ones)]
+    return _refs(session, _among(places), limit=limit) if places else []
 
 
 def record(session: Session, ref: CopyRef, outcome: AuditOutcome, *, at: datetime, next_due: datetime) -> bool:
@@ -427,7 +432,9 @@ def late_by_publisher(
     here, moment = _late(store, at)[kind], (Copy.promised_until, Copy.next_due)[kind]
     some = here.add_columns(moment).order_by(Copy.aip_id)
     if after is not None and after[1:] != _BEGINNING:
-        some = some.where(tuple_(moment, Copy.aip_id) > tuple_(literal(after[1], Moment()), literal(after[2])))
+        some = some.where(
+            tuple_(moment, Copy.aip_id) > tuple_(literal(after[1], Moment()), literal(after[2], Copy.aip_id.type))
+        )
     rows = session.execute(some.limit(limit)).all()
     ids = [row[0] for row in rows]
     found: Counter[int] = Counter()

@@ -89,6 +89,9 @@ def questions(asked: Asked) -> Iterator[Question]:
     yield Question(
         "the watch", "1,000 rows of an inventory, in the middle", lambda: _expected(asked, STORES[0]), _A_THOUSAND
     )
+    for store in (None, STORES[0]):
+        what = "128 copies of an audit of all, in the middle" + (", of one store" if store else "")
+        yield Question("the watch", what, partial(_walk, asked, store))
     _make_due(asked)
     yield Question("the watch", "the next 128 copies of a round, claimed", partial(_claim, asked))
     yield Question("commands", "mahfuz status", lambda: status_of(archive))
@@ -121,6 +124,11 @@ def _expected(asked: Asked, store: str) -> None:
     rows = inventories.expected(asked.catalogue, store, bag_key("8" + "0" * 31, 1))
     for _, _row in zip(range(1000), rows, strict=False):
         pass
+
+
+def _walk(asked: Asked, store: str | None) -> None:
+    with asked.catalogue.reading() as session:
+        copies.walk(session, after=(asked.size.articles // 2, STORES[1]), limit=128, store=store)
 
 
 def _make_due(asked: Asked) -> None:
