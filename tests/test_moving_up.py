@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from deliveries import Published
 from installation import Installation, folder_store_table
 from lxml import etree
 from servers import PostgreSQLServer
+from sqlalchemy import func, select
 from whole_archive import OAI, WholeArchive, dump
 
 from fixity.ledgers import read_due
@@ -24,6 +26,7 @@ from ingest import deaccession
 from ingest.deaccession import Deaccession, Word
 from ingest.ledger import Bookkeeping, lay_down
 from repository.catalogue import Catalogue, heartbeats, moving, recount
+from repository.models import Article
 from repository.promise import Promises
 from repository.signing import Signer
 from repository.storage import Store
@@ -93,6 +96,14 @@ def harvested(archive: WholeArchive, form: str) -> list[tuple[str, str]]:
         query = {"verb": "ListRecords", "resumptionToken": token}
 
 
+def shown_to_harvesters(catalogue: Catalogue) -> None:
+    """Wait until the last change is: its datestamp lies a second or two ahead."""
+    with catalogue.reading() as rows:
+        last = rows.execute(select(func.max(Article.datestamp))).scalar_one()
+    while utc_now() <= last:
+        time.sleep(0.1)
+
+
 def seen(archive: WholeArchive, staff: Any) -> dict[str, tuple[int, str]]:
     pages = {}
     for address in PAGES:
@@ -115,6 +126,7 @@ def test_an_archive_moves_to_postgresql_and_goes_on(
     seal(notary(archive), daily=True)
     keeping = Bookkeeping(old, archive.door.stores, archive.door.home, "mahfuz.example.org", utc_now, lambda _: 90)
     lay_down(keeping, daily=True)
+    shown_to_harvesters(old)
     before = dump(old)
     staff = archive.site.staff_client()
     pages, feed = seen(archive, staff), {form: harvested(archive, form) for form in ("oai_dc", "marcxml", "jats")}

@@ -29,8 +29,6 @@ from repository.models import Announcement, Copy, Delivery, Heartbeat, Ledger, R
 from repository.storage.directory import DirectoryStore
 from repository.vocabulary import utc_now
 
-NOW = utc_now()
-
 
 def lines(asked: Patient) -> dict[str, Line]:
     """Everything that the database is asked, by code and subject."""
@@ -290,7 +288,7 @@ def test_who_holds_the_lock_of_the_clock_and_says_nothing_is_bad(tmp_path: Path,
 
 def beat(catalogue: Catalogue, part: str, host: str, at: datetime | None = None, version: str = "mahfuz 0.1.0") -> None:
     with catalogue.writing() as rows:
-        heartbeats.beat(rows, Who(part, host, 1, NOW, version), at or utc_now())
+        heartbeats.beat(rows, Who(part, host, 1, utc_now(), version), at or utc_now())
 
 
 def test_a_part_that_gives_no_sign_of_life_is_told_for_each_machine(tmp_path: Path, database_url: str) -> None:
@@ -333,8 +331,8 @@ def test_work_that_waits_for_too_long_is_told(tmp_path: Path, database_url: str)
     site = pages.site(database_url)
     pages.enter(site, pages.record(1))
     with site.catalogue.writing() as rows:
-        rows.execute(update(Announcement).values(datestamp=NOW - timedelta(minutes=7)))
-        rows.execute(update(Copy).values(promised_until=NOW - timedelta(days=9)))
+        rows.execute(update(Announcement).values(datestamp=utc_now() - timedelta(minutes=7)))
+        rows.execute(update(Copy).values(promised_until=utc_now() - timedelta(days=9)))
         delivery = pages_delivery(rows)
         rows.execute(update(Delivery).where(Delivery.id == delivery).values(held_up="store izmir", state="received"))
     found = lines(patient(tmp_path / "home", database_url))
@@ -370,7 +368,7 @@ def pages_delivery(rows: Any) -> str:
     publisher = titles.publisher_named(rows, "Örnek Yayınevi")
     rows.add(
         Delivery(id="d" * 32, publisher_id=publisher.id, file_names=["a.zip"], sha256="0" * 64, bytes=1,
-                 state="received", accepted_on=NOW, findings=[])
+                 state="received", accepted_on=utc_now(), findings=[])
     )  # fmt: skip
     rows.flush()
     return "d" * 32
@@ -379,9 +377,9 @@ def pages_delivery(rows: Any) -> str:
 def test_a_store_that_will_be_full_soon_is_bad_and_a_silent_one_is_doubt(tmp_path: Path, database_url: str) -> None:
     catalogue = Catalogue(database_url)
     with catalogue.writing() as rows:
-        tallies.add(rows, copies.ADDED, NOW.date().isoformat(), 10, 10**9, place="main")
-        standing.note_answer(rows, "main", NOW, problem=None, free=20 * 10**9, total=10**11)
-        standing.note_answer(rows, "second", NOW - timedelta(hours=2), problem="connection refused")
+        tallies.add(rows, copies.ADDED, utc_now().date().isoformat(), 10, 10**9, place="main")
+        standing.note_answer(rows, "main", utc_now(), problem=None, free=20 * 10**9, total=10**11)
+        standing.note_answer(rows, "second", utc_now() - timedelta(hours=2), problem="connection refused")
     found = lines(patient(tmp_path / "home", database_url))
     assert found["room main"].verdict is Verdict.BAD
     assert "full about" in str(found["room main"].said)
@@ -395,20 +393,20 @@ def test_a_ledger_a_rehearsal_and_a_promise_that_are_too_old_are_bad(tmp_path: P
     asked = patient(tmp_path / "home", database_url)
     assert {lines(asked)[code].verdict for code in ("ledger", "rehearsal", "backup")} == {Verdict.NOTE}
     with catalogue.writing() as rows:
-        rows.add(ledger_of(NOW - timedelta(days=5)))
-        rows.add(Rehearsal(started_at=NOW - timedelta(days=90), finished_at=NOW, articles=10, details=[]))
+        rows.add(ledger_of(utc_now() - timedelta(days=5)))
+        rows.add(Rehearsal(started_at=utc_now() - timedelta(days=90), finished_at=utc_now(), articles=10, details=[]))
     found = lines(asked)
     assert found["ledger"].verdict is found["rehearsal"].verdict is Verdict.BAD
     kept = {"host": "bir", "place": "/srv/backup/x", "size": 1, "sha256": "0" * 64, "schema": "1", "kind": "sqlite"}
     for age, verdict in ((timedelta(days=3), Verdict.BAD), (timedelta(hours=3), Verdict.GOOD)):
         with catalogue.writing() as rows:
-            backups.note(rows, NOW - age, **kept)
+            backups.note(rows, utc_now() - age, **kept)
         assert lines(asked)["backup"].verdict is verdict
     with catalogue.writing() as rows:
-        rows.add(Rehearsal(started_at=NOW, finished_at=NOW, articles=10, differences=3, details=[]))
+        rows.add(Rehearsal(started_at=utc_now(), finished_at=utc_now(), articles=10, differences=3, details=[]))
     assert "another catalogue" in str(lines(asked)["rehearsal"].said)
     with catalogue.writing() as rows:
-        rows.add(Rehearsal(started_at=NOW, finished_at=NOW, articles=10, details=[]))
+        rows.add(Rehearsal(started_at=utc_now(), finished_at=utc_now(), articles=10, details=[]))
     assert lines(asked)["rehearsal"].verdict is Verdict.GOOD
     catalogue.close()
 
