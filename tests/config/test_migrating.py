@@ -16,8 +16,8 @@ from repository.catalogue import Catalogue, schema
 
 COMMANDS = Path(__file__).parents[2] / "config" / "commands"
 WITHOUT_MIGRATING = {"answers.py", "backing_up.py", "moving.py", "servers.py", "setting_up.py"}
-"""Who opens the catalogue by another way than ``Asked.archive``: itself; a backup; the move to PostgreSQL, which refuses
-another schema; a process of the web server, which comes after it; and the doctor."""
+"""Who opens the catalogue by another way than ``Asked.archive``: itself; a backup; the move to PostgreSQL, which looks
+at both schemas; a process of the web server, which comes after it; and the doctor."""
 
 
 def installed(home: Path, database_url: str) -> Installation:
