@@ -233,6 +233,8 @@ class _Run:
         reading = audit(target, ref)
         if reading.outcome is AuditOutcome.INTACT:
             return Copied(ref, source, given.clock())
+        if reading.outcome is AuditOutcome.UNREADABLE:
+            raise StoreUnavailable(target.name, reading.detail)
         return NotYet(ref, f"put, and read back it is {reading.outcome}: {reading.detail}", given.clock() + AGAIN)
 
     def _found(self, ref: CopyRef) -> Copied | NotYet:
