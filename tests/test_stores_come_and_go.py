@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from bench.generate import write_generated_deliveries
 from deliveries import Published, delivery
+from full_size import sized
 from installation import Installation, folder_store_table, s3_store_table
 from servers import S3Server
 
@@ -66,7 +67,7 @@ def until(archive: Installation, store: str, state: str) -> None:
         clock.communicate(timeout=60)
 
 
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
+@pytest.mark.parametrize("kind", sized(["folder"], ["folder", "bucket"]))
 def test_a_store_is_added_filled_and_another_retired(archive: Installation, kind: str, s3_server: S3Server) -> None:
     home, bucket = archive.home, s3_server.make_bucket()
     third = folder_store_table("c", home) if kind == "folder" else s3_store_table("c", s3_server, bucket)

@@ -32,7 +32,12 @@ from repository.errors import DatabaseUnavailable
 from repository.models import Aip, Article, Copy, Delivery, DeliveryArticle, Event
 from repository.vocabulary import ArticleOutcome, DeliveryState, EventType
 
-pytestmark = pytest.mark.xdist_group("killed hosts")
+pytestmark = [
+    pytest.mark.xdist_group("killed hosts"),
+    pytest.mark.skipif(
+        not FULL, reason="`make prove` kills two hosts; the suite has them whole (config/test_tasks.py)"
+    ),
+]
 
 ARTICLES = sized(24, 5_000)
 IN_A_DELIVERY = sized(4, 20)

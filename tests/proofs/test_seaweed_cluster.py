@@ -25,7 +25,10 @@ from store_contract import StoreContract, UnguardedContract
 
 from repository.storage.s3 import S3Limits, S3Store
 
-pytestmark = pytest.mark.xdist_group("a cluster of SeaweedFS")
+pytestmark = [
+    pytest.mark.xdist_group("a cluster of SeaweedFS"),
+    pytest.mark.skipif(not FULL, reason="`make prove` starts it; the suite has one server"),
+]
 
 ARTICLES = sized(12, 60)
 IN_PARTS = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
