@@ -34,9 +34,7 @@ from repository.vocabulary import ArticleOutcome, DeliveryState, EventType
 
 pytestmark = [
     pytest.mark.xdist_group("killed hosts"),
-    pytest.mark.skipif(
-        not FULL, reason="`make prove` kills two hosts; the suite has them whole (config/test_tasks.py)"
-    ),
+    pytest.mark.skipif(not FULL, reason="`make prove` kills two hosts; the suite leaves them whole"),
 ]
 
 ARTICLES = sized(24, 5_000)

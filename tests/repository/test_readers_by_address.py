@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
+from pathlib import Path
 
 import pages
 import plans
@@ -13,6 +14,7 @@ from flask import Blueprint
 from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from config import wiring
 from config.commands.servers import _Web
 from config.settings import load
 from repository.access import networks, readers
@@ -178,9 +180,10 @@ def test_forty_ways_to_say_that_one_comes_from_elsewhere_gain_nothing(
     assert not wrong
 
 
-def test_the_server_drops_headers_that_could_be_taken_for_others() -> None:
-    settings = load(None, {}).settings
-    assert _Web(settings, "127.0.0.1", 8080, 1).cfg.header_map == "drop"
+def test_the_server_drops_headers_that_could_be_taken_for_others(tmp_path: Path) -> None:
+    with wiring.opened(load(None, {"MAHFUZ_ARCHIVE__HOME": str(tmp_path)}).settings, with_stores=False) as archive:
+        server = _Web(archive, "127.0.0.1", 8080, 1)
+    assert server.cfg.header_map == "drop"
 
 
 def test_who_comes_beside_the_proxies_is_nobodys_reader(sites: dict[int, pages.Site]) -> None:
