@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from deliveries import Published, delivery
+from full_size import sized
 from installation import Installation, folder_store_table
 from servers import PostgreSQLServer
 from sqlalchemy import event as engine_event
@@ -125,7 +126,7 @@ def test_what_is_registered_is_asked_for_together(door: Door, tmp_path: Path) ->
     assert len(asked) == few, "twice as many articles and deliveries, and not one question more"
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", sized(["postgresql"], ["sqlite", "postgresql"]))
 def test_a_rebuild_killed_by_the_system_gives_the_same_catalogue(
     tmp_path: Path, database: str, request: pytest.FixtureRequest
 ) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from full_size import sized
+from full_size import one_database, sized
 from served import Served, served
 
 from repository.models import Article
@@ -137,6 +137,7 @@ def truth(article: Numbered) -> Iterator[dict[str, Any]]:
 def test_the_probe_finds_nothing_wrong(
     database_url: str, tmp_path: Path, opened: Callable[[str], AbstractContextManager[Any]], article: Numbered
 ) -> None:
+    one_database(database_url, "sqlite")
     facts = tmp_path / "truth.jsonl"
     facts.write_text("".join(json.dumps(one) + "\n" for one in truth(article)), encoding="utf-8")
     with opened(database_url) as archive:

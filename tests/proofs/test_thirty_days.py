@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from full_size import sized
+from full_size import one_database, sized
 from night_shift import Shift, days_and_jumps
 from sqlalchemy import select, text
 from watched import Miniature, miniature
@@ -95,6 +95,7 @@ def told(catalogue: Catalogue) -> int:
 def test_every_due_item_is_read_once_whoever_falls_and_however_the_clock_jumps(
     tmp_path: Path, database_url: str
 ) -> None:
+    one_database(database_url, "postgresql")
     dice = random.Random(30)
     small = miniature(tmp_path, database_url, bags=BAGS, stores=STORES, due=START, verified=START)
     spread_over_the_cycle(small, dice)

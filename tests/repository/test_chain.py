@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from full_size import one_database
 from sqlalchemy import func, select, text
 
 from repository.catalogue import Catalogue, chain, schema, testimony
@@ -185,6 +186,7 @@ def test_several_processes_write_while_two_others_link(database_url: str) -> Non
 
 
 def test_a_linker_that_is_killed_leaves_a_whole_chain(database_url: str) -> None:
+    one_database(database_url, "postgresql")
     catalogue = Catalogue(database_url)
     schema.migrate(catalogue)
     for attempt in range(4):
