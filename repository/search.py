@@ -23,7 +23,7 @@ IN_ORDER = 1000
 
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|info:doi/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ISSN = re.compile(r"(?:issn[:\s]*)?(\d{4})-?(\d{3}[\dX])", re.IGNORECASE)
-LOOKED_AT = 20_000
+LOOKED_AT = 10_000
 """So many entries of the index are looked at for one page: words that are everywhere cost no more than that."""
 
 _Entry = tuple[str, bool]

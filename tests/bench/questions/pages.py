@@ -25,7 +25,7 @@ _WHOLE = "it tells of every journal: it grows with the journals, and with the ar
 _LISTS = ("/kbart/AllTitles.txt", "/reports/keepers.csv", "/reports/titles.marcxml")
 
 _BECAUSE = {
-    "/search": "it looks at the name of every journal, and at no more than 20,000 entries of words",
+    "/search": "it looks at the name of every journal, and at no more than 10,000 entries of words",
     "/staff/usage": "it adds up what was used in a month",
     "/library/usage": "it adds up what an institution used in a month",
     "/r51/reports": "it tells of every journal that an institution used",
