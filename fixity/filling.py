@@ -37,9 +37,9 @@ from repository.errors import (
     WouldOverwrite,
 )
 from repository.models import Notice
-from repository.notice import notice_key
+from repository.notice import LARGEST, notice_key
 from repository.preservation import read_back
-from repository.storage import BUFFER, Store
+from repository.storage import Store, octets_of
 from repository.vocabulary import AuditOutcome
 
 LOOKED_AT = 1_000
@@ -113,7 +113,6 @@ def fill(work: Filling, store: str) -> Filled | None:
         return None
     with ThreadPoolExecutor(given.readers, f"filling-{store}") as pool:
         run = _Run(work, given.stores[store], going, pool)
-        held_up = None
         try:
             ended = run.to_the_end()
             held_up = None if ended else "stopped before its end"
@@ -264,7 +263,7 @@ class _Run:
         doubts = []
         for name in self._sources:
             try:
-                octets = octets_of(self._given.stores[name], key)
+                octets = octets_of(self._given.stores[name], key, LARGEST)
             except ObjectMissing:
                 continue
             except Doubt as doubt:
@@ -287,12 +286,3 @@ class _Run:
         given = self._given
         with given.catalogue.writing() as session:
             return filling.note(session, self._going, given.clock(), reached=reached, lease_for=LEASE, begins=begins)
-
-
-def octets_of(store: Store, key: str) -> bytes:
-    """A small object. Raises ObjectMissing, Doubt."""
-    with store.open(key) as stream:
-        octets = b""
-        while block := stream.read(BUFFER):
-            octets += block
-    return octets

@@ -11,13 +11,13 @@ from typing import Any
 
 import structlog
 
-from fixity.filling import octets_of
 from fixity.watch import Watch
 from repository.catalogue import filling, retiring
 from repository.catalogue.retiring import Short
 from repository.errors import Doubt, ObjectMissing
 from repository.models import Notice
-from repository.notice import notice_key
+from repository.notice import LARGEST, notice_key
+from repository.storage import octets_of
 
 AGAIN = timedelta(hours=1)
 """When a retirement that could not be proved is proved again."""
@@ -154,7 +154,7 @@ def _notices_short(given: Watch, left: Collection[str], needed: int) -> list[str
 
 def _lies(given: Watch, store: str, notice: Notice) -> bool:
     try:
-        octets = octets_of(given.stores[store], notice_key(notice.article_id, notice.number))
+        octets = octets_of(given.stores[store], notice_key(notice.article_id, notice.number), LARGEST)
     except (ObjectMissing, Doubt):
         return False
     return hashlib.sha256(octets).hexdigest() == notice.seal

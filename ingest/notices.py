@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repository.errors import ObjectMissing, WouldOverwrite
-from repository.notice import Notice, notice_key
+from repository.notice import LARGEST, Notice, notice_key
 from repository.preservation import read_back
-from repository.storage import BUFFER, Store
-
-LARGEST = 256 << 20
-"""Octets of a notice: that of a disposal names every file of the bags."""
+from repository.storage import Store, octets_of
 
 
 def place(notice: Notice, stores: Sequence[Store]) -> Notice:
@@ -50,11 +47,7 @@ def found_in(stores: Sequence[Store], article_id: str, number: int) -> Mapping[s
 def read(store: Store, key: str) -> Notice | None:
     """The notice under ``key``; None where there is none, or what lies there is no notice of ours. Raises Doubt."""
     try:
-        with store.open(key) as stream:
-            octets = b""
-            while (block := stream.read(BUFFER)) and len(octets) <= LARGEST:
-                octets += block
-        found = Notice.read(octets)
+        found = Notice.read(octets_of(store, key, LARGEST))
     except (ObjectMissing, ValueError):
         return None
     return found if found.key == key else None

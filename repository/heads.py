@@ -16,7 +16,7 @@ from pathlib import Path
 
 from repository import canonical, signing
 from repository.errors import ObjectMissing, StoreUnavailable
-from repository.storage import Store
+from repository.storage import Store, octets_of
 from repository.time_stamps import Authority
 from repository.vocabulary import HEADS, as_utc_text, head_key, is_head_key, is_time_stamp_key, time_stamp_key
 
@@ -109,7 +109,7 @@ def time_stamp_in(store: Store, key: str) -> bytes | None:
     Raises StoreUnavailable.
     """
     try:
-        return _content(store, time_stamp_key(key))
+        return octets_of(store, time_stamp_key(key), _LARGEST)
     except ObjectMissing:
         return None
 
@@ -119,7 +119,7 @@ def _put(store: Store, key: str, octets: bytes, scratch: Path) -> None:
         file.write(octets)
         file.flush()
         store.put(key, Path(file.name), hashlib.sha256(octets).hexdigest())
-    if _content(store, key) != octets:
+    if octets_of(store, key, _LARGEST) != octets:
         raise StoreUnavailable(store.name, f"{key} was put and reads otherwise")
 
 
@@ -141,7 +141,7 @@ def in_store(
             yield Found(store.name, item.key, None)
             continue
         try:
-            content = _content(store, item.key)
+            content = octets_of(store, item.key, _LARGEST)
             if stamp:
                 yield _stamp(store, item.key, content, beside, authority)
                 continue
@@ -161,11 +161,3 @@ def _stamp(store: Store, key: str, answer: bytes, beside: tuple[str, bytes], aut
     if time_stamp_key(beside[0]) != key:
         return Found(store.name, key, None, "the head that it is the time stamp of is not there")
     return Found(store.name, key, None, stamped=authority.moment(beside[1], answer))
-
-
-def _content(store: Store, key: str) -> bytes:
-    found = bytearray()
-    with store.open(key) as stream:
-        while (block := stream.read(_LARGEST)) and len(found) <= _LARGEST:
-            found += block
-    return bytes(found)

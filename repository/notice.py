@@ -22,6 +22,10 @@ class NoticeKind(StrEnum):
     CANCELLATION = "cancellation"
 
 
+LARGEST = 256 << 20
+"""Octets of a notice: that of a disposal names every file of the bags."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One decision about one article; its notices are numbered from 1 and each names the seal of the one before.

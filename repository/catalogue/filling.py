@@ -109,7 +109,7 @@ def begin(session: Session, store: str, at: datetime, *, lease_for: timedelta) -
     """The caller fills ``store`` from now on; None while somebody else does, and for one that was given up."""
     row = session.get(StoreEntry, store, with_for_update=True, populate_existing=True)
     if row is None:
-        _ENTER(session, [{"store": store, "since": at, "reached": 0, "copied": 0, "copied_bytes": 0}])
+        _known(session, [store], at)
         row = session.get_one(StoreEntry, store, with_for_update=True, populate_existing=True)
     held = row.lease_until is not None and at < row.lease_until <= at + copies.LONGEST_CLAIM
     if held or row.retired_at is not None:
@@ -123,7 +123,11 @@ def know(session: Session, at: datetime) -> None:
     """Every store in which there is a copy has its entry, also one that was taken out of the settings long ago."""
     known = set(session.execute(select(StoreEntry.store)).scalars())
     new = sorted(copies.stores_with_copies(session) - known)
-    _ENTER(session, [{"store": name, "since": at, "reached": 0, "copied": 0, "copied_bytes": 0} for name in new])
+    _known(session, new, at)
+
+
+def _known(session: Session, stores: Iterable[str], at: datetime) -> None:
+    _ENTER(session, [{"store": name, "since": at, "reached": 0, "copied": 0, "copied_bytes": 0} for name in stores])
 
 
 def look(session: Session, store: str, after: int, *, limit: int) -> tuple[int, list[CopyRef], list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, literal, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from repository.catalogue import Catalogue, copies, disposals, testimony
@@ -225,7 +225,8 @@ def heads_short(session: Session, left: Collection[str], needed: int) -> list[st
 def notices(session: Session, after: tuple[str, int], limit: int) -> Sequence[Notice]:
     """The next notices after one, by article and number."""
     rows = select(Notice).order_by(Notice.article_id, Notice.number).limit(limit)
-    beyond = (Notice.article_id > after[0]) | ((Notice.article_id == after[0]) & (Notice.number > after[1]))
+    # As a pair: said with OR, every page begins at the first notice of all.
+    beyond = tuple_(Notice.article_id, Notice.number) > tuple_(*map(literal, after))
     return session.execute(rows.where(beyond)).scalars().all()
 
 

@@ -41,6 +41,16 @@ def check_key(key: str) -> str:
     return key
 
 
+def octets_of(store: Store, key: str, most: int) -> bytes:
+    """A small object: all of it, or where it is longer than ``most``, its beginning beyond that. Raises ObjectMissing,
+    StoreUnavailable."""
+    found = bytearray()
+    with store.open(key) as stream:
+        while (block := stream.read(min(most, BUFFER))) and len(found) <= most:
+            found += block
+    return bytes(found)
+
+
 class Put(StrEnum):
     """What :meth:`Store.put` did. There is no third outcome: everything else is an exception."""
 
