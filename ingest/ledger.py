@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +20,7 @@ from ingest.ledger_tables.kept import Kept
 from repository import ledger as bags
 from repository.bags import Bag
 from repository.catalogue import Catalogue, chain, heads, ledgers
+from repository.catalogue.alone import alone
 from repository.errors import MahfuzError, ObjectMissing, WouldOverwrite
 from repository.ledger import Account, NoLedger, Place
 from repository.models import Ledger
@@ -81,7 +80,8 @@ def lay_down(work: Bookkeeping, *, daily: bool) -> Laid:
     done = Laid()
     work.folder.mkdir(parents=True, exist_ok=True)
     chain.link_all(work.catalogue)
-    with _alone(work.folder):
+    # Whoever else lays down ledgers waits: a rehearsal does so beside the clock.
+    with alone(work.catalogue, work.home, "ledger"):
         with work.catalogue.reading() as session:
             last = ledgers.latest(session)
         if not (daily and last is not None and last.at >= heads.day_of(work.clock())):
@@ -91,17 +91,6 @@ def lay_down(work: Bookkeeping, *, daily: bool) -> Laid:
             _deliver(work, store, done)
         _tidy(work)
     return done
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Whoever else lays down ledgers from this folder waits: a rehearsal does so beside the clock."""
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _made(work: Bookkeeping, done: Laid) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -63,7 +62,7 @@ def bring(
     """
     folder = feed.folder(home)
     (folder / "parts").mkdir(parents=True, exist_ok=True)
-    with alone(catalogue, home, _lock_of(feed), wait=False) as held:
+    with alone(catalogue, home, f"feed-{folder.name}", wait=False) as held:
         if held is None:
             return
         _swept(folder / "parts", clock() - timedelta(days=feed.max_wait_days))
@@ -234,8 +233,3 @@ def _cleared(feed: Feed, source: Source, catalogue: Catalogue, wanted: Sequence[
     with catalogue.writing() as session:
         feeds.forget(session, feed.name, [offered.name for offered in wanted])
     return []
-
-
-def _lock_of(feed: Feed) -> str:
-    """As a file may be called."""
-    return f"feed-{hashlib.sha256(feed.name.encode()).hexdigest()[:24]}"
