@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from clusters import Cluster
 from deliveries import Published, delivery
+from full_size import sized
 from installation import Installation, folder_store_table, s3_store_table
 from servers import S3Server
 from sqlalchemy import select
@@ -34,7 +35,7 @@ from repository.models import Aip, Copy, Round
 from repository.storage import BUFFER, ByteStream, Put, Store
 from repository.storage.capabilities import probe
 from repository.storage.directory import DirectoryStore
-from repository.storage.s3 import S3Limits
+from repository.storage.s3 import S3Limits, S3Store
 from repository.vocabulary import DeliveryState, bag_key, utc_now
 
 _OPEN = "https://creativecommons.org/licenses/by/4.0/"
@@ -42,6 +43,24 @@ _OPEN = "https://creativecommons.org/licenses/by/4.0/"
 IMPATIENT = (S3Limits(connect_seconds=1, read_seconds=2, deadline_seconds=3, attempts=1), 2, 8.0)
 """Limits, attempts and seconds, for a suite that does not wait for a silent server for minutes."""
 AS_INSTALLED = (S3Limits(), 3, 120.0)
+
+ARTICLES = sized(12, 60)
+IN_PARTS = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
+
+
+class OnCluster:
+    """The store of a contract: under a prefix of its own in a bucket of the module's ``cluster``."""
+
+    place = "bucket"
+    limits: S3Limits | None = None
+
+    @pytest.fixture
+    def store(self, cluster: Cluster, request: pytest.FixtureRequest) -> S3Store:
+        """It, with its mark."""
+        more = {} if self.limits is None else {"limits": self.limits}
+        store = cluster.server.store("main", request.getfixturevalue(self.place), prefix=uuid4().hex, **more)
+        store.prepare()
+        return store
 
 
 def life_of_an_article(

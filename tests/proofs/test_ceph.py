@@ -6,14 +6,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import pytest
 from cluster_story import (
-    AS_INSTALLED,
+    ARTICLES,
+    IN_PARTS,
     Archive,
-    archive,
-    deliveries,
+    OnCluster,
     goes_away_in_an_audit,
     goes_away_in_an_ingest,
     life_of_an_article,
@@ -25,12 +24,7 @@ from clusters import Cluster, ceph, ceph_root
 from full_size import FULL, sized
 from store_contract import StoreContract, UnguardedContract
 
-from repository.storage.s3 import S3Limits, S3Store
-
 pytestmark = pytest.mark.xdist_group("a cluster of Ceph")
-
-ARTICLES = sized(12, 60)
-IN_PARTS = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -43,44 +37,19 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def bucket(cluster: Cluster) -> str:
-    return cluster.server.make_bucket()
+class TestStore(OnCluster, StoreContract):
+    """In an ordinary bucket."""
 
 
-@pytest.fixture(scope="module")
-def bucket_with_versions(cluster: Cluster) -> str:
-    name = f"versions-{uuid4().hex}"
-    cluster.server.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-    return name
-
-
-class TestStore(StoreContract):
-    @pytest.fixture
-    def store(self, cluster: Cluster, bucket: str) -> S3Store:
-        store = cluster.server.store("main", bucket, prefix=uuid4().hex)
-        store.prepare()
-        return store
-
-
-class TestStoreWithVersions(UnguardedContract):
+class TestStoreWithVersions(OnCluster, UnguardedContract):
     """RGW 16 does not look at If-None-Match in a bucket that keeps versions."""
 
-    @pytest.fixture
-    def store(self, cluster: Cluster, bucket_with_versions: str) -> S3Store:
-        store = cluster.server.store("main", bucket_with_versions, prefix=uuid4().hex)
-        store.prepare()
-        return store
+    place = "bucket_with_versions"
 
 
-class TestStoreInParts(UnguardedContract):
+class TestStoreInParts(OnCluster, UnguardedContract):
     __test__ = FULL
-
-    @pytest.fixture
-    def store(self, cluster: Cluster, bucket: str) -> S3Store:
-        store = cluster.server.store("main", bucket, prefix=uuid4().hex, limits=IN_PARTS)
-        store.prepare()
-        return store
+    limits = IN_PARTS
 
 
 @pytest.mark.skipif(not FULL, reason="`make prove` tries it")
@@ -95,13 +64,6 @@ def test_the_life_of_an_article(cluster: Cluster, tmp_path: Path) -> None:
 
 def test_the_same_with_a_key_that_cannot_delete(cluster: Cluster, tmp_path: Path) -> None:
     with_a_key_that_cannot_delete(cluster, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def kept(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    with archive(cluster, tmp_path_factory.mktemp("archive")) as made:
-        assert made.takes_in(deliveries(made.folder, ARTICLES, "ilk"), made.main(AS_INSTALLED)) == 0
-        yield made
 
 
 @pytest.mark.parametrize("number", sized([1], [1, 2]))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from cluster_story import (
-    AS_INSTALLED,
+    ARTICLES,
+    IN_PARTS,
     Archive,
-    archive,
-    deliveries,
+    OnCluster,
     goes_away_in_an_audit,
     goes_away_in_an_ingest,
     life_of_an_article,
@@ -23,15 +22,10 @@ from clusters import Cluster, seaweedfs_in_parts
 from full_size import FULL, sized
 from store_contract import StoreContract, UnguardedContract
 
-from repository.storage.s3 import S3Limits, S3Store
-
 pytestmark = [
     pytest.mark.xdist_group("a cluster of SeaweedFS"),
     pytest.mark.skipif(not FULL, reason="`make prove` starts it; the suite has one server"),
 ]
-
-ARTICLES = sized(12, 60)
-IN_PARTS = S3Limits(single_put_bytes=10, part_bytes=5 << 20, read_seconds=20, deadline_seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -40,44 +34,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def bucket(cluster: Cluster) -> str:
-    return cluster.server.make_bucket()
+class TestStore(OnCluster, StoreContract):
+    """In an ordinary bucket."""
 
 
-@pytest.fixture(scope="module")
-def bucket_with_versions(cluster: Cluster) -> str:
-    name = f"versions-{uuid4().hex}"
-    cluster.server.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-    return name
-
-
-class TestStore(StoreContract):
-    @pytest.fixture
-    def store(self, cluster: Cluster, bucket: str) -> S3Store:
-        store = cluster.server.store("main", bucket, prefix=uuid4().hex)
-        store.prepare()
-        return store
-
-
-class TestStoreWithVersions(StoreContract):
+class TestStoreWithVersions(OnCluster, StoreContract):
     __test__ = FULL
-
-    @pytest.fixture
-    def store(self, cluster: Cluster, bucket_with_versions: str) -> S3Store:
-        store = cluster.server.store("main", bucket_with_versions, prefix=uuid4().hex)
-        store.prepare()
-        return store
+    place = "bucket_with_versions"
 
 
-class TestStoreInParts(UnguardedContract):
+class TestStoreInParts(OnCluster, UnguardedContract):
     __test__ = FULL
-
-    @pytest.fixture
-    def store(self, cluster: Cluster, bucket: str) -> S3Store:
-        store = cluster.server.store("main", bucket, prefix=uuid4().hex, limits=IN_PARTS)
-        store.prepare()
-        return store
+    limits = IN_PARTS
 
 
 @pytest.mark.skipif(not FULL, reason="`make prove` tries it")
@@ -94,13 +62,6 @@ def test_the_life_of_an_article(cluster: Cluster, tmp_path: Path) -> None:
 @pytest.mark.skipif(not FULL, reason="`make prove` tries it")
 def test_the_same_with_a_key_that_cannot_delete(cluster: Cluster, tmp_path: Path) -> None:
     with_a_key_that_cannot_delete(cluster, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def kept(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    with archive(cluster, tmp_path_factory.mktemp("archive")) as made:
-        assert made.takes_in(deliveries(made.folder, ARTICLES, "ilk"), made.main(AS_INSTALLED)) == 0
-        yield made
 
 
 @pytest.mark.parametrize("number", sized([1], [1, 2, 3]))
