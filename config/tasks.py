@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -26,7 +24,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from config.schedule import Job, Queue
-from repository.catalogue import PATIENCE, Catalogue, schema
+from repository.catalogue import PATIENCE, Catalogue, turns
+from repository.catalogue import queues as queue_rows
 from repository.catalogue.hints import Hint, Unheard, Work
 from repository.errors import Doubt
 
@@ -55,7 +54,7 @@ def prepare(catalogue: Catalogue) -> None:
         if _mark(session) == mark:
             return
     with catalogue.writing() as session:
-        schema.alone(session)
+        turns.take_schema(session)
         if _mark(session) == mark:
             return
         connection = session.connection().connection.driver_connection
@@ -127,23 +126,11 @@ def _defer(
         raise Unheard(f"its queue did not answer: {error.__cause__}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How one queue stands; that of one home under its own name."""
+def queues(catalogue: Catalogue) -> list[queue_rows.Queue]:
+    """Every queue in which something lies, that of one home under its own name. Nothing on SQLite, where the clock does
+    the work itself.
 
-    queue: str
-    waiting: int
-    oldest: datetime | None
-    """Since when the one that waits longest could have been begun."""
-    running: int
-    stalled: int
-    """Of the running ones, those whose worker gives no sign any more."""
-    failed: int
-
-
-def queues(catalogue: Catalogue) -> list[Waiting]:
-    """Every queue in which something lies. Nothing on SQLite, where the clock does the work itself.
-
+    ``oldest``: since when the one that waits longest could have been begun; ``stalled``: its worker gives no sign.
     Finished jobs are not kept, so this costs as much as what waits. Raises DatabaseUnavailable.
     """
     if not catalogue.is_shared:
@@ -152,7 +139,12 @@ def queues(catalogue: Catalogue) -> list[Waiting]:
         if _mark(session) is None:
             return []
         rows = session.execute(text(_STANDING), {"silent": _SILENT_SECONDS})
-        return [Waiting(*row) for row in rows]
+        return [
+            queue_rows.Queue(
+                row.name, row.waiting, row.oldest, running=row.running, stalled=row.stalled, failed=row.failed
+            )
+            for row in rows
+        ]
 
 
 class Lanes:
@@ -283,13 +275,13 @@ END $$
 """
 
 _STANDING = """
-SELECT job.queue_name,
-       count(*) FILTER (WHERE job.status = 'todo'),
-       min(coalesce(job.scheduled_at, event.at)) FILTER (WHERE job.status = 'todo'),
-       count(*) FILTER (WHERE job.status = 'doing'),
+SELECT job.queue_name AS name,
+       count(*) FILTER (WHERE job.status = 'todo') AS waiting,
+       min(coalesce(job.scheduled_at, event.at)) FILTER (WHERE job.status = 'todo') AS oldest,
+       count(*) FILTER (WHERE job.status = 'doing') AS running,
        count(*) FILTER (WHERE job.status = 'doing'
-           AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :silent))),
-       count(*) FILTER (WHERE job.status = 'failed')
+           AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :silent))) AS stalled,
+       count(*) FILTER (WHERE job.status = 'failed') AS failed
 FROM procrastinate_jobs AS job
 LEFT JOIN procrastinate_events AS event ON event.job_id = job.id AND event.type = 'deferred'
 LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id

@@ -23,6 +23,8 @@ from repository.causes import Cause, Found, InDoubt, Question
 from repository.webhook import NotTaken
 
 CLOCK, WORKER, WEB = "clock", "worker", "web"
+STANDBY = "standby"
+"""A clock that waits to take the place of the one that ticks says so under this name."""
 PARTS = (CLOCK, WORKER, WEB)
 
 JUMP_SECONDS = 60.0

@@ -11,14 +11,12 @@ from sqlalchemy.orm import Session
 from config.doctor.lines import Line, Value, bad, doubt, good, moment, note
 from config.doctor.questions import Patient
 from config.wiring import AGENT
-from fixity.lookout import CLOCK
+from fixity.lookout import CLOCK, STANDBY
 from repository.catalogue import heartbeats
 from repository.catalogue.alone import key_of
 from repository.models import Heartbeat
 from repository.texts import marked
 
-STANDBY = "standby"
-"""A clock that waits to take the place of the one that ticks says so under this name."""
 GONE, FORGOTTEN = timedelta(days=1), timedelta(days=30)
 """A machine that was silent for a day, while another runs the part, was taken away; after a month it is not named."""
 AHEAD = timedelta(seconds=5)

@@ -29,10 +29,7 @@ def _handed_over(catalogue: Catalogue) -> list[Queue]:
         return []
     from config import tasks  # noqa: PLC0415  (who has no PostgreSQL does not wait for it)
 
-    return [
-        Queue(one.queue, one.waiting, one.oldest, running=one.running, stalled=one.stalled, failed=one.failed)
-        for one in tasks.queues(catalogue)
-    ]
+    return tasks.queues(catalogue)
 
 
 def waiting(patient: Patient, session: Session) -> Iterator[Line]:

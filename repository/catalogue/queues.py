@@ -11,11 +11,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.catalogue import copies
 from repository.models import Announcement, Copy, Delivery
-from repository.vocabulary import CopyState, DeliveryState
+from repository.vocabulary import DeliveryState
 
 NO_FURTHER = 10_000
 """A queue longer than that is told as more than so many: counting on would read a large table."""
-_BROKEN = (CopyState.DAMAGED, CopyState.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def queues(session: Session, at: datetime) -> Iterator[Queue]:
     late = [_walked(session, "", promised, Copy.store == store, promised < at) for store in stores]
     oldest = min((one.oldest for one in late if one.oldest is not None), default=None)
     yield Queue("overdue", sum(one.waiting for one in late), oldest, any(one.more for one in late))
-    broken = [count for (_, state), count in copies.kept(session).items() if state in _BROKEN]
+    broken = [count for (_, state), count in copies.kept(session).items() if state in copies.LOST]
     yield Queue("mending", sum(count.number for count in broken))
     yield _walked(session, "announcements", Announcement.datestamp, Announcement.datestamp < at)
 

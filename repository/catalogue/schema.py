@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select, text
+from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session
 
-from repository.catalogue import Catalogue
+from repository.catalogue import Catalogue, turns
 from repository.catalogue.chain import START
 from repository.errors import UsageError
 from repository.models import ChainEnd, ChangeHead
@@ -18,7 +17,6 @@ HEAD = "0026"
 """The revision that this version of the program works with: the newest of ``migrations/versions``."""
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
-_LOCK = 0x6D616866757A  # "mahfuz": the advisory lock of everyone who migrates
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
@@ -42,7 +40,7 @@ def migrate(catalogue: Catalogue) -> None:
     known = {script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()}
     with catalogue.writing() as session:
         connection = session.connection()
-        alone(session)
+        turns.take_schema(session)
         found = present(connection)
         if found is not None and found not in known:
             raise UsageError(
@@ -58,12 +56,6 @@ def migrate(catalogue: Catalogue) -> None:
             session.execute(insert(ChangeHead).values(id=1, number=0, datestamp=datetime(1970, 1, 1, tzinfo=UTC)))
         if session.execute(select(ChainEnd.id)).first() is None:
             session.execute(insert(ChainEnd).values(id=1, position=0, hash=START))
-
-
-def alone(session: Session) -> None:
-    """Nobody else changes the schema until this transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _complete(catalogue: Catalogue) -> bool:

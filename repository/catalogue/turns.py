@@ -1,15 +1,23 @@
-"""One at a time who enters articles, begins an inventory, settles alerts or corrects tallies, on PostgreSQL too."""
+"""One at a time who changes the schema, enters articles, begins an inventory, settles alerts or corrects tallies.
+
+SQLite has one writer anyway; these are PostgreSQL's.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_MAHFUZ = 0x6D616866757A  # "mahfuz" as a number; the schema's advisory lock is it, the clock's the next
+_MIGRATING = _MAHFUZ = 0x6D616866757A  # "mahfuz" as a number; the one after it was the clock's in older versions
 _ENTERING = _MAHFUZ + 2
 _COMPARING = _MAHFUZ + 3
 _LOOKING = _MAHFUZ + 4
 _CORRECTING = _MAHFUZ + 5
+
+
+def take_schema(session: Session) -> None:
+    """Wait until no other transaction changes the schema; ours may until it ends."""
+    _wait_for(session, _MIGRATING)
 
 
 def take(session: Session) -> None:

@@ -53,7 +53,7 @@ def until(true: Callable[[], object]) -> None:
 
 def lying(catalogue: Catalogue) -> dict[str, tuple[int, int, int]]:
     """Queue to how many jobs wait, are being done, and failed in it."""
-    return {one.queue: (one.waiting, one.running, one.failed) for one in tasks.queues(catalogue)}
+    return {one.name: (one.waiting, one.running, one.failed) for one in tasks.queues(catalogue)}
 
 
 @contextmanager
