@@ -6,7 +6,6 @@ meanwhile. A file that bears its name is whole and was opened again; one that is
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,13 +19,13 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from repository.bags import seal_of
 from repository.catalogue import Catalogue, schema
 from repository.errors import Doubt, MahfuzError, UsageError
 from repository.storage.durable import sync_folder, write_text
 
 _ENDINGS = {"sqlite": "sqlite", "postgresql": "dump"}
 _NAME = re.compile(r"mahfuz-\d{8}T\d{6}Z\.(sqlite|dump)")
-_BLOCK = 1 << 20
 _SAID = 500
 
 
@@ -71,7 +70,7 @@ def make(catalogue: Catalogue, folder: Path, at: datetime, agent: str) -> Backup
         else:
             _dump(catalogue, part)
         found = _revision_in(part, kind)
-        size, sha256 = _digest(part)
+        sha256, size = _digest(part)
         made = Backup(target.name, kind, found, size, sha256, at.isoformat(timespec="seconds"), agent)
         _on_disk(part)
         write_text(_description(target), json.dumps(asdict(made), indent=2) + "\n")
@@ -91,7 +90,7 @@ def verified(file: Path) -> Backup:
         raise UsageError(f"{description} cannot be read: {error.strerror}; it was made beside the backup") from error
     except (ValueError, TypeError) as error:
         raise BadBackup(f"{description} does not describe a backup") from error
-    size, sha256 = _digest(file)
+    sha256, size = _digest(file)
     if (size, sha256) != (told.bytes, told.sha256):
         raise BadBackup(f"{file} has {size} bytes and SHA-256 {sha256}; made were {told.bytes} with {told.sha256}")
     try:
@@ -177,13 +176,9 @@ def _run(program: str, words: Sequence[str], secret: Mapping[str, str]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def _digest(file: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
+def _digest(file: Path) -> tuple[str, int]:
     with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()
+        return seal_of(stream)
 
 
 def _on_disk(file: Path) -> None:

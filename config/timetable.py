@@ -95,7 +95,7 @@ REMEMBERED = 100
 
 def of_clock(archive: Archive, stop: threading.Event) -> list[Job]:
     """All that is done by the clock; what workers do, where there are any, it only hands over."""
-    beside = _of_workers(archive, stop)
+    beside = _of_workers(archive, archive.watch(stop.is_set), stop)
     if archive.catalogue.is_shared:
         from config import tasks  # noqa: PLC0415  (who has no PostgreSQL does not wait for it)
 
@@ -146,9 +146,8 @@ def _of_clock_alone(archive: Archive, stop: threading.Event) -> list[Job]:
     return jobs
 
 
-def _of_workers(archive: Archive, stop: threading.Event) -> list[Job]:
+def _of_workers(archive: Archive, watch: Watch, stop: threading.Event) -> list[Job]:
     """What takes long, and may be done by any process that reaches the catalogue and the stores."""
-    watch = archive.watch(stop.is_set)
     seen_from, oai, policy = window.of(archive), archive.settings.oai, archive.settings.policy
     notes = archive.notary()
     rehearsing = archive.rehearsing(None, policy.rehearsal_articles)
@@ -191,9 +190,8 @@ def _of_workers(archive: Archive, stop: threading.Event) -> list[Job]:
     return jobs
 
 
-def of_home(archive: Archive) -> list[Job]:
+def of_home(archive: Archive, door: Door) -> list[Job]:
     """What a worker does with what lies in its own home, and brings into it."""
-    door = archive.door()
 
     def take_in() -> None:
         for receipt in receive_once(archive, door, feeding.inboxes(archive.settings)):
@@ -208,15 +206,15 @@ def of_home(archive: Archive) -> list[Job]:
 
 
 @contextmanager
-def lanes(archive: Archive, stop: threading.Event, wanted: Sequence[Queue], at_once: int) -> Iterator[None]:
+def lanes(archive: Archive, door: Door, stop: threading.Event, wanted: Sequence[Queue], at_once: int) -> Iterator[None]:
     """Within the block what the clock hands over is done, where the catalogue is shared."""
     if not archive.catalogue.is_shared:
         yield
         return
     from config import tasks  # noqa: PLC0415
 
-    acts: dict[str, Callable[..., object]] = {job.name: job.act for job in _of_workers(archive, stop)}
-    door, watch = archive.door(), archive.watch(stop.is_set)
+    watch = archive.watch(stop.is_set)  # one: its budgets are those of all lanes together
+    acts: dict[str, Callable[..., object]] = {job.name: job.act for job in _of_workers(archive, watch, stop)}
     acts[Work.DELIVERY] = lambda identifier: pipeline.take_up(door, identifier)
     acts[Work.COPIES] = lambda identifier: _round(watch, Scope(due=False, article_id=identifier))
     names = {queue: [str(queue)] for queue in wanted}

@@ -32,6 +32,7 @@ from config.oai_settings import WEB_THREADS
 from config.request_log import ServerLog, forget
 from config.schedule import Job, Queue, clock_lock, run_clock, tick_beside
 from config.settings import Settings
+from fixity.lookout import STANDBY
 from fixity.rounds import run_round
 from fixity.watch import Scope
 from ingest import inbox, pipeline
@@ -121,7 +122,7 @@ def clock(asked: Asked) -> None:
             [*timetable.of_clock(archive, stop), *timetable.signs_of_life(archive, "clock")],
             lock=clock_lock(archive.catalogue, archive.home),
             stop=stop,
-            standing_by=archive.lookout("standby").beat,
+            standing_by=archive.lookout(STANDBY).beat,
         )
 
 
@@ -149,11 +150,11 @@ def worker(asked: Asked, queues: str, at_once: int) -> None:
             raise UsageError(
                 "--queues: with a catalogue on SQLite the clock does this itself; a worker takes only: ingest"
             )
-        stop = threading.Event()
+        stop, door = threading.Event(), archive.door()
         jobs = timetable.signs_of_life(archive, "worker")
         if Queue.INGEST in wanted:
-            jobs += timetable.of_home(archive)
-        with timetable.lanes(archive, stop, wanted, at_once):
+            jobs += timetable.of_home(archive, door)
+        with timetable.lanes(archive, door, stop, wanted, at_once):
             run_clock(jobs, lock=None, stop=stop)
 
 
