@@ -8,7 +8,7 @@ and is counted once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository.access.entitlement import Claim, is_current, is_earned, paid_days
-from repository.access.rights import as_party, claim_of, coverage_of, memberships_of, periods_of
+from repository.access.rights import LINE, Line, as_party, claim_of, coverage_of, memberships_of, periods_of
 from repository.catalogue.parts import parts
 from repository.coverage import Coverage, Days, Place, runs_of
 from repository.models import Entitlement, Institution, Issue, Licence, LicenceParty, Title
@@ -61,23 +61,25 @@ class Holding:
         return runs_of(int(shelf.place.published) for shelf in of_them if shelf.place.published)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reach:
-    """What the readers of one institution have of one journal on one day, as sets of its issues."""
+    """What the readers of one institution have of one journal on one day: sets of its issues, and their articles.
+
+    Institutions that have the same by the same licences share it.
+    """
 
     earned: int = 0
-    """For ever."""
+    """The issues to which there is a right for ever."""
     subscribed: int = 0
-    """By a subscription that runs, with or without a right for ever."""
+    """Those that a subscription gives as long as it runs, with or without a right for ever."""
+    articles: int = 0
+    """Articles to which there is a right for ever."""
+    until_it_ends: int = 0
+    """Articles that are lost with the subscription."""
     claimed: int = 0
-    """What it claims and nobody has agreed to."""
-    by_licence: dict[str, int] = field(default_factory=dict)
-    """What each licence gives for ever, by its code."""
-
-    @property
-    def subscribed_only(self) -> int:
-        """What ends with the subscription."""
-        return self.subscribed & ~self.earned
+    """Articles that are claimed, and nobody has agreed."""
+    by_licence: Mapping[str, int] = field(default_factory=dict)
+    """Articles that each licence gives for ever, by its code."""
 
 
 def holdings(session: Session, *, publisher_id: int | None = None, title_ids: Collection[int] = ()) -> list[Holding]:
@@ -86,15 +88,20 @@ def holdings(session: Session, *, publisher_id: int | None = None, title_ids: Co
     walk = select(Title.id, Title.name, Title.issn_l, Title.issn_electronic, Title.issn_print).where(which)
     titles = session.execute(walk.order_by(Title.sort_key, Title.id)).all()
     shelves: dict[int, list[Shelf]] = defaultdict(list)
+    known: dict[tuple[int | None, str | None, str | None, int], Shelf] = {}
+    """Journals stand alike: most of what is read was made before."""
     for some in parts([row.id for row in titles]):
         issues = session.execute(
             select(Issue.title_id, Issue.year, Issue.volume, Issue.issue, Issue.articles)
             .where(Issue.title_id.in_(some), Issue.articles > 0)
             .order_by(Issue.title_id, Issue.shelf)
         )
-        for row in issues:
-            place = Place(f"{row.year:04d}" if row.year else None, row.volume, row.issue)
-            shelves[row.title_id].append(Shelf(place, row.articles))
+        for title, year, volume, issue, articles in issues:
+            told = (year, volume, issue, articles)
+            shelf = known.get(told)
+            if shelf is None:
+                shelf = known[told] = Shelf(Place(f"{year:04d}" if year else None, volume, issue), articles)
+            shelves[title].append(shelf)
     return [
         Holding(row.id, row.name, row.issn_l or row.issn_electronic or row.issn_print or "", tuple(shelves[row.id]))
         for row in titles
@@ -121,27 +128,40 @@ def reckon(
     dates = {shelf.place.published for one in held for shelf in one.shelves if shelf.place.published}
     found: dict[int, dict[int, Reach]] = defaultdict(dict)
     for one in held:
-        issues = _Issues(one)
-        for entitlement, licence in lines.get(one.title_id, ()):
-            covered = issues.covered(coverage_of(entitlement))
-            if not covered:
-                continue
-            for party in parties.get(licence.id, ()):
-                members = party.institution_ids
-                if entitlement.institution_id is not None:
-                    members = tuple(each for each in members if each == entitlement.institution_id)
-                key = (licence.id, entitlement.embargo, party.paid)
-                given = years.get(key)
-                if given is None:
-                    given = years[key] = _Years(claim_of(entitlement, licence, party.paid), on, dates)
-                earned, subscribed = covered & issues.of(given.earned), covered & issues.of(given.subscribed)
+        if one.title_id not in lines:
+            continue
+        issues, given = _Issues(one), list[_Given]()
+        whose: dict[int, int] = defaultdict(int)
+        """By institution, which of ``given`` it has, as bits."""
+        for line, licence in lines[one.title_id]:
+            covered = issues.covered(coverage_of(line))
+            for party in parties.get(licence.id, ()) if covered else ():
+                key = (licence.id, line.embargo, party.paid)
+                at = years.get(key)
+                if at is None:
+                    at = years[key] = _Years(claim_of(line, licence, party.paid), on, dates)
+                earned, subscribed = covered & issues.of(at.earned), covered & issues.of(at.subscribed)
                 if earned or subscribed:
-                    for institution in members:
-                        reach = found[institution].get(one.title_id)
-                        if reach is None:
-                            reach = found[institution][one.title_id] = Reach()
-                        _add(reach, entitlement.state, licence.code, earned, subscribed)
+                    for institution in party.institution_ids:
+                        if line.institution_id in (None, institution):
+                            whose[institution] |= 1 << len(given)
+                    given.append(_Given(line.state, licence.code, earned, subscribed))
+        alike: dict[int, Reach] = {}
+        for institution, which in whose.items():
+            reach = alike.get(which)
+            if reach is None:
+                reach = alike[which] = _reach(one, [each for number, each in enumerate(given) if which >> number & 1])
+            found[institution][one.title_id] = reach
     return dict(found)
+
+
+class _Given(NamedTuple):
+    """What one line of a title list gives to those who paid on the same days, as sets of issues."""
+
+    state: str
+    licence: str
+    earned: int
+    subscribed: int
 
 
 class _Years:
@@ -186,22 +206,36 @@ class _Issues:
         return known
 
 
-def _add(reach: Reach, state: str, licence: str, earned: int, subscribed: int) -> None:
-    if state == ClaimState.AGREED:
-        reach.earned |= earned
-        reach.subscribed |= subscribed
-        if earned:
-            reach.by_licence[licence] = reach.by_licence.get(licence, 0) | earned
-    elif state != ClaimState.REJECTED:
-        reach.claimed |= earned | subscribed
+def _reach(held: Holding, given: Iterable[_Given]) -> Reach:
+    earned = subscribed = claimed = 0
+    by_licence: dict[str, int] = defaultdict(int)
+    for one in given:
+        if one.state == ClaimState.AGREED:
+            earned |= one.earned
+            subscribed |= one.subscribed
+            if one.earned:
+                by_licence[one.licence] |= one.earned
+        elif one.state != ClaimState.REJECTED:
+            claimed |= one.earned | one.subscribed
+    return Reach(
+        earned,
+        subscribed,
+        held.counted(earned),
+        held.counted(subscribed & ~earned),
+        held.counted(claimed & ~earned & ~subscribed),
+        {code: held.counted(issues) for code, issues in by_licence.items()},
+    )
 
 
-def _lines(session: Session, title_ids: Sequence[int]) -> dict[int, list[tuple[Entitlement, Licence]]]:
+_LINE = (*LINE, Entitlement.title_id, Entitlement.licence_id, Entitlement.institution_id)
+
+
+def _lines(session: Session, title_ids: Sequence[int]) -> dict[int, list[tuple[Line, Licence]]]:
     """By journal, the lines of title lists that speak of it, but for those that are for everyone."""
-    found: dict[int, list[tuple[Entitlement, Licence]]] = defaultdict(list)
+    found: dict[int, list[tuple[Line, Licence]]] = defaultdict(list)
     licences: dict[int, Licence] = {}
     for some in parts(title_ids):
-        rows = session.execute(select(Entitlement).where(Entitlement.title_id.in_(some))).scalars().all()
+        rows = session.execute(select(*_LINE).where(Entitlement.title_id.in_(some))).all()
         for few in parts(sorted({row.licence_id for row in rows} - licences.keys())):
             licences |= {one.id: one for one in session.execute(select(Licence).where(Licence.id.in_(few))).scalars()}
         for row in rows:

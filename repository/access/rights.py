@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, bindparam, or_, select
+from sqlalchemy import BigInteger, Row, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from repository.access.entitlement import Claim, Clause, Decision, InForce, Reader, Work, may_read, paid_days
@@ -90,7 +90,10 @@ _ENDS = (
     Entitlement.last_volume,
     Entitlement.last_issue,
 )
-_ENTITLEMENT = (Entitlement.id, *_ENDS, Entitlement.embargo, Entitlement.state)
+LINE = (Entitlement.id, *_ENDS, Entitlement.embargo, Entitlement.state)
+"""What decides of one line of a title list."""
+Line: TypeAlias = Entitlement | Row[*tuple[Any, ...]]
+"""The row of an entitlement, or at least the columns of :data:`LINE` of it."""
 _LICENCE = (
     Licence.code,
     Licence.name,
@@ -103,7 +106,7 @@ _LICENCE = (
     Licence.perpetual_to,
     Licence.back_years,
 )
-_TYPE = len(_ENTITLEMENT) + [column.key for column in _LICENCE].index("type")
+_TYPE = len(LINE) + [column.key for column in _LICENCE].index("type")
 _DAYS = (
     LicencePeriod.since,
     LicencePeriod.until,
@@ -115,7 +118,7 @@ _DAYS = (
     Membership.until,
 )
 _CLAIMS = Straight(
-    select(*_ENTITLEMENT, *_LICENCE, *_DAYS)
+    select(*LINE, *_LICENCE, *_DAYS)
     .select_from(Entitlement)
     .join(Licence, Licence.id == Entitlement.licence_id)
     .outerjoin(
@@ -172,9 +175,9 @@ def _day(told: Any) -> Any:
 
 
 def _claim(said: Sequence[Any], paid: tuple[Days, ...]) -> Claim:
-    """The values of one line of a title list, with what its licence says: _ENTITLEMENT and _LICENCE, in their order."""
-    number, *ends, embargo, state = said[: len(_ENTITLEMENT)]
-    code, name, kind, status, closure, hosting, gives, first, last, back = said[len(_ENTITLEMENT) :]
+    """The values of one line of a title list, with what its licence says: LINE and _LICENCE, in their order."""
+    number, *ends, embargo, state = said[: len(LINE)]
+    code, name, kind, status, closure, hosting, gives, first, last, back = said[len(LINE) :]
     return Claim(
         entitlement_id=number,
         licence=code,
@@ -231,12 +234,12 @@ def periods_of(session: Session, licence_ids: Iterable[int]) -> dict[int, list[D
     return found
 
 
-def claim_of(entitlement: Entitlement, licence: Licence, paid: tuple[Days, ...]) -> Claim:
+def claim_of(entitlement: Line, licence: Licence, paid: tuple[Days, ...]) -> Claim:
     """The values of one line of a title list, with what its licence says."""
-    return _claim([*_of(entitlement, _ENTITLEMENT), *_of(licence, _LICENCE)], paid)
+    return _claim([*_of(entitlement, LINE), *_of(licence, _LICENCE)], paid)
 
 
-def _of(row: Entitlement | Licence, columns: Iterable[InstrumentedAttribute[Any]]) -> list[Any]:
+def _of(row: Line | Licence, columns: Iterable[InstrumentedAttribute[Any]]) -> list[Any]:
     return [getattr(row, column.key) for column in columns]
 
 
@@ -248,7 +251,7 @@ def _clause(gives: str, since: str | None, until: str | None, back_years: int) -
     return Clause(Perpetual.YEARS, Days(first.first if first else date.min, last.last if last else None), back_years)
 
 
-def coverage_of(entitlement: Entitlement) -> Coverage:
+def coverage_of(entitlement: Line) -> Coverage:
     """The run of the journal that one line of a title list names."""
     return Coverage(*_of(entitlement, _ENDS))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -93,8 +93,7 @@ def simulate(
     held = reach.holdings(session, publisher_id=publisher_id, title_ids=title_ids)
     rights = reach.reckon(session, held, on, institution_ids)
     named = _institutions(session, rights)
-    by_title = {one.title_id: one for one in held}
-    kept = [_kept(*named[one], rights[one], by_title) for one in named]
+    kept = [_kept(*named[one], rights[one].values()) for one in named]
     anybodys: dict[int, int] = {}
     for of_titles in rights.values():
         for title, one in of_titles.items():
@@ -157,19 +156,16 @@ def _troubled(session: Session, title_ids: set[int], *where: object) -> int:
     return sum(number for title, number in rows if title in title_ids)
 
 
-def _kept(
-    institution_id: int, code: str, name: str, of_titles: Mapping[int, Reach], by_title: Mapping[int, Holding]
-) -> Kept:
+def _kept(institution_id: int, code: str, name: str, of_titles: Iterable[Reach]) -> Kept:
     titles = articles = until = claimed = 0
     by_licence: dict[str, int] = {}
-    for title, one in of_titles.items():
-        held = by_title[title]
+    for one in of_titles:
         titles += one.earned != 0
-        articles += held.counted(one.earned)
-        until += held.counted(one.subscribed_only)
-        claimed += held.counted(one.claimed & ~one.earned & ~one.subscribed)
-        for licence, issues in one.by_licence.items():
-            by_licence[licence] = by_licence.get(licence, 0) + held.counted(issues)
+        articles += one.articles
+        until += one.until_it_ends
+        claimed += one.claimed
+        for licence, number in one.by_licence.items():
+            by_licence[licence] = by_licence.get(licence, 0) + number
     return Kept(institution_id, code, name, titles, articles, until, claimed, dict(sorted(by_licence.items())))
 
 

@@ -84,9 +84,9 @@ def _line(found: Simulation, kept: Kept, held: Holding, one: Reach, store: str |
         held.name,
         years(held, one.earned).replace("–", "-"),
         licences,
-        held.counted(one.earned),
-        held.counted(one.subscribed_only),
-        held.counted(one.claimed & ~one.earned & ~one.subscribed),
+        one.articles,
+        one.until_it_ends,
+        one.claimed,
         found.missing.get(held.title_id, 0),
         store,
     )
