@@ -55,12 +55,16 @@ def bench(folder: Path, url: str, *, size: Size, rounds: int) -> Iterator[Line]:
         yield Line(
             f"{ASKED} decisions for readers of {size.institutions} institutions", decided, _each(decided), ratio, None
         )
-        bare = [_timed(lambda at=at: _bare_publisher(session, 2 + at)) for at in range(rounds)]  # type: ignore[misc]
-        yield Line("issues and title lists of one publisher, the bare rows", bare, "", "", None)
-        for what, ask in (("simulator", _simulate), ("preview of a trigger", _preview)):
-            seconds = [_timed(lambda ask=ask, at=at: ask(session, 2 + at)) for at in range(rounds)]  # type: ignore[misc]
-            line = f"{what}, one publisher of {size.publishers}"
-            yield Line(line, seconds, "", f"{min(seconds) / min(bare):.1f} × the bare rows", None)
+        for whose, first, step in (
+            (f"one publisher of {size.publishers}, {size.per_publisher:,} journals", 2, 1),
+            (f"the largest publisher, {size.largest:,} journals", 1, 0),
+        ):
+            asked_of = [first + at * step for at in range(rounds)]
+            bare = [_timed(lambda of=of: _bare_publisher(session, of)) for of in asked_of]  # type: ignore[misc]
+            yield Line(f"issues and title lists of {whose}, the bare rows", bare, "", "", None)
+            for what, ask in (("simulator", _simulate), ("preview of a trigger", _preview)):
+                seconds = [_timed(lambda ask=ask, of=of: ask(session, of)) for of in asked_of]  # type: ignore[misc]
+                yield Line(f"{what}, {whose}", seconds, "", f"{min(seconds) / min(bare):.1f} × the bare rows", None)
     for what, words in _SEARCHES.items():
         seconds = [_timed(lambda words=words: _search(catalogue, words)) for _ in range(max(rounds, 5))]  # type: ignore[misc]
         yield Line(f"search: {what}", seconds, f"{median(seconds) * 1000:.0f} ms each", "", None)
