@@ -149,19 +149,24 @@ def page(
     now: datetime,
     stores: Sequence[str],
     *,
+    named: Callable[[Journal], bool] = lambda _journal: True,
     wanted: Callable[[Right], bool] = lambda _right: True,
     after: tuple[str, int] | None = None,
     limit: int,
 ) -> tuple[list[Right], tuple[str, int] | None]:
-    """The next rights that are wanted, in the order of the alphabet, and the key after which there may be more."""
+    """The next rights that are wanted, in the order of the alphabet, and the key after which there may be more.
+
+    Of journals that are not so named, no more is asked than their names.
+    """
     agreements = entitled.agreements_of(session, institution_id)
     found: list[Right] = []
     for _ in range(0, MOST_WALKED, AT_ONCE):
         journals = _journals(session, agreements, after, AT_ONCE)
-        seen = looked(session, agreements, [one.id for one in journals], stores, now.date())
+        asked = {one.id for one in journals if named(one)}
+        seen = looked(session, agreements, sorted(asked), stores, now.date()) if asked else None
         for journal in journals:
-            right = _right(seen, journal)
-            if wanted(right):
+            right = _right(seen, journal) if seen is not None and journal.id in asked else None
+            if right is not None and wanted(right):
                 if len(found) == limit:
                     return found, after
                 found.append(right)

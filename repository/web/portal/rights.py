@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from repository.access import our_rights, told
-from repository.access.our_rights import UNSAFE, Right
+from repository.access.our_rights import UNSAFE, Journal, Right
 from repository.coverage import runs_of
 from repository.models import Institution
 from repository.turkish import tr_fold
@@ -31,9 +31,11 @@ def rights(portal: Portal) -> ResponseReturnValue:
     if not paging.storable(words) or request.args.get("show") not in (None, "", "unsafe"):
         raise BadRequest
 
+    def named(journal: Journal) -> bool:
+        return words in tr_fold(journal.name) or words in tr_fold(journal.issn)
+
     def wanted(right: Right) -> bool:
-        named = words in tr_fold(right.journal.name) or words in tr_fold(right.journal.issn)
-        return named and (not unsafe or right.safety in UNSAFE)
+        return not unsafe or right.safety in UNSAFE
 
     with portal.catalogue.reading() as rows:
         visit, institution = library(rows)
@@ -43,11 +45,22 @@ def rights(portal: Portal) -> ResponseReturnValue:
             ([], None)
             if as_csv
             else our_rights.page(
-                rows, institution.id, portal.now(), portal.stores, wanted=wanted, after=after, limit=A_PAGE
+                rows,
+                institution.id,
+                portal.now(),
+                portal.stores,
+                named=named,
+                wanted=wanted,
+                after=after,
+                limit=A_PAGE,
             )
         )
     if as_csv:
-        return csv_answer(f"rights-{institution.code}", COLUMNS, _cells(portal, institution, wanted))
+        return csv_answer(
+            f"rights-{institution.code}",
+            COLUMNS,
+            _cells(portal, institution, lambda one: named(one.journal) and wanted(one)),
+        )
     return render_template(
         "portal/rights.html",
         visit=visit,
@@ -65,8 +78,7 @@ def rights(portal: Portal) -> ResponseReturnValue:
     )
 
 
-def _cells(portal: Portal, institution: Institution, wanted: object) -> Iterator[Sequence[object]]:
-    assert callable(wanted)
+def _cells(portal: Portal, institution: Institution, wanted: Callable[[Right], bool]) -> Iterator[Sequence[object]]:
     for some in our_rights.walk(portal.catalogue, institution.id, portal.now(), portal.stores):
         for one in some:
             if wanted(one):
