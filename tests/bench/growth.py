@@ -21,6 +21,9 @@ _SLACK = 1.6
 _LITTLE = {"sqlite": 40.0, "postgresql": 400.0}
 """Work that is not looked at: thousands of steps, and pages; a few milliseconds."""
 
+_SLOWLY = 1000.0
+"""A first answer that took more milliseconds is told."""
+
 
 @dataclass
 class Kept:
@@ -127,12 +130,24 @@ def grows(database: str, small: int, before: Cost, large: int, after: Cost) -> b
 def _cell(cost: Cost | None) -> str:
     if cost is None:
         return ""
-    shown = f"{cost.milliseconds:,.0f}" if cost.milliseconds >= 9.5 else f"{cost.milliseconds:.1f}"
-    return f"{shown} ms · {cost.statements} · {cost.work:,.0f}{' *' if cost.scans else ''}"
+    return f"{_shown(cost)} · {cost.statements} · {cost.work:,.0f}{' *' if cost.scans else ''}"
+
+
+def _shown(cost: Cost) -> str:
+    return f"{cost.milliseconds:,.0f} ms" if cost.milliseconds >= 9.5 else f"{cost.milliseconds:.1f} ms"
 
 
 def _short(number: int) -> str:
     return f"{number // 1_000_000} million" if number >= 1_000_000 else f"{number:,}"
+
+
+def _first(found: Sequence[Kept]) -> Iterator[str]:
+    """What took longest to be answered for the first time, with how long it takes from then on."""
+    for kept in found:
+        for key, cost in ((key, Cost(**told)) for key, told in kept.costs.items()):
+            if cost.first > _SLOWLY:
+                catalogue = f"{kept.database}, {_short(kept.articles)}"
+                yield f"| {catalogue} | `{key}` | {cost.first / 1000:.1f} s | {_shown(cost)} |"
 
 
 def document(found: Sequence[Kept]) -> str:
@@ -146,5 +161,5 @@ def document(found: Sequence[Kept]) -> str:
             group = of_it
             rows.append(f"| **{group}** |" + " |" * (len(found) + 1))
         rows.append(f"| `{name}` | " + " | ".join((*line.cells, line.because if line.mark else "")) + " |")
-    values = {"machine": machine(), "moment": moment(), "table": "\n".join(rows)}
+    values = {"machine": machine(), "moment": moment(), "table": "\n".join(rows), "first": "\n".join(_first(found))}
     return Path(__file__).with_name("scale.md").read_text(encoding="utf-8").format(**values)
