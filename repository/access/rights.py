@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Row, bindparam, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from repository.access.entitlement import Claim, Clause, Decision, InForce, Reader, Work, may_read, paid_days
 from repository.catalogue import opened
@@ -72,13 +72,11 @@ def on_article(session: Session, article: Article, reader: Reader, on: datetime)
 def on_title(session: Session, title_id: int, institution_id: int | None, on: datetime) -> Rights:
     """What decides on a journal at this moment for the readers of this institution (None: of none)."""
     asked = {"title": title_id, "institution": institution_id, "moment": on}
-    ((publisher_id,),) = _PUBLISHER(session, asked)
-    return Rights(title_id, publisher_id, _claims(session, asked), _triggers(session, asked))
+    publisher_id, triggers = _triggers(session, asked)
+    return Rights(title_id, publisher_id, _claims(session, asked), triggers)
 
 
-# Said once, and to the driver: a decision is asked for every file that is given out.
-_PUBLISHER = Straight(select(Title.publisher_id).where(Title.id == bindparam("title")))
-
+# What follows is said once, and to the driver: a decision is asked for every file that is given out.
 _INSTITUTION = bindparam("institution", type_=BigInteger())
 _OURS = select(Membership.consortium_id).where(Membership.institution_id == _INSTITUTION)
 _OWN = Entitlement.institution_id == _INSTITUTION
@@ -139,14 +137,20 @@ _CLAIMS = Straight(
     .order_by(Entitlement.id)
 )
 _MOMENT = bindparam("moment", type_=Moment())
+_OF_IT = aliased(Title)
+# Not by the journal of the row: what is said of it would be looked up for each trigger anew.
 _ABOUT = select(TriggerScope.trigger_id).where(
     or_(
         TriggerScope.title_id == bindparam("title"),
-        TriggerScope.publisher_id == select(Title.publisher_id).where(Title.id == bindparam("title")).scalar_subquery(),
+        TriggerScope.publisher_id
+        == select(_OF_IT.publisher_id).where(_OF_IT.id == bindparam("title")).scalar_subquery(),
     )
 )
 _TRIGGERS = Straight(
-    select(Trigger.id).where(opened.stands(_MOMENT), or_(Trigger.nation, Trigger.id.in_(_ABOUT))).order_by(Trigger.id)
+    select(Title.publisher_id, Trigger.id)
+    .outerjoin(Trigger, opened.stands(_MOMENT) & or_(Trigger.nation, Trigger.id.in_(_ABOUT)))
+    .where(Title.id == bindparam("title"))
+    .order_by(Trigger.id)
 )
 
 
@@ -194,13 +198,14 @@ def _claim(said: Sequence[Any], paid: tuple[Days, ...]) -> Claim:
     )
 
 
-def _triggers(session: Session, asked: Mapping[str, Any]) -> tuple[InForce, ...]:
-    ids = [row[0] for row in _TRIGGERS(session, asked)]
+def _triggers(session: Session, asked: Mapping[str, Any]) -> tuple[int, tuple[InForce, ...]]:
+    """Whose the journal is, and what stands for it at this moment."""
+    rows = _TRIGGERS(session, asked)
+    publisher_id, ids = rows[0][0], [trigger for _, trigger in rows if trigger is not None]
     if not ids:
-        return ()
-    return in_force(
-        session, session.execute(select(Trigger).where(Trigger.id.in_(ids)).order_by(Trigger.id)).scalars().all()
-    )
+        return publisher_id, ()
+    standing = select(Trigger).where(Trigger.id.in_(ids)).order_by(Trigger.id)
+    return publisher_id, in_force(session, session.execute(standing).scalars().all())
 
 
 def memberships_of(session: Session, institution_ids: Collection[int]) -> dict[int, dict[int, list[Days]]]:
