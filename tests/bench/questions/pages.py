@@ -37,6 +37,7 @@ _BECAUSE = {
     "/staff/evidence": FULL,
     "/staff/copies": FULL,
     "/staff/completeness": FULL,
+    "/staff/deliveries": "it tells of every delivery that waits, and more do in the larger catalogue",
     "/staff/usage/": "it tells of every journal that an institution used",
     "/staff/access/licences/lisans-5/titles": "it tells of every journal of a list",
     "/staff/access": "it goes through the lines of title lists that are not agreed",
