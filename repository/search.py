@@ -33,8 +33,9 @@ _NEWEST, _BY_ID = "n", "i"
 _KEY = re.compile(rf"(?P<order>[{_NEWEST}{_BY_ID}])(?P<id>[0-9a-f]{{32}})")
 _SAMPLE = 100
 """From so many it is told how many there are in all."""
-_READ = (50, 200, 1000, 5000)
-"""So many are read at first, then, and from then on."""
+_READ = (200, 2000, 8000)
+"""So many are read at first, then, and from then on: in few parts, since to plan a question of eight words takes longer
+than to answer it."""
 _LAST = "\U0010ffff"
 
 
