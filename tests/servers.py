@@ -93,6 +93,9 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
 
 _EMPTY = "template0 ENCODING 'UTF8' LOCALE 'C'"
 _MIGRATED = "mahfuz_template"
+_FORGETFUL = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c wal_level=minimal"
+_FORGETFUL += " -c max_wal_senders=0"
+"""What the tests write need not outlive a power cut, and nobody gathers up what they left."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,7 @@ def postgresql(folder: Path, *, kept: bool = False, more: str = "") -> Iterator[
                     if user is not None:
                         shutil.chown(data, user)
                     run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-                # What the tests write need not outlive a power cut.
-                settings = f"-c listen_addresses='' -k {data} -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off -c wal_level=minimal -c max_wal_senders=0 -c max_connections=200 {more}"
+                settings = f"-c listen_addresses='' -k {data} -c max_connections=200 {_FORGETFUL} {more}"
                 run("pg_ctl", "-w", "-t", "600", "-o", settings, "-l", str(data / "log"), "start")
                 if is_new and not kept:
                     PostgreSQLServer(str(data)).make_template()
