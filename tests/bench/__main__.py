@@ -23,6 +23,8 @@ from bench.measure import Line  # noqa: E402
 
 _BENCHES = ("ingest", "audit", "large", "harvest", "access", "workers")
 LARGE_BAGS, LARGE_BYTES = 16, 100_000_000
+_AS_SERVED = "-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c autovacuum=on"
+"""PostgreSQL as a library runs it, and not as the tests do."""
 _DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
 
 
@@ -79,7 +81,8 @@ def _decided(folder: Path, rounds: int) -> Iterator[report.Section]:
     lines = list(access.bench(folder / "lists", f"sqlite:///{folder / 'nation.sqlite'}", size=size, rounds=rounds))
     yield report.Section("access", lines)
     with ExitStack() as stack:
-        server = stack.enter_context(servers.postgresql(stack.enter_context(servers.shared_folder(folder.name))))
+        place = stack.enter_context(servers.shared_folder(folder.name))
+        server = stack.enter_context(servers.postgresql(place, more=_AS_SERVED))
         url = stack.enter_context(server.fresh_database())
         lines = list(access.bench(folder / "lists-postgresql", url, size=size, rounds=rounds))
     yield report.Section("access-postgresql", lines)
@@ -88,7 +91,8 @@ def _decided(folder: Path, rounds: int) -> Iterator[report.Section]:
 def _shared(folder: Path, scale: report.Scale) -> Iterator[Line]:
     with ExitStack() as stack:
         server = stack.enter_context(s3.serving(folder / "s3-workers"))
-        database = stack.enter_context(servers.postgresql(stack.enter_context(servers.shared_folder("workers"))))
+        place = stack.enter_context(servers.shared_folder("workers"))
+        database = stack.enter_context(servers.postgresql(place, more=_AS_SERVED))
         yield from workers.bench(
             folder / "workers",
             server,

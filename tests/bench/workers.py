@@ -45,13 +45,13 @@ def bench(
             taken[number], read[number], octets = _by(number, folder, s3, url, bucket, deliveries, articles)
         rate = articles / taken[number]
         ratio = f"{naive.seconds / taken[number]:.2f} × naive"
-        yield Line(f"ingest by {number} workers", [taken[number]], f"{rate:.1f} articles/s", ratio, None)
+        yield Line(f"ingest by {_so_many(number)}", [taken[number]], f"{rate:.1f} articles/s", ratio, None)
     told = json.loads(run(python("bench.bare", f"workers-{WORKERS[-1]}"), BENCH_S3=json.dumps(asdict(s3))).output)
     bare = told["seconds"]
     yield Line("bare loop of the same client, S3", [bare], f"{megabytes(told['bytes'] / bare)}/s", "", None)
     for number in WORKERS:
         rate, ratio = f"{megabytes(octets / read[number])}/s", f"{bare / read[number]:.2f} × bare loop"
-        yield Line(f"audit by {number} workers", [read[number]], rate, ratio, None)
+        yield Line(f"audit by {_so_many(number)}", [read[number]], rate, ratio, None)
     shutil.rmtree(deliveries)
 
 
@@ -89,6 +89,10 @@ def _by(
     finally:
         catalogue.close()
         shutil.rmtree(home)
+
+
+def _so_many(number: int) -> str:
+    return "1 worker" if number == 1 else f"{number} workers"
 
 
 def _linked(source: str, target: str) -> None:
