@@ -91,14 +91,14 @@ def claims_of(
 ) -> dict[int, list[Claim]]:
     """By journal, the lines of their title lists and the institution's own claims, in these states."""
     rows = session.execute(
-        select(Entitlement).where(
+        select(*rights.LINE, Entitlement.title_id, Entitlement.licence_id).where(
             Entitlement.title_id.in_(title_ids),
             # Not by its index: a licence's list is longer than a page of journals.
             (Entitlement.licence_id + 0).in_(agreements.licences),
             of_all_or_of(agreements.institution_id),
             Entitlement.state.in_(states),
         )
-    ).scalars()
+    )
     found: dict[int, list[Claim]] = {}
     for row in rows:
         claim = rights.claim_of(row, agreements.licences[row.licence_id], agreements.paid[row.licence_id])
