@@ -242,6 +242,17 @@ class Author:
     suffix: str | None = None
     collab: str | None = None
     orcid: str | None = None
+    """As ORCID asks for it: ``https://orcid.org/0000-0002-1825-0097``."""
+
+    @property
+    def orcid_number(self) -> str | None:
+        """``0000-0002-1825-0097``, whether the record has it with the address before it or without."""
+        return self.orcid.rpartition("/")[2] if self.orcid else None
+
+    @property
+    def orcid_address(self) -> str | None:
+        """``https://orcid.org/0000-0002-1825-0097``, likewise."""
+        return f"https://orcid.org/{self.orcid_number}" if self.orcid_number else None
 
     @property
     def label(self) -> str:

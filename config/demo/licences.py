@@ -88,7 +88,7 @@ def _propose(session: Session, by: str, publisher: Publisher, at: datetime) -> N
         kind=TriggerKind.PUBLISHER_CEASED,
         audience=Audience.ENTITLED,
         scope=Scope(publisher_ids=frozenset((publisher.id,))),
-        reason="Örnek: yayıncı faaliyetini bitirdi, sitesi kapandı. İkinci bir kişinin onayını bekliyor.",
+        reason="Örnek: yayıncı faaliyetini bitirdi, sitesi kapandı.",
         effective=at + timedelta(minutes=1),
     )
     triggers.propose(session, wanted, preview.of(session, wanted), by=by, at=at)

@@ -73,7 +73,7 @@ def _titles(record: ArticleRecord) -> str:
 
 
 def _contributor(author: Author) -> str:
-    orcid = f"https://orcid.org/{author.orcid}" if author.orcid else None
+    orcid = author.orcid_address
     person = ' contrib-id-type="orcid"'
     name = element("collab", author.collab) or wrapped("name", _name(author))
     return wrapped("contrib", element("contrib-id", orcid, person) + name if name else "", ' contrib-type="author"')

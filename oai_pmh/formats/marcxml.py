@@ -99,7 +99,7 @@ def _name(hundred: str, author: Author) -> str:
     name = ", ".join(part for part in (author.family, author.given) if part and said(part))
     if not name:
         return ""
-    orcid = f"https://orcid.org/{author.orcid}" if author.orcid else None
+    orcid = author.orcid_address
     first = "1" if author.family else "0"
     return _field(f"{hundred}00", first, " ", [("a", name), ("c", author.suffix), ("4", "aut"), ("1", orcid)])
 

@@ -57,7 +57,7 @@ def _name(author: Author) -> str:
         + element("namePart", author.given, ' type="given"')
         + element("namePart", author.suffix, ' type="termsOfAddress"')
     )
-    orcid = element("nameIdentifier", author.orcid, ' type="orcid"')
+    orcid = element("nameIdentifier", author.orcid_number, ' type="orcid"')
     return wrapped("name", parts, ' type="personal"', _ROLE + orcid)
 
 

@@ -89,7 +89,7 @@ def _creator(author: Author) -> str:
         return wrapped("datacite:creator", element("datacite:creatorName", author.collab, ' nameType="Organizational"'))
     name = element("datacite:creatorName", author.label, ' nameType="Personal"')
     scheme = ' nameIdentifierScheme="ORCID" schemeURI="https://orcid.org"'
-    orcid = element("datacite:nameIdentifier", f"https://orcid.org/{author.orcid}" if author.orcid else None, scheme)
+    orcid = element("datacite:nameIdentifier", author.orcid_address, scheme)
     parts = element("datacite:givenName", author.given) + element("datacite:familyName", author.family) + orcid
     return wrapped("datacite:creator", name, besides=parts)
 

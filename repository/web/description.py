@@ -80,7 +80,7 @@ def schema_org(landing: Landing, archive: str) -> dict[str, Any]:
             {
                 "@type": "Organization" if author.collab else "Person",
                 "name": author.label,
-                "sameAs": f"https://orcid.org/{author.orcid}" if author.orcid else None,
+                "sameAs": author.orcid_address,
             }
             for author in record.authors
         ],
@@ -118,8 +118,8 @@ def signposts(landing: Landing) -> str:
         links.append(_link(doi_url(record.doi), "related"))
     if landing.is_open and record.licence:
         links.append(_link(record.licence, "license"))
-    orcids = [author.orcid for author in record.authors if author.orcid]
-    links += [_link(f"https://orcid.org/{orcid}", "author") for orcid in orcids[:_MOST_LINKS]]
+    orcids = [author.orcid_address for author in record.authors if author.orcid_address]
+    links += [_link(orcid, "author") for orcid in orcids[:_MOST_LINKS]]
     if landing.is_open:
         links += [_link(url, "item", kind) for url, kind in landing.file_urls[:_MOST_LINKS]]
     return ", ".join(links)

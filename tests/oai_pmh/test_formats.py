@@ -74,6 +74,16 @@ def test_many_texts_are_written_as_each_would_be(values: list[str]) -> None:
     assert xml.texts(values) == [xml.text(value) for value in values]
 
 
+@pytest.mark.parametrize("crosswalk", [known.crosswalk for known in FORMATS.values()])
+def test_an_orcid_is_written_once_however_the_record_has_it(crosswalk: Callable[[ArticleRecord, Told], str]) -> None:
+    bare, addressed = (
+        crosswalk(ArticleRecord(title="Işık", authors=(Author("Çelik", "Ümit", orcid=orcid),)), BARE)
+        for orcid in ("0000-0002-1825-0097", "https://orcid.org/0000-0002-1825-0097")
+    )
+    assert bare == addressed
+    assert "orcid.org/http" not in addressed
+
+
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
 @pytest.mark.parametrize("crosswalk", [known.crosswalk for known in FORMATS.values()])
 def test_no_text_breaks_a_record(

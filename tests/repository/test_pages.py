@@ -158,7 +158,8 @@ def test_an_article_of_a_thousand_authors_is_a_page(archive: pages.Site) -> None
 
 
 def test_the_landing_page_speaks_to_machines(archive: pages.Site) -> None:
-    record = pages.record(1, authors=(Author(family="Yılmaz", given="Ayşe", orcid="0000-0002-1825-0097"),))
+    orcid = "https://orcid.org/0000-0002-1825-0097"
+    record = pages.record(1, authors=(Author(family="Yılmaz", given="Ayşe", orcid=orcid),))
     identifier = pages.enter(archive, record)
     answer = archive.client.get(f"/articles/{identifier}")
     page = html.fromstring(answer.text)
@@ -172,10 +173,12 @@ def test_the_landing_page_speaks_to_machines(archive: pages.Site) -> None:
     described = json.loads(page.xpath("//script[@type='application/ld+json']/text()")[0])
     assert described["@type"] == "ScholarlyArticle"
     assert described["isAccessibleForFree"] is True
+    assert described["author"][0]["sameAs"] == orcid
+    assert page.xpath("//ul[@class='authors']//a/@href") == [orcid]
     link = answer.headers["Link"]
     assert f'<http://localhost/articles/{identifier}>; rel="cite-as"' in link
     assert '<https://doi.org/10.5555/ornek.1>; rel="related"' in link
-    assert '<https://orcid.org/0000-0002-1825-0097>; rel="author"' in link
+    assert f'<{orcid}>; rel="author"' in link
     assert 'rel="license"' in link
     assert 'rel="item"; type="application/pdf"' in link
 
