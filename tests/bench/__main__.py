@@ -23,7 +23,7 @@ from bench.measure import Line  # noqa: E402
 
 _BENCHES = ("ingest", "audit", "large", "harvest", "access", "workers")
 LARGE_BAGS, LARGE_BYTES = 16, 100_000_000
-_AS_SERVED = "-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c autovacuum=on"
+_AS_SERVED = "-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c autovacuum_naptime=60"
 """PostgreSQL as a library runs it, and not as the tests do."""
 _DOCUMENT = _HERE.parent.parent / "docs" / "performance.md"
 
