@@ -124,8 +124,15 @@ def looked(
     return Looked(day, claims, issues, giving, keepers.exceptions(session, stores, title_ids))
 
 
-def walk(catalogue: Catalogue, institution_id: int, now: datetime, stores: Sequence[str]) -> Iterator[list[Right]]:
-    """All journals of its licences, some at a time, each time in a transaction of its own.
+def walk(
+    catalogue: Catalogue,
+    institution_id: int,
+    now: datetime,
+    stores: Sequence[str],
+    *,
+    named: Callable[[Journal], bool] = lambda _journal: True,
+) -> Iterator[list[Right]]:
+    """All journals of its licences that are so named, some at a time, each time in a transaction of its own.
 
     Raises DatabaseUnavailable.
     """
@@ -135,9 +142,8 @@ def walk(catalogue: Catalogue, institution_id: int, now: datetime, stores: Seque
     while True:
         with catalogue.reading() as session:
             journals = _journals(session, agreements, after, AT_ONCE)
-            seen = looked(session, agreements, [one.id for one in journals], stores, now.date())
-            rights = [_right(seen, one) for one in journals]
-        yield rights
+            rights = _rights(session, agreements, [one for one in journals if named(one)], stores, now.date())
+        yield list(rights.values())
         if len(journals) < AT_ONCE:
             return
         after = (journals[-1].sort_key, journals[-1].id)
@@ -162,10 +168,9 @@ def page(
     found: list[Right] = []
     for _ in range(0, MOST_WALKED, AT_ONCE):
         journals = _journals(session, agreements, after, AT_ONCE)
-        asked = {one.id for one in journals if named(one)}
-        seen = looked(session, agreements, sorted(asked), stores, now.date()) if asked else None
+        rights = _rights(session, agreements, [one for one in journals if named(one)], stores, now.date())
         for journal in journals:
-            right = _right(seen, journal) if seen is not None and journal.id in asked else None
+            right = rights.get(journal.id)
             if right is not None and wanted(right):
                 if len(found) == limit:
                     return found, after
@@ -174,6 +179,16 @@ def page(
         if len(journals) < AT_ONCE:
             return found, None
     return found, after
+
+
+def _rights(
+    session: Session, agreements: Agreements, journals: Sequence[Journal], stores: Sequence[str], day: date
+) -> dict[int, Right]:
+    """The rights of these journals by their numbers, in their order."""
+    if not journals:
+        return {}
+    seen = looked(session, agreements, [one.id for one in journals], stores, day)
+    return {one.id: _right(seen, one) for one in journals}
 
 
 def how_many(session: Session, institution_id: int) -> int:

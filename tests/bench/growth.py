@@ -144,8 +144,9 @@ def _short(number: int) -> str:
 def _first(found: Sequence[Kept]) -> Iterator[str]:
     """What took longest to be answered for the first time, with how long it takes from then on."""
     for kept in found:
-        for key, cost in ((key, Cost(**told)) for key, told in kept.costs.items()):
-            if cost.first > max(_SLOWLY, 2 * cost.milliseconds):
+        for key in kept.costs:
+            cost = kept.cost(key)
+            if cost is not None and cost.first > max(_SLOWLY, 2 * cost.milliseconds):
                 catalogue = f"{kept.database}, {_short(kept.articles)}"
                 yield f"| {catalogue} | `{key}` | {cost.first / 1000:.1f} s | {_shown(cost)} |"
 

@@ -71,16 +71,17 @@ def title(section: Section, scale: Scale) -> str:
     """What the bench of this section did."""
     articles = f"{scale.articles} articles of {scale.size / 1e6:.1f} MB"
     nation = "155 institutions, 1,628 licences, 20,000 titles, 1,000,000 articles"
-    return {
-        "ingest": f"Ingest of {articles}",
-        "memory": f"Memory of one ingest, articles of {scale.size / 1e6:.1f} MB",
-        "audit": f"Audit of the bags of {articles}",
-        "large": "Audit of large bags: 16 of 100 MB",
-        "harvest": f"Harvest of {scale.records:,} records",
-        "access": f"Decisions and search over {nation}",
-        "workers": f"Workers of a catalogue on PostgreSQL, {articles}",
-        "access-postgresql": f"The same on PostgreSQL: {nation}",
-    }[section.name]
+    told = {
+        "ingest": f" {articles}",
+        "memory": f", articles of {scale.size / 1e6:.1f} MB",
+        "audit": f" of {articles}",
+        "large": ": 16 of 100 MB",
+        "harvest": f" {scale.records:,} records",
+        "access": f" and search over {nation}",
+        "workers": f" a catalogue on PostgreSQL, {articles}",
+        "access-postgresql": f": {nation}",
+    }
+    return _BEGINNINGS[section.name] + told[section.name]
 
 
 def cells(line: Line) -> tuple[str, str, str, str, str]:

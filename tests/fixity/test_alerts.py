@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from full_size import one_database
 from plans import plans
 from post_office import BOSS, SECRET, TO, Office, hook_of, office
 from sqlalchemy import insert, select, update
@@ -420,11 +419,7 @@ def test_a_killed_sender_lets_go_of_its_letter(plain: Office) -> None:
 
 
 @pytest.mark.parametrize("hours", [-1, -24, 1, 24])
-def test_a_clock_that_is_set_repeats_no_letter_and_invents_no_alert(
-    post: Office, database_url: str, hours: int
-) -> None:
-    if abs(hours) == 1:
-        one_database(database_url, "sqlite")
+def test_a_clock_that_is_set_repeats_no_letter_and_invents_no_alert(post: Office, hours: int) -> None:
     post.small.audit()
     usual = list(post.lookout().questions)
     post.lookouts.clear()

@@ -59,7 +59,7 @@ def rights(portal: Portal) -> ResponseReturnValue:
         return csv_answer(
             f"rights-{institution.code}",
             COLUMNS,
-            _cells(portal, institution, lambda one: named(one.journal) and wanted(one)),
+            _cells(portal, institution, named, wanted),
         )
     return render_template(
         "portal/rights.html",
@@ -78,8 +78,10 @@ def rights(portal: Portal) -> ResponseReturnValue:
     )
 
 
-def _cells(portal: Portal, institution: Institution, wanted: Callable[[Right], bool]) -> Iterator[Sequence[object]]:
-    for some in our_rights.walk(portal.catalogue, institution.id, portal.now(), portal.stores):
+def _cells(
+    portal: Portal, institution: Institution, named: Callable[[Journal], bool], wanted: Callable[[Right], bool]
+) -> Iterator[Sequence[object]]:
+    for some in our_rights.walk(portal.catalogue, institution.id, portal.now(), portal.stores, named=named):
         for one in some:
             if wanted(one):
                 yield _row(one)
