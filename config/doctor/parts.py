@@ -14,11 +14,12 @@ from config.wiring import AGENT
 from fixity.lookout import CLOCK, STANDBY
 from repository.catalogue import heartbeats
 from repository.catalogue.alone import key_of
+from repository.catalogue.heartbeats import FORGOTTEN
 from repository.models import Heartbeat
 from repository.texts import marked
 
-GONE, FORGOTTEN = timedelta(days=1), timedelta(days=30)
-"""A machine that was silent for a day, while another runs the part, was taken away; after a month it is not named."""
+GONE = timedelta(days=1)
+"""A machine that was silent for a day, while another runs the part, was taken away."""
 AHEAD = timedelta(seconds=5)
 
 

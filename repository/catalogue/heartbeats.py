@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from repository.models import Heartbeat
+
+FORGOTTEN = timedelta(days=30)
+"""A machine that was silent so long was taken away, if another one runs the part. Containers have a new name each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class Who:
 
 
 def beat(session: Session, who: Who, at: datetime) -> None:
-    """It runs at ``at``. A part that runs twice on one machine is one."""
+    """It runs at ``at``. A part that runs twice on one machine is one. Machines long silent are forgotten."""
+    session.execute(delete(Heartbeat).where(Heartbeat.part == who.part, Heartbeat.beat_at < at - FORGOTTEN))
     row = session.get(Heartbeat, (who.part, who.host), with_for_update=True)
     if row is None:
         row = Heartbeat(part=who.part, host=who.host)

@@ -171,7 +171,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(enc
 SERVICE_KEYS = {
     "image", "build", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "configs", "secrets",
     "volumes", "command", "depends_on", "ports", "stop_grace_period", "healthcheck", "environment", "shm_size",
-    "profiles",
+    "profiles", "hostname",
 }  # fmt: skip
 """Of the Compose specification, those that the file uses."""
 

@@ -306,6 +306,13 @@ def test_a_part_that_gives_no_sign_of_life_is_told_for_each_machine(tmp_path: Pa
     assert found["part worker, arsiv-2"].verdict is Verdict.DOUBT
     assert found["part worker, arsiv-3"].verdict is Verdict.NOTE
     assert "part worker, arsiv-4" not in found
+    beat(catalogue, "worker", "arsiv-1")
+    beat(catalogue, "clock", "arsiv-1", utc_now() - timedelta(days=90))
+    with catalogue.reading() as rows:
+        kept = {(part, row.host) for part, found_rows in heartbeats.beats(rows).items() for row in found_rows}
+    assert kept == {("clock", "arsiv-1"), *(("worker", f"arsiv-{number}") for number in (1, 2, 3))}, (
+        "a container that is gone is forgotten, and the only one of its part is not"
+    )
     catalogue.close()
 
 

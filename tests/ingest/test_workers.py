@@ -63,7 +63,8 @@ def bags(archive: Installation) -> int:
 
 
 def expect_all(archive: Installation, sent: list[str]) -> None:
-    archive.run("ingest", *sent, "--publisher", "Örnek Yayınevi")
+    answer = archive.run("ingest", *sent, "--publisher", "Örnek Yayınevi")
+    assert [len(receipt["articles"]) for receipt in answer["deliveries"]] == [ARTICLES] * DELIVERIES, answer
     status = archive.run("status")
     assert (status["articles"], status["deliveries"]) == (DELIVERIES * ARTICLES, {"accepted": DELIVERIES})
     assert status["copies"] == {"a": {"intact": DELIVERIES * ARTICLES}, "b": {"intact": DELIVERIES * ARTICLES}}
