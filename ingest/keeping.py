@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -86,24 +87,26 @@ def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path
         queue = iter(good)
         try:
             while True:
-                for one in queue:
+                for one in islice(queue, door.parallel * 2 - len(running)):
                     running.add(bags.submit(_preserved_or_not, door, arrived, one, staging, copies, retelling))
-                    if len(running) >= door.parallel * 2:
-                        break
-                if running:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    settled += [future.result() for future in done]
+                if not running:  # nor is any left to begin: all that were under way may be done at one look
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                settled += [future.result() for future in done]
                 # Together they cost the catalogue little more than one of them alone.
-                if not running or len(settled) >= _TOGETHER or time.monotonic() - told > _UNTOLD_SECONDS:
+                if len(settled) >= _TOGETHER or time.monotonic() - told > _UNTOLD_SECONDS:
                     lines += _registered(door, arrived, settled)
                     door.progress(len(lines), len(checked))
                     settled, told = [], time.monotonic()
-                if not running:
-                    break
+            lines += _registered(door, arrived, settled)
+            door.progress(len(lines), len(checked))
         except BaseException:
             for future in running:
                 future.cancel()
             raise
+    if sorted(line.position for line in lines) != sorted(one.position for one in checked):
+        # Never a receipt that is silent about an article: the delivery stays and is taken up again.
+        raise RuntimeError(f"{len(checked)} articles were judged and {len(lines)} are told of")
     return sorted(_with_open_links(door.catalogue, checked, lines), key=lambda line: line.position)
 
 
