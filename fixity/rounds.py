@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -52,7 +52,8 @@ def run_round(watch: Watch, scope: Scope) -> RoundReport:
     base = _deep(watch, scope)
 
     def deep(ref: CopyRef) -> bool:
-        return canary.is_deep(ref) or base(ref)
+        # What was found inside a seal is not there any more only when somebody has looked inside again.
+        return ref.is_lost or canary.is_deep(ref) or base(ref)
 
     with Readers(
         watch.stores,
@@ -90,6 +91,7 @@ class _Round:
         self._answers = Answers(watch)
         self._stopped = False
         self._canaries = canary.Heard()
+        self._given: dict[str, CopyRef] = {}
         if scope.due:
             timetable.set_right(watch, self._started)
         self._share, self._total = self._looked_ahead()
@@ -199,6 +201,8 @@ class _Round:
                     doubted.append((ref, reading))
                     continue
                 self._answers.seen[ref.store, reading.outcome] += 1
+                if reading.outcome is AuditOutcome.INTACT:
+                    self._given[ref.store] = ref
                 (to_mend if self._scope.mend and reading.mendable else told).append((ref, reading))
             answered = self._answers.counts.expected + len(told) + len(to_mend) + len(doubted)
             self._watch.progress(answered, max(self._total, self._taken))
@@ -206,10 +210,9 @@ class _Round:
                 self._answers.told(told)
                 told = []
                 self._hold([*open_refs, *(ref for ref, _ in [*to_mend, *doubted])])
-        for ref, reading in doubted:
-            settled = self._settled(ref, reading)
-            self._answers.seen[ref.store, settled.outcome] += 1
-            (to_mend if self._scope.mend and settled.mendable else told).append((ref, settled))
+        for ref, reading in self._settled(doubted):
+            self._answers.seen[ref.store, reading.outcome] += 1
+            (to_mend if self._scope.mend and reading.mendable else told).append((ref, reading))
         self._answers.told(told)
         if open_refs:
             self._give_back(open_refs)
@@ -217,26 +220,44 @@ class _Round:
 
     def _is_old_doubt(self, ref: CopyRef, reading: Reading) -> bool:
         """Whether this copy has been unreadable for as long as that may stay a doubt."""
-        if reading.outcome is not AuditOutcome.UNREADABLE or ref.unreadable_since is None:
+        if reading.outcome is not AuditOutcome.UNREADABLE or reading is NOT_ASKED or ref.unreadable_since is None:
             return False
         patience = timedelta(days=self._watch.unreadable_days)
         return ref.store in self._watch.stores and self._watch.clock() - ref.unreadable_since >= patience
 
-    def _settled(self, ref: CopyRef, reading: Reading) -> Reading:
-        """An old doubt, once all others of the batch were read: damage where the store gives others, else doubt still.
+    def _settled(self, doubted: Sequence[tuple[CopyRef, Reading]]) -> Iterator[tuple[CopyRef, Reading]]:
+        """Old doubts, once all others of the batch were read: damage where the store gives others, else doubt still.
 
-        The canary that is whole counts as one of the others, so that a round of this copy alone can tell.
+        It may have come back in the middle of the batch, after these had been asked for. So each is read once more,
+        between two moments at which the store gives something else.
         """
-        gave = self._answers.seen[ref.store, AuditOutcome.INTACT] or any(
-            look.store == ref.store and look.caught and look.expected is AuditOutcome.INTACT
-            for look in self._canaries.looks
-        )
-        if not gave or ref.store in self._readers.silent or self._readers.is_distrusted(ref.store):
-            return reading
-        assert ref.unreadable_since is not None
-        since = as_utc_text(ref.unreadable_since)
-        told = f"unreadable since {since}, while the store gives others: it counts as damaged ({reading.detail})"
-        return replace(reading, outcome=AuditOutcome.DAMAGED, detail=told)
+        giving = {store: self._gives(store) for store in dict.fromkeys(ref.store for ref, _ in doubted)}
+        for ref, before in doubted:
+            reading = self._again(ref, before) if giving[ref.store] else before
+            if reading.outcome is AuditOutcome.UNREADABLE and giving[ref.store]:
+                giving[ref.store] = self._gives(ref.store)
+                if giving[ref.store] and reading is not NOT_ASKED:
+                    assert ref.unreadable_since is not None
+                    told = (
+                        f"unreadable since {as_utc_text(ref.unreadable_since)}, while the store gives others:"
+                        f" it counts as damaged ({reading.detail})"
+                    )
+                    reading = replace(reading, outcome=AuditOutcome.DAMAGED, detail=told)
+            yield ref, reading
+
+    def _again(self, ref: CopyRef, before: Reading) -> Reading:
+        """The copy read once more; what was read before, where the round is to stop."""
+        return next(new for some in self._readers.readings(self._readers.begin([ref])) for _, new in some) or before
+
+    def _gives(self, store: str) -> bool:
+        """Whether the store gives something whole at this moment: its canary, or a copy that it gave in this batch."""
+        if store in self._readers.silent or self._readers.is_distrusted(store):
+            return False
+        looks = canary.listen(self._watch, self._readers, [store], lay=False).looks
+        if any(look.caught and look.expected is AuditOutcome.INTACT for look in looks):
+            return True
+        given = self._given.get(store)
+        return given is not None and self._again(given, NOT_ASKED).outcome is AuditOutcome.INTACT
 
     def _mend(self, ref: CopyRef, reading: Reading) -> None:
         with self._watch.catalogue.reading() as session:

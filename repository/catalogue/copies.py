@@ -66,6 +66,8 @@ class CopyRef:
     """What it is a copy of, as a promise asks."""
     publisher: int | None = None
     """Whose article it is; None for one that is no holding."""
+    is_lost: bool = False
+    """Whether it is known as damaged or missing: what is wrong may be inside its seal, which only a deep reading sees."""
 
     @property
     def key(self) -> str:
@@ -481,7 +483,7 @@ def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[Cop
     # Without their leases: a claim belongs to the one who made it, not to everyone who looks.
     rows = session.execute(
         select(Copy.aip_id, Copy.store, Aip.article_id, Aip.version, Aip.seal, Aip.bytes)
-        .add_columns(Copy.unreadable_since, Article.title_id, Article.publisher_id)
+        .add_columns(Copy.unreadable_since, Copy.state, Article.title_id, Article.publisher_id)
         .join(Aip, Aip.id == Copy.aip_id)
         .join(Article, Article.id == Aip.article_id)
         .where(*where)
@@ -500,6 +502,7 @@ def _refs(session: Session, *where: ColumnElement[bool], limit: int) -> list[Cop
             unreadable_since=row.unreadable_since,
             content=held[row.title_id, row.publisher_id],
             publisher=row.publisher_id,
+            is_lost=row.state in LOST,
         )
         for row in rows
     ]

@@ -21,7 +21,7 @@ from repository.bags import Bag
 from repository.catalogue.copies import CopyRef
 from repository.models import Aip
 from repository.storage import Store
-from repository.vocabulary import AuditOutcome, bag_key
+from repository.vocabulary import AuditOutcome, CopyState, bag_key
 
 
 @pytest.fixture
@@ -161,6 +161,11 @@ def test_a_bag_sealed_wrong_mends_nothing_and_waits_for_a_person(small: Miniatur
     assert small.audit().exit_status == 0
     report = small.audit(deep=True)
     assert (report.damaged, report.mended, report.decisions, report.exit_status) == (2, 0, 2, 4)
+    report = small.audit()
+    assert (report.damaged, report.intact) == (2, 2), "the seal fits, and what is inside is as wrong as before"
+    small.clock.forward(days=2)
+    assert small.audit(due=True).damaged == 2
+    assert {small.copy(store, bag).state for store in small.stores} == {CopyState.DAMAGED}
     small.path("main", bag).unlink()
     report = small.audit()
     assert (report.missing, report.mended, report.exit_status) == (1, 0, 4), "a bag sealed wrong is not spread"

@@ -142,6 +142,31 @@ def test_what_can_be_read_again_meanwhile_is_not_overwritten(small: Miniature) -
     store.at_replace = None
 
 
+def test_a_store_that_comes_back_in_the_middle_of_a_round_was_never_damaged(small: Miniature) -> None:
+    _, store = first(small)
+    store.rotten.clear()
+    bags = {bag_key(bag.article_id, 1) for bag in small.bags}
+    store.rotten |= bags
+    audit(small)
+    small.clock.forward(days=8)
+    asked: list[str] = []
+    refuse = store._refuse
+
+    def back_after_the_first(key: str) -> None:
+        asked.extend({key} & bags)
+        if len(asked) > 1:
+            store.rotten.clear()
+        refuse(key)
+
+    store._refuse = back_after_the_first  # type: ignore[method-assign]
+    refused = store.happened["refused"]
+    report = run_round(replace(small.watch, canaries=small.home / "canaries", readers=1), Scope(due=False, store="main"))
+    assert store.happened["refused"] == refused + 1, "one was asked for before it was back"
+    assert (report.damaged, report.unreadable, report.mended) == (0, 0, 0)
+    assert {small.copy("main", bag).state for bag in small.bags} == {CopyState.INTACT}
+    assert not (small.home / "quarantine").exists()
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_real_stores_replace_what_cannot_be_read_and_nothing_else(
     stores: list[Store], index: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
