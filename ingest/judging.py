@@ -21,7 +21,7 @@ from repository.catalogue.holdings import Held
 from repository.catalogue.identity import resolved
 from repository.errors import MahfuzError
 from repository.turkish import machine_lower
-from repository.vocabulary import ArticleOutcome, ArticleRecord, Finding
+from repository.vocabulary import ArticleOutcome, ArticleRecord, Finding, article_id
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,12 @@ class Checked:
     @property
     def refused(self) -> bool:
         return refuses_article(self.findings)
+
+    @property
+    def is_found_again(self) -> bool:
+        """Whether it is a work that is held under another id than its description alone would give it."""
+        record = self.sip.record
+        return self.identity is not None and record is not None and self.identity != article_id(record)
 
 
 def judged(catalogue: Catalogue, arrived: Arrived, sips: Sequence[Sip]) -> list[Checked]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,8 +23,8 @@ from repository.bags import payload_digest
 from repository.catalogue import Catalogue, changes, deliveries, holdings, links, registration, titles
 from repository.catalogue.deliveries import ArticleLine
 from repository.catalogue.registration import Entering, Sealed
-from repository.errors import MahfuzError, WouldOverwrite
-from repository.preservation import Replication, preserve
+from repository.errors import Doubt, MahfuzError, ObjectMissing, WouldOverwrite
+from repository.preservation import Replication, preserve, read_bag
 from repository.vocabulary import NOTICES, ArticleOutcome
 
 _ROUNDS_FOR_A_VERSION = 5
@@ -36,6 +37,10 @@ _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
 
 log = structlog.get_logger(__name__)
+
+
+class UnderWay(Doubt):
+    """Another delivery has begun to keep the same article and waits for something: ours is the version after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,8 @@ def keep(door: Door, arrived: Arrived, checked: Sequence[Checked], staging: Path
                     running.add(bags.submit(_preserved_or_not, door, arrived, one, staging, copies, retelling))
                 if not running:  # nor is any left to begin: all that were under way may be done at one look
                     break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                # What is settled is registered in time, however long the others take: another delivery may wait for it.
+                done, running = wait(running, _UNTOLD_SECONDS if settled else None, return_when=FIRST_COMPLETED)
                 settled += [future.result() for future in done]
                 # Together they cost the catalogue little more than one of them alone.
                 if len(settled) >= _TOGETHER or time.monotonic() - told > _UNTOLD_SECONDS:
@@ -183,6 +189,7 @@ def _preserved(
         except WouldOverwrite as error:
             if _overtaken(door, arrived, one.identity, version):
                 continue  # another delivery of the same article was registered meanwhile: ours is the version after it
+            _wait_for_its_delivery(door, arrived, one.identity, version, error)
             refusal = finding("STORE_HOLDS_OTHER", path=one.sip.name, detail=str(error))
             return refused_line(replace(one, findings=(*one.findings, refusal)))
         finally:
@@ -203,6 +210,20 @@ def _overtaken(door: Door, arrived: Arrived, identity: str, version: int) -> boo
         if not others or time.monotonic() > until:
             return False
         time.sleep(_LOOK_SECONDS)
+
+
+def _wait_for_its_delivery(door: Door, arrived: Arrived, identity: str, version: int, held: WouldOverwrite) -> None:
+    """Raises UnderWay where the bag that lies there is of a delivery that was paused or killed and is not finished."""
+    store = next(store for store in door.stores if store.name == held.store)
+    with suppress(ObjectMissing):
+        report = read_bag(store, held.key, identity, version)
+        brought_by = dict(report.bag_info).get("Delivery-Identifier", "")
+        with door.catalogue.reading() as session:
+            waits = brought_by != arrived.delivery_id and deliveries.is_unfinished(session, brought_by)
+        if waits:
+            raise UnderWay(
+                f"version {version} of article {identity} is the delivery {brought_by}'s, which is not finished"
+            )
 
 
 def _registered(door: Door, arrived: Arrived, done: Sequence[ArticleLine | _Preserved]) -> list[ArticleLine]:

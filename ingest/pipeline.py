@@ -19,7 +19,7 @@ from ingest.door import Door
 from ingest.findings import finding
 from ingest.inbox import Arrived
 from ingest.judging import Checked, judged
-from ingest.keeping import keep
+from ingest.keeping import UnderWay, keep
 from ingest.looking import end_state, look_through
 from ingest.quarantine import MOST_DEATHS
 from ingest.receipts import Receipt
@@ -91,9 +91,12 @@ def take_up(door: Door, identifier: str) -> Receipt | None:
             return None
         arrived = inbox.kept(door.catalogue, door.home, identifier)
         if delivery.begun >= MOST_DEATHS:
+            shutil.rmtree(door.home / "staging" / identifier, ignore_errors=True)  # what the last one left
             return _finish(door, arrived, [finding("SET_ASIDE", times=delivery.begun)], None)
         try:
             return _ingest(door, arrived)
+        except UnderWay:
+            return None  # the other one comes first; this one says that it waits
         except (MahfuzError, OSError):
             raise
         except Exception:
@@ -133,14 +136,18 @@ def _taken_in(door: Door, arrived: Arrived, staging: Path) -> tuple[list[Finding
         return _fallen(error), None
     if looked.grouping is None:
         return looked.found, None
-    with alone_with(door.catalogue, door.home, [sip.record for sip in looked.grouping.sips if sip.record is not None]):
-        try:
-            checked = _checked(door, looked.arrived, looked.grouping.sips)
-        except (MahfuzError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001
-            return _fallen(error), None
-        lines = keep(door, looked.arrived, checked, staging)
+    records = [sip.record for sip in looked.grouping.sips if sip.record is not None]
+    for shared in (True, False):
+        with alone_with(door.catalogue, door.home, records, shared=shared) as is_alone:
+            try:
+                checked = _checked(door, looked.arrived, looked.grouping.sips)
+            except (MahfuzError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001
+                return _fallen(error), None
+            if is_alone or not any(one.is_found_again for one in checked):
+                lines = keep(door, looked.arrived, checked, staging)
+                break
     _note_contents(door, arrived, looked.grouping)
     return looked.found, lines
 
@@ -171,11 +178,14 @@ def _checked(door: Door, arrived: Arrived, sips: Sequence[Sip]) -> list[Checked]
 
 
 def _finish(door: Door, arrived: Arrived, found: Sequence[Finding], lines: Sequence[ArticleLine] | None) -> Receipt:
-    """The receipt, kept as a file first and then told to the catalogue."""
+    """The receipt, kept as a file first and then told to the catalogue.
+
+    Where nothing of the delivery can be used any more (``lines`` is None) it still names what an earlier attempt kept.
+    """
     state = end_state(found, None if lines is None else [line.outcome for line in lines])
-    lines = lines or ()
     with door.catalogue.reading() as session:
         delivery = deliveries.known(session, arrived.delivery_id)
+        lines = deliveries.kept_of(session, arrived.delivery_id) if lines is None else lines
     receipt = Receipt(
         delivery_id=arrived.delivery_id,
         publisher=arrived.publisher,

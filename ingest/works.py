@@ -16,17 +16,22 @@ _LOCKS = 64
 
 
 @contextmanager
-def alone_with(catalogue: Catalogue, home: Path, records: Iterable[ArticleRecord]) -> Iterator[None]:
-    """Nobody else takes in a work of these journals that could be one of these.
+def alone_with(
+    catalogue: Catalogue, home: Path, records: Iterable[ArticleRecord], *, shared: bool = True
+) -> Iterator[bool]:
+    """Nobody else takes in a work of these journals that could be one of these; whether nobody else is there at all.
 
     An article without a DOI is the same work as one with it, or as the one ahead of print, when that is registered;
     of two that come at once each would find the other not yet there. Deliveries in which every article has its DOI
-    share the journal: two DOIs are never one work, and of one DOI the versions are told apart where they are kept.
+    share the journal: two DOIs are never one work, and of one DOI the versions are told apart where they are kept. Not
+    where one of them proves to be an article that is held under another id, as one that had no DOI is: two could find
+    the same one. Then it is to be judged again without ``shared``.
     """
     records = list(records)
     names = {f"journals-{_number(name):02}" for record in records for name in _names(record)}
-    with alone(catalogue, home, *names, shared=all(record.doi for record in records)):
-        yield
+    shared = shared and all(record.doi for record in records)
+    with alone(catalogue, home, *names, shared=shared):
+        yield not shared
 
 
 def _names(record: ArticleRecord) -> Iterator[str]:

@@ -11,12 +11,12 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from repository.catalogue import tallies, titles
+from repository.catalogue import changes, tallies, titles
 from repository.catalogue.hints import Hint, Work, leave
 from repository.catalogue.parts import parts
 from repository.catalogue.tallies import Step
 from repository.errors import UsageError
-from repository.models import Delivery, DeliveryArticle, DeliveryName, Publisher
+from repository.models import Aip, Article, Delivery, DeliveryArticle, DeliveryName, Publisher
 from repository.turkish import tr_fold
 from repository.vocabulary import ArticleOutcome, DeliveryState, Finding, Stage
 
@@ -238,6 +238,12 @@ def unfinished(session: Session, home: str) -> list[tuple[str, int]]:
     return [(row.id, row.begun) for row in rows]
 
 
+def is_unfinished(session: Session, identifier: str) -> bool:
+    """Whether it is known, and its story was interrupted: it will be taken up again."""
+    delivery = session.get(Delivery, identifier)
+    return delivery is not None and delivery.state == DeliveryState.RECEIVED
+
+
 def under_way(session: Session, *, besides: str) -> bool:
     """Whether an attempt at any other delivery has begun and not ended or paused; one that was killed counts too."""
     one = (
@@ -270,6 +276,37 @@ def lines_of(session: Session, identifier: str) -> Iterator[ArticleLine]:
             findings=tuple(Finding.from_json(item) for item in row.findings),
             datestamp=row.datestamp,
         )
+
+
+def kept_of(session: Session, identifier: str) -> list[ArticleLine]:
+    """A line for each article that this delivery brought or found unchanged: those of its receipt, and after them those
+    that an attempt kept which was killed before it gave one. Of these the name in the delivery is not known."""
+    told = [line for line in lines_of(session, identifier) if line.outcome is not ArticleOutcome.REFUSED]
+    named = {(line.article_id, line.version) for line in told}
+    place = max((line.position for line in told), default=0)
+    rows = session.execute(
+        select(Aip.article_id, Aip.version, Article.doi, Article.record)
+        .join(Article, Article.id == Aip.article_id)
+        .where(Aip.delivery_id == identifier)
+        .order_by(Aip.id)
+    ).all()
+    for row in rows:
+        if (row.article_id, row.version) in named:
+            continue
+        place += 1
+        line = ArticleLine(
+            position=place,
+            name="",
+            article_id=row.article_id,
+            doi=row.doi,
+            title=row.record.get("title"),
+            version=row.version,
+            outcome=ArticleOutcome.ACCEPTED,
+            findings=(),
+            datestamp=changes.datestamp_of(session, row.article_id, row.version),
+        )
+        told.append(line)
+    return told
 
 
 def _move(session: Session, delivery: Delivery, state: DeliveryState) -> None:
