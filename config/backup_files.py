@@ -102,9 +102,11 @@ def verified(file: Path) -> Backup:
     return told
 
 
-def forget_older(folder: Path, keep: int) -> list[str]:
-    """Of the backups in ``folder`` only the newest ``keep`` are left; the names of those that went."""
-    older = sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))[:-keep]
+def forget_older(folder: Path, keep: int, made: str) -> list[str]:
+    """Of the backups in ``folder`` only the newest ``keep`` are left, ``made`` just now among them whatever the clock
+    said when others were; the names of those that went."""
+    others = sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.name != made)
+    older = others[: max(0, len(others) - keep + 1)]
     for name in older:
         (folder / name).unlink()
         _description(folder / name).unlink(missing_ok=True)

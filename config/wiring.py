@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from repository.mail import MailServer
 from repository.promise import Promises
 from repository.storage import Store
 from repository.storage.directory import DirectoryStore
+from repository.storage.durable import write_once
 from repository.storage.retrying import RetryingStore
 from repository.texts import marked
 from repository.vocabulary import utc_now
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from repository.storage.s3 import ObjectLock, S3Store
     from repository.time_stamps import Authority
     from repository.web.streaming import OpenRange
+
+_SECRET = re.compile(rb"[0-9a-f]{64}\s*")
 
 GONE = (
     "the store {0!r} keeps copies and is not in the settings any more: its copies are in doubt. Write its [[stores]] "
@@ -520,15 +524,20 @@ def rooms(archive: Archive, seen_from: Window | None = None) -> Rooms:
 
 
 def secret_key(home: Path) -> bytes:
-    """The archive's own signing secret, made on first use, readable by its user only."""
+    """The archive's own signing secret, made on first use, readable by its user only.
+
+    Raises UsageError where the file holds something else: with an empty one anybody could sign.
+    """
     file = home / "secret"
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_bytes()
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(secrets.token_hex(32).encode())
-    return file.read_bytes()
+    if not file.exists():
+        write_once(file, secrets.token_hex(32).encode())
+    found = file.read_bytes()
+    if not _SECRET.fullmatch(found):
+        raise UsageError(
+            f"{file} does not hold the archive's secret, 64 hexadecimal digits: bring it back from a backup or another"
+            " host of this archive, or remove it: then a new one is made, and everybody signs in again"
+        )
+    return found
 
 
 def _hinting(session: Session, hint: Hint) -> None:

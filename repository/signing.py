@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from repository.canonical import canonical
 from repository.errors import UsageError
-from repository.storage.durable import sync_folder, write_text
+from repository.storage.durable import write_once, write_text
 
 ALGORITHM = "Ed25519"
 
@@ -63,17 +60,8 @@ class Signer:
         if not file.exists():
             (self._folder / "public").mkdir(parents=True, exist_ok=True, mode=0o700)
             text = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            scratch = self._folder / f".{os.getpid()}.{secrets.token_hex(8)}"
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
             # Whoever comes second takes the first one's: nothing must ever be signed by a key that is not kept.
-            with suppress(FileExistsError):
-                os.link(scratch, file)
-            scratch.unlink()
-            sync_folder(self._folder)
+            write_once(file, text)
         key = load_pem_private_key(file.read_bytes(), None)
         if not isinstance(key, Ed25519PrivateKey):
             raise UsageError(f"{file} is no Ed25519 key")

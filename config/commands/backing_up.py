@@ -55,7 +55,7 @@ def make(asked: Asked, folder: Path, keep: int | None, json_wanted: bool) -> Non
                     schema=made.schema,
                     kind=made.kind,
                 )
-    gone = backup_files.forget_older(folder, keep) if keep else []
+    gone = backup_files.forget_older(folder, keep, made.file) if keep else []
     log.info("backup", file=str(place), bytes=made.bytes, schema=made.schema, forgotten=len(gone))
     data = {**asdict(made), "file": str(place), "forgotten": gone}
     answer(json_wanted, data, lambda console: console.print(f"{place}: {made.bytes} bytes, schema {made.schema}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,9 +24,35 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """``path`` holds ``data``, whole and on the disk, or what it held before. Raises OSError."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
-    part.replace(path)
+    part = _written_beside(path, data, 0o666)
+    try:
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_once(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """``path`` holds ``data``, whole and on the disk, or what somebody else wrote there first. Raises OSError."""
+    part = _written_beside(path, data, mode)
+    try:
+        with suppress(FileExistsError):
+            os.link(part, path)
+    finally:
+        part.unlink()
+    sync_folder(path.parent)
+
+
+def _written_beside(path: Path, data: bytes, mode: int) -> Path:
+    """A file of a name that nobody else has, also where two containers share the folder and their numbers."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(8)}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as target:
+            target.write(data)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return part

@@ -157,6 +157,17 @@ def test_only_the_newest_are_kept_and_nothing_else_is_touched(archive: Installat
     assert {path.name for path in folder.iterdir()} == left | {name, f"{name}.json"}
 
 
+def test_the_one_just_made_stays_though_others_bear_a_later_time(archive: Installation, tmp_path: Path) -> None:
+    archive.run("init")
+    folder = tmp_path / "to"
+    folder.mkdir()
+    for day in (1, 2):
+        (folder / f"mahfuz-2999010{day}T000000Z.dump").write_text("made while the clock stood ahead", encoding="utf-8")
+    made = archive.run("backup", "make", "--to", str(folder), "--keep", "2")
+    assert made["forgotten"] == ["mahfuz-29990101T000000Z.dump"]
+    assert Path(made["file"]).exists()
+
+
 def test_a_backup_before_an_upgrade_leaves_the_older_schema_as_it_is(
     archive: Installation, database_url: str, tmp_path: Path
 ) -> None:
