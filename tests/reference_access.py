@@ -91,7 +91,8 @@ def answer(history: History, article: Article, institution: int | None, on: date
         for line in agreement.lines:
             if line.title == article.title and line.state == "agreed":
                 found |= set(_opens(history, agreement, line, article, institution, on, standing))
-    if any(one.audience == "everyone" for one in standing):
+    for_all = [one for one in standing if not one.institutions]
+    if any(one.audience == "everyone" for one in for_all):
         found.add("opened_to_everyone")
     if institution is not None and any(one.audience == "institutions" and _for(one, institution) for one in standing):
         found.add("crisis_grant")
@@ -122,7 +123,7 @@ def _opens(
     if agreement.kind == "open":
         running = {day for first, last in agreement.periods for day in _all_days(first, last)}
         free = on.toordinal() in running and _past_the_wall(line, article, on) and _within_the_last(line, article, on)
-        if free and (agreement.hosting == "always" or standing):
+        if free and (agreement.hosting == "always" or any(not one.institutions for one in standing)):
             yield "free_after_embargo"
         return
     if institution is None or line.of not in (None, institution):

@@ -144,10 +144,10 @@ class InForce:
     """Empty: all institutions."""
 
     def opens(self, work: Work, institution_id: int | None, on: datetime) -> bool:
-        """Whether it stands at this moment, for this article, and for this institution (None: for somebody)."""
+        """Whether it stands at this moment, for this article, and for this institution (None: for everybody)."""
         stands = self.effective <= on and (self.until is None or on < self.until)
         about = self.nation or work.title_id in self.title_ids or work.publisher_id in self.publisher_ids
-        for_them = institution_id is None or not self.institution_ids or institution_id in self.institution_ids
+        for_them = not self.institution_ids or institution_id in self.institution_ids
         return stands and about and for_them
 
     def opens_to(self, reader: Reader, work: Work, on: datetime) -> bool:

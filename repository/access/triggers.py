@@ -63,8 +63,8 @@ class Proposal:
 def propose(session: Session, wanted: Proposal, preview: dict[str, Any], *, by: str, at: datetime) -> Trigger:
     """One member of staff proposes a trigger; nothing opens until another one approves it.
 
-    Raises NotNow for a trigger of nothing, without a reason, that ends before it begins, or that would be a crisis
-    grant to nobody in particular over a lasting cause.
+    Raises NotNow for a trigger of nothing, without a reason, that ends before it begins, that names institutions and is
+    for everyone, or that would be a crisis grant to nobody in particular over a lasting cause.
     """
     _person(session, by)
     scope = wanted.scope
@@ -76,6 +76,8 @@ def propose(session: Session, wanted: Proposal, preview: dict[str, Any], *, by: 
         raise NotNow(marked("The trigger would end before it begins."))
     if wanted.audience is Audience.INSTITUTIONS and wanted.until is None:
         raise NotNow(marked("A crisis grant opens what nobody licensed: say until when."))
+    if wanted.audience is Audience.EVERYONE and scope.institution_ids:
+        raise NotNow(marked("What is opened to everyone is not opened to some institutions only: leave them out."))
     row = Trigger(
         code=_code(session, at),
         kind=wanted.kind,

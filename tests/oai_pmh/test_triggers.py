@@ -202,6 +202,10 @@ def test_two_people_declare_it_and_it_says_what_it_opens(filled: Any) -> None:
         ({"reason": " "}, "why"),
         ({"until": NOW - timedelta(days=2)}, "before it begins"),
         ({"audience": Audience.INSTITUTIONS}, "until when"),
+        (
+            {"audience": Audience.EVERYONE, "scope": Scope(nation=True, institution_ids=frozenset({1}))},
+            "leave them out",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_not_proposed(filled: Any, changes: dict[str, Any], said: str) -> None:

@@ -349,3 +349,21 @@ def test_a_partial_date_stands_for_all_its_days() -> None:
     assert days_of("2016-02") == (date(2016, 2, 1), date(2016, 2, 29))
     assert days_of("2015") == (date(2015, 1, 1), date(2015, 12, 31))
     assert [days_of(bad) for bad in ("", "2015-13", "2015-02-30", "15", "2015-1", "0000", None)] == [None] * 7
+
+
+@pytest.mark.parametrize("audience", [Audience.INSTITUTIONS, Audience.ENTITLED])
+def test_a_trigger_for_one_institution_opens_no_open_licence_to_the_world(audience: Audience) -> None:
+    asked = Work(7, 1, Place("2015", "1", "1"), openly_licensed=False)
+    paid = (Days(date(2000, 1, 1), None),)
+    clause = Clause(Perpetual.NONE)
+    licence = (LicenceType.OPEN, LicenceStatus.ACTIVE, None, Hosting.ON_TRIGGER)
+    claim = Claim(1, "a", "A", *licence, clause, Coverage(), Embargo(), ClaimState.AGREED, paid)
+    some = frozenset({7})
+    for_one = InForce(
+        "t", TriggerKind.POST_CANCELLATION, audience, moment(FIRST), None, some, institution_ids=frozenset({5})
+    )
+    for_all = InForce("t", TriggerKind.POST_CANCELLATION, audience, moment(FIRST), None, some)
+    on = moment(FIRST) + timedelta(days=1)
+    assert not may_read(asked, Reader(), on, [claim], [for_one]).allowed
+    assert not may_read(asked, Reader(6), on, [claim], [for_one]).allowed
+    assert may_read(asked, Reader(), on, [claim], [for_all]).reason_code is Reason.FREE_AFTER_EMBARGO
