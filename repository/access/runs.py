@@ -228,14 +228,31 @@ def settle(
 
 
 def standing(session: Session, licence_id: int, institution_id: int | None) -> dict[Key, Any]:
-    """The entitlements under a licence for all its parties, or for one institution of its own."""
+    """The entitlements under a licence for all its parties, or for one institution of its own.
+
+    Of two that are known alike, as two journals that became one may leave them, it is the one that gives more.
+    """
     columns = [column for column in Entitlement.__table__.c if column.name not in ("by", "at")]
     mine = select(*columns).where(Entitlement.licence_id == licence_id)
     if institution_id is None:
         mine = mine.where(Entitlement.institution_id.is_(None))
     else:
         mine = mine.where(Entitlement.institution_id == institution_id)
-    return {Key(*(getattr(row, name) for name in Key._fields)): row for row in session.execute(mine)}
+    found: dict[Key, Any] = {}
+    for row in session.execute(mine.order_by(Entitlement.id)):
+        key = Key(*(getattr(row, name) for name in Key._fields))
+        if key not in found or _gives_more(row, found[key]):
+            found[key] = row
+    return found
+
+
+def _gives_more(one: Any, other: Any) -> bool:
+    """Whether of two runs that begin alike the one is agreed and the other not, or else goes further."""
+    agreed = ClaimState(one.state) is ClaimState.AGREED
+    if agreed != (ClaimState(other.state) is ClaimState.AGREED):
+        return agreed
+    here, there = coverage_of(one), coverage_of(other)
+    return reaches(here, there) and not reaches(there, here)
 
 
 _TABLE = Entitlement.__table__
