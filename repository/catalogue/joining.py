@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from repository.catalogue import shelves, shortfalls
@@ -167,9 +168,16 @@ def _succession(session: Session, title: Title, other: Title) -> None:
 
 
 def _usage(session: Session, title: Title, other: Title) -> None:
-    """What readers did with ``other`` they did with ``title``."""
-    columns = UsageDay.__table__.c
-    gone = session.execute(delete(UsageDay).where(UsageDay.title_id == other.id).returning(*columns)).mappings().all()
+    """What readers did with ``other`` they did with ``title``. Looked up day by day, by index, and not in all usage."""
+    # Asked one by one: both at once SQLite looks for in every row.
+    first = session.execute(select(func.min(UsageDay.day))).scalar()
+    last = session.execute(select(func.max(UsageDay.day))).scalar()
+    if first is None or last is None:
+        return
+    columns, gone = UsageDay.__table__.c, list[RowMapping]()
+    for days in parts([first + timedelta(number) for number in range((last - first).days + 1)]):
+        taken = delete(UsageDay).where(UsageDay.day.in_(days), UsageDay.title_id == other.id).returning(*columns)
+        gone += session.execute(taken).mappings()
     # In the order in which readers' acts are entered.
     ordered = sorted(gone, key=lambda row: tuple(row[name] for name in _ORDER))
     for some in parts(ordered):
