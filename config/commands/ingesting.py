@@ -26,6 +26,8 @@ from ingest.feeds import Feed, bring, due
 from ingest.findings import sentence
 from ingest.profiles import DEFAULT
 from ingest.receipts import Receipt
+from repository.access import changes as access_changes
+from repository.access import triggers
 from repository.bags import shown
 from repository.catalogue import chain
 from repository.catalogue import titles as title_rows
@@ -199,22 +201,37 @@ def agree(asked: Asked, file: Path, publisher: str, json_wanted: bool) -> None:
 @as_json
 @click.pass_obj
 def transfer(asked: Asked, issn: str, receiving: str, on: datetime, json_wanted: bool) -> None:
-    """A title goes to another publisher (NISO Transfer). What is held of it stays as it was delivered."""
-    with asked.archive(with_stores=False) as archive, archive.catalogue.writing() as session:
-        title = title_rows.title_by_issn(session, (issn_numbers.format(issn),))
-        if title is None:
-            raise UsageError(f"no title has the ISSN {issn}")
-        zone = ZoneInfo(archive.settings.archive.time_zone)
-        to = title_rows.publisher_named(session, receiving)
-        leaving = title_rows.transfer(session, title, to, on.replace(tzinfo=zone), utc_now())
-        data = {"title": title.name, "from": leaving.name, "to": to.name, "on": on.date().isoformat()}
-    answer(
-        json_wanted,
-        data,
-        lambda console: console.print(
-            f"{data['title']}: from {data['from']} to {data['to']} on {data['on']}", markup=False
-        ),
-    )
+    """A title goes to another publisher (NISO Transfer). What is held of it stays as it was delivered.
+
+    Where a trigger event names one of the two publishers, harvesters are told what that opens or closes. If this was
+    stopped in between, the same transfer again tells the rest.
+    """
+    with asked.archive(with_stores=False) as archive:
+        with archive.catalogue.writing() as session:
+            title = title_rows.title_by_issn(session, (issn_numbers.format(issn),))
+            if title is None:
+                raise UsageError(f"no title has the ISSN {issn}")
+            zone = ZoneInfo(archive.settings.archive.time_zone)
+            to = title_rows.publisher_named(session, receiving)
+            already = title.publisher_id == to.id
+            data = {"title": title.name, "from": None, "to": to.name, "on": on.date().isoformat()}
+            if not already:
+                leaving = title_rows.transfer(session, title, to, on.replace(tzinfo=zone), utc_now())
+                access_changes.moved(session)  # lists of what may be read name the publisher, and follow its triggers
+                data["from"] = leaving.name
+        told = triggers.tell_of_title(archive.catalogue, title.id)
+    if already and not told:
+        raise UsageError(f"{data['title']} is with {data['to']} already")
+
+    def say(console: Console) -> None:
+        if already:
+            console.print(f"{data['title']} is with {data['to']} already", markup=False)
+        else:
+            console.print(f"{data['title']}: from {data['from']} to {data['to']} on {data['on']}", markup=False)
+        if told:
+            console.print(f"{told} articles announced again", markup=False)
+
+    answer(json_wanted, data | {"announced": told}, say)
 
 
 def _answer_receipts(json_wanted: bool, done: list[Receipt], mirrored: Mapping[str, Mirrored] = _NO_ARCHIVE) -> None:

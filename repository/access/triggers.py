@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from repository.access import changes as access_changes
-from repository.catalogue import Catalogue, changes
+from repository.catalogue import Catalogue, changes, opened, sets
 from repository.catalogue.parts import parts
 from repository.errors import NotNow
 from repository.models import (
@@ -136,7 +136,8 @@ def revoke(session: Session, code: str, *, by: str, reason: str, at: datetime) -
     if state_of(row, at) not in (TriggerState.APPROVED, TriggerState.IN_FORCE):
         raise NotNow(marked("Only a trigger that was approved and has not ended can be revoked."))
     row.revoked_by, row.revoked_at, row.said = by, at, _said(reason)
-    row.next_due = at if row.announced_state == OPEN else None
+    # Whatever was announced since its moment was told as open at once, also where the scope itself is not told yet.
+    row.next_due = at if row.effective <= at or row.announced_state == OPEN else None
     session.flush()
     _noted(session, row, "revoked", by, at, {"reason": row.said})
     return row
@@ -251,6 +252,28 @@ def tell(catalogue: Catalogue, stop: Any = None) -> int:
             if len(articles) < AT_ONCE:
                 _done(session, row)
         number += len(articles)
+        if datestamp is not None:
+            changes.in_time(catalogue, datestamp)
+    return number
+
+
+def tell_of_title(catalogue: Catalogue, title_id: int) -> int:
+    """Announce those articles of a journal of which triggers say something else than the feed does; how many did.
+
+    For a journal that went to another publisher, and with that into the scope of a trigger or out of it. Batch by
+    batch: whoever is killed in between calls it again, which tells the rest. Raises DatabaseUnavailable.
+    """
+    with catalogue.reading() as session:
+        ids = session.execute(select(Article.id).where(Article.title_id == title_id)).scalars().all()
+    number = 0
+    for start in range(0, len(ids), AT_ONCE):
+        # Not only read: places_of enters a set that is new.
+        with catalogue.writing() as session:
+            some = session.execute(select(Article).where(Article.id.in_(ids[start : start + AT_ONCE]))).scalars().all()
+            places = sets.places_of(session, some, opened.standing(session, changes.now(session)))
+            other = changes.locked(session, [one.id for one in some if set(one.places or ()) != set(places[one.id])])
+            datestamp = changes.announce_all(session, other) if other else None
+        number += len(other)
         if datestamp is not None:
             changes.in_time(catalogue, datestamp)
     return number

@@ -187,7 +187,8 @@ def transfer(session: Session, title: Title, receiving: Publisher, on: datetime,
     """The title goes to another publisher, whose deliveries are taken from now on; the publisher that it leaves.
 
     The one that it leaves may deliver until ``on``, the effective transfer date (NISO RP-24, 2.1): what it
-    published before may well come late. What is held stays as it was delivered.
+    published before may well come late. What is held stays as it was delivered. Triggers over publishers speak of the
+    title by the receiving one from the commit on, and the caller tells the feed (access.triggers.tell_of_title).
     """
     leaving = session.get_one(Publisher, title.publisher_id)
     if leaving.id == receiving.id:

@@ -14,7 +14,8 @@ from oai_pmh.web import Window
 from repository.access import changes as access_changes
 from repository.access import preview, triggers
 from repository.access.triggers import Proposal, Scope
-from repository.catalogue import Catalogue, opened
+from repository.catalogue import Catalogue, changes, opened
+from repository.catalogue import titles as title_rows
 from repository.errors import NotNow
 from repository.models import Article, Event, Staff, Title, Trigger
 from repository.rights import Audience, TriggerKind, TriggerState
@@ -144,6 +145,71 @@ def test_an_article_that_comes_while_it_stands_is_open_from_the_start_and_its_en
         row.until = row.next_due = datetime.now(UTC) - timedelta(seconds=1)
     assert triggers.tell(catalogue) == 4
     assert late.ask("ListIdentifiers", metadataPrefix="oai_dc", set="open").errors
+
+
+def test_what_came_before_the_feed_was_told_is_closed_when_it_is_revoked_first(
+    filled: Any, late: Any, article: Callable[[int], ArticleRecord]
+) -> None:
+    catalogue = filled.catalogue
+    code = declared(catalogue, proposal(catalogue, Audience.EVERYONE, "2757-5284"))
+    filled.add(replace(article(79), issn_electronic="2757-5284", issn_print=None, issn_l=None, licence=None))
+    assert len(late.headers(set="open")) == 1
+    with catalogue.writing() as session:
+        triggers.revoke(session, code, by="ayse", reason="Yanlışlık", at=datetime.now(UTC))
+    assert triggers.tell(catalogue) == 4, "its whole scope, once"
+    assert triggers.tell(catalogue) == 0
+    for spec in ("open", "triggered"):
+        assert late.ask("ListIdentifiers", metadataPrefix="oai_dc", set=spec).errors
+    with catalogue.reading() as session:
+        row = triggers.found(session, code)
+        assert row is not None
+        assert (row.announced_state, row.next_due) == ("closed", None)
+
+
+def test_what_is_revoked_before_its_moment_is_never_told(filled: Any) -> None:
+    catalogue = filled.catalogue
+    to_come = datetime.now(UTC) + timedelta(days=1)
+    code = declared(catalogue, proposal(catalogue, Audience.EVERYONE, "2757-5284", effective=to_come))
+    with catalogue.writing() as session:
+        assert triggers.revoke(session, code, by="ayse", reason="Yanlışlık", at=datetime.now(UTC)).next_due is None
+    assert triggers.tell(catalogue) == 0
+
+
+def _given_to(catalogue: Catalogue, issn: str, publisher: str) -> int:
+    with catalogue.writing() as session:
+        title = title_rows.title_by_issn(session, (issn,))
+        assert title is not None
+        title_rows.transfer(session, title, title_rows.publisher_named(session, publisher), NOW, NOW)
+        return title.id
+
+
+def test_a_journal_that_goes_to_another_publisher_leaves_the_scope_of_a_trigger_and_comes_into_it(
+    filled: Any, late: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = filled.catalogue
+    with catalogue.reading() as session:
+        gone = title_rows.find_publisher(session, "Örnek Yayınevi")
+        assert gone is not None
+    over = Scope(publisher_ids=frozenset({gone.id}))
+    declared(catalogue, proposal(catalogue, Audience.EVERYONE, scope=over))
+    assert triggers.tell(catalogue) == 6
+    monkeypatch.setattr(triggers, "AT_ONCE", 2)
+    left = _given_to(catalogue, "1307-6477", "Öteki")
+    with monkeypatch.context() as killed:
+        killed.setattr(changes, "in_time", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            triggers.tell_of_title(catalogue, left)
+    assert len(late.headers(set="open")) == 4, "two were told of, and one was not"
+    assert triggers.tell_of_title(catalogue, left) == 1, "the rest"
+    assert triggers.tell_of_title(catalogue, left) == 0
+    came = _given_to(catalogue, "2757-5284", "Örnek Yayınevi")
+    assert triggers.tell_of_title(catalogue, came) == 3
+    assert len(late.headers(set="triggered")) == 6
+    assert rights_by_journal(late) == {
+        "2149-1305": {"open access"},
+        "1307-6477": {"metadata only access"},
+        "2757-5284": {"open access"},
+    }
 
 
 def test_whoever_waited_for_the_feed_while_a_trigger_opened_is_told_as_open(

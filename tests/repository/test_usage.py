@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -152,26 +155,129 @@ def test_no_reader_is_in_what_is_kept(catalogue: Catalogue) -> None:
     assert all(len(one) == 64 and set(one) <= set("0123456789abcdef") for one in seen)
 
 
-def test_a_silent_catalogue_loses_counts_and_nothing_else(
-    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    book = Book(catalogue, tmp_path, "Europe/Istanbul")
-    monkeypatch.setattr(book, "_writer_of", -1)
+@pytest.fixture
+def book(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
+    """A book whose thread does nothing."""
+    made = Book(catalogue, tmp_path, "Europe/Istanbul")
+    monkeypatch.setattr(made, "_writer_of", __import__("os").getpid())
     # Whoever sets up logging anew in this process, as the reading of import contracts does, silences what was there.
     monkeypatch.setattr(counting.log, "disabled", False)
-    monkeypatch.setattr(threading, "Thread", lambda **_: type("Thread", (), {"start": lambda self: None})())
+    return made
 
-    def silent(*_: object) -> None:
-        raise DatabaseUnavailable("silent")
 
+def silent(*_: object) -> None:
+    raise DatabaseUnavailable("silent")
+
+
+def test_a_silent_catalogue_loses_no_counts(
+    book: Book, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = []
+
+    def refuse(*what: Any) -> None:
+        asked.append(what)
+        silent()
+
+    monkeypatch.setattr(counting, "_AT_ONCE", 2)
+    uses = [after(60 * place) for place in range(5)]
+    for use in uses:
+        book.note(use)
     with monkeypatch.context() as mute:
-        mute.setattr(usage, "enter", silent)
-        book.note(USE)
-        book.settle()
-    assert "use was not counted" in caplog.text
+        mute.setattr(usage, "enter", refuse)
+        assert not book.settle()
+    assert len(asked) == 1, "a catalogue that does not answer is not asked for the next ones"
+    assert list(book._waiting) == uses, "in their order"
+    assert "use waits to be counted" in caplog.text
+    assert book.settle()
+    assert sums(catalogue) == requests(5, 1)
+
+
+def test_the_thread_asks_a_silent_catalogue_again_after_a_while(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_on: list[Any] = []
+    monkeypatch.setattr(atexit, "register", kept_on.append)
+    monkeypatch.setattr(counting, "_GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(counting, "_AGAIN_SECONDS", 0.2)
+    honest, asked = usage.enter, []
+
+    def back_at_the_third(*what: Any) -> None:
+        asked.append(time.monotonic())
+        honest(*what) if len(asked) == 3 else silent()
+
+    monkeypatch.setattr(usage, "enter", back_at_the_third)
+    book = Book(catalogue, tmp_path, "Europe/Istanbul")
     book.note(USE)
-    book.settle()
+    until = time.monotonic() + 20
+    while not sums(catalogue) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert sums(catalogue) == requests(1, 1), "nobody noted anything more, and it was counted"
+    assert asked[1] - asked[0] >= 0.2
+    assert kept_on == [book.close]
+
+
+def test_only_the_days_that_were_not_written_are_tried_again(
+    book: Book, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, asked = usage.enter, []
+
+    def away_at_the_second(*what: Any) -> None:
+        asked.append(what[1])
+        silent() if len(asked) == 2 else honest(*what)
+
+    monkeypatch.setattr(usage, "enter", away_at_the_second)
+    search = replace(USE, act=Act.SEARCH, access_type=None)
+    days = [replace(search, at=NOON + timedelta(days=day)) for day in range(3)]
+    for use in days:
+        book.note(use)
+    assert not book.settle()
+    assert list(book._waiting) == days[1:]
+    assert book.settle()
+    assert sums(catalogue) == {"Searches_Platform": 3}
+
+
+def test_a_commit_of_which_nobody_knows_counts_nothing_twice(
+    book: Book, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = catalogue.writing
+
+    @contextmanager
+    def gone_after_the_commit() -> Iterator[Any]:
+        with honest() as session:
+            yield session
+        silent()
+
+    with monkeypatch.context() as away:
+        away.setattr(catalogue, "writing", gone_after_the_commit)
+        for use in (USE, after(60), after(90, act=Act.SEARCH, access_type=None)):
+            book.note(use)
+        assert not book.settle()
+    assert book.settle()
+    assert sums(catalogue) == requests(2, 1) | {"Searches_Platform": 1}
+
+
+def test_what_cannot_be_counted_at_all_is_lost_and_holds_up_nothing(
+    book: Book, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    book.note(USE)
+    with monkeypatch.context() as broken:
+        broken.setattr(usage, "enter", lambda *_: 1 / 0)
+        assert book.settle()
+    assert "use was not counted: 1 acts" in caplog.text
+    assert sums(catalogue) == {}
+    book.note(USE)
+    assert book.settle()
     assert sums(catalogue) == requests(1, 1)
+
+
+def test_what_is_lost_at_the_end_of_the_process_is_logged(
+    book: Book, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    book.note(USE)
+    book.note(after(60))
+    monkeypatch.setattr(usage, "enter", silent)
+    book.close()
+    assert "use was not counted: 2 acts" in caplog.text
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +385,9 @@ def test_two_processes_count_every_click_once(postgresql_url: str, tmp_path: Pat
     def enter() -> None:
         book = Book(catalogue, tmp_path, "Europe/Istanbul")
         for use in uses:
-            book._enter([use])
+            left: list[Use] | None = [use]
+            while left:
+                left = book._entered(left)
 
     threads = [threading.Thread(target=enter) for _ in range(4)]
     for thread in threads:
