@@ -125,10 +125,9 @@ def _watch(session: Session, policies: Mapping[str, Policy], now: datetime) -> I
         octets.add_metric((store,), sums["bytes"])
     yield read
     yield octets
-    last = next((row for row in rounds.latest(session, limit=20) if row.finished_at is not None), None)
-    if last is not None and last.finished_at is not None:
-        told = "When the last round of the watch ended."
-        yield _gauge("mahfuz_round_finished_timestamp_seconds", told, (), [((), _seconds(last.finished_at))])
+    if (ended := rounds.last_ended(session)) is not None:
+        told = "When the last round of the watch ended that takes up what is due, or everything."
+        yield _gauge("mahfuz_round_finished_timestamp_seconds", told, (), [((), _seconds(ended))])
     ahead = forecasts(session, policies, now)
     told = "Days by which the promise of a store will be missed at the measured rate; 0: it is kept."
     missed = [((one.store,), one.missed_by_days) for one in ahead if one.pass_days is not None]

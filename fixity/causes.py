@@ -144,12 +144,17 @@ def not_whole(session: Session, at: datetime) -> Found:
 
 
 def late(session: Session, at: datetime, days: Callable[[str], float]) -> Found:
-    """Stores with copies that have outlived their promise; in a store that is silent that is a consequence."""
+    """Stores with copies that have outlived their promise; in a store that is silent that is a consequence.
+
+    One that gives others than those that could not be read is not silent, and its late copies are counted.
+    """
     silent = _in_state(session, (copies.UNREADABLE,))
     for store in sorted(copies.stores_with_copies(session)):
         if silent.get(store):
-            yield InDoubt("copies-late", store)
-            continue
+            _, last = troubles.silence(session, store)
+            if last is not None and not troubles.answered_since(session, store, last):
+                yield InDoubt("copies-late", store)
+                continue
         number = copies.late(session, store, at=at - GRACE, up_to=COUNT_NO_FURTHER)
         if number:
             told, more = min(number, COUNT_NO_FURTHER), number >= COUNT_NO_FURTHER
@@ -157,18 +162,14 @@ def late(session: Session, at: datetime, days: Callable[[str], float]) -> Found:
 
 
 def no_round(session: Session, at: datetime, after: timedelta) -> Iterator[Cause]:
-    """No round has been carried to its end for ``after``, and copies have been due all that time."""
+    """No round of what is due has been carried to its end for ``after``, and copies have been due all that time.
+
+    An audit of one article, and a round of what waits to be mended, say nothing of the rounds that keep the promise.
+    """
     first_due = troubles.first_due(session)
     if first_due is None or first_due > at - after:
         return
-    ended = next(
-        (
-            row.finished_at
-            for row in rounds.latest(session, limit=50)
-            if row.finished_at and not rounds.was_interrupted(row)
-        ),
-        None,
-    )
+    ended = rounds.last_ended(session)
     if ended is None:
         yield Cause("no-round", since=first_due, detail={"variant": "never"})
     elif ended <= at - after:

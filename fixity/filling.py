@@ -22,6 +22,7 @@ import structlog
 from fixity.audit import Reading, audit
 from fixity.budget import Budget
 from fixity.mending import Unmendable, source_of
+from fixity.silence import Silence
 from fixity.watch import Watch
 from repository.catalogue import copies as rows
 from repository.catalogue import disposals, filling
@@ -33,7 +34,6 @@ from repository.errors import (
     Doubt,
     ObjectMissing,
     RefusedByStore,
-    StoreUnavailable,
     WouldOverwrite,
 )
 from repository.models import Notice
@@ -54,7 +54,15 @@ AGAIN, PERSON = timedelta(hours=1), timedelta(days=1)
 LEASE, PULSE_SECONDS = timedelta(minutes=2), 30.0
 """So long a store is this process's to fill unless it says so again; after a kill nobody waits longer."""
 
+NOBODYS = "mahfuz-asks-whether-you-answer"
+"""A key under which nothing lies: what a store says of it tells whether it answers at all."""
+
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubted(NotYet):
+    """The store that is filled gave no answer about this bag; what it says of others is another question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,8 @@ def fill(work: Filling, store: str) -> Filled | None:
     """Everything that is kept lies in ``store`` and was read back there; None while another process fills it.
 
     What lies beside the bags (notices of decisions) is there too. No transaction is open while bytes move; memory is
-    constant. A store that does not answer ends the run, and the next one goes on. Raises DatabaseUnavailable.
+    constant. A store that does not answer ends the run, and the next one goes on; one bag that it does not take or give
+    waits, as others do that cannot be copied. Raises DatabaseUnavailable.
     """
     given, began = work.watch, time.monotonic()
     with given.catalogue.writing() as session:
@@ -141,6 +150,7 @@ class _Run:
         self._budget = work.budgets.get(target.name, Budget())
         self._sources = [name for name in self._given.stores if name != target.name]
         self._begun = False
+        self._silence = Silence()
         with self._given.catalogue.reading() as session:
             self._left = filling.lacks(session, target.name).number
         self.copied = self.bytes = 0
@@ -159,6 +169,10 @@ class _Run:
             with given.catalogue.reading() as session:
                 last, lacking, articles = filling.look(session, self._target.name, place, limit=LOOKED_AT)
                 beside = filling.notices(session, articles)
+                # What has its row is tried when its time has come, and does not hold up what lies behind it.
+                known = filling.problems(session, self._target.name, after=place, limit=LOOKED_AT)
+                waits = {row.aip_id for row, _ in known}
+            lacking = [ref for ref in lacking if ref.aip_id not in waits]
             if last == place:
                 return True
             for notice in beside:
@@ -181,22 +195,32 @@ class _Run:
         if not self._begun and not self._note(None, begins=True):
             return False
         wanted = [ref for ref in refs if ref.aip_id not in gone and ref not in kept_back]
-        told = [self._pool.submit(self._one, ref, others.get(ref.aip_id, [])) for ref in wanted]
+        told = [self._pool.submit(self._tried, ref, others.get(ref.aip_id, [])) for ref in wanted]
         pending = set(told)
         while pending := wait(pending, PULSE_SECONDS).not_done:
             self._note(None)
         copied: list[Copied] = []
         not_yet = [NotYet(ref, why, given.clock() + PERSON) for ref, why in kept_back.items()]
-        silent: BaseException | None = None
+        doubted: list[_Doubted] = []
+        ends: BaseException | None = None
         for one in told:
             if (error := one.exception()) is not None:
-                silent = silent or error
+                ends = ends or error
                 continue
             result = one.result()
-            if isinstance(result, Copied):
+            if isinstance(result, _Doubted):
+                doubted.append(result)
+            elif isinstance(result, Copied):
                 copied.append(result)
             elif result is not None:
                 not_yet.append(result)
+        if doubted:
+            away = self._away()
+            if not away:
+                # Each waits, also where they end the run: else every run would begin with them, and end there.
+                not_yet += doubted
+            if away or self._silence.fallen:
+                ends = ends or away or Doubt(doubted[0].problem)
         at = given.clock()
         with given.catalogue.writing() as session:
             over = [ref for ref in refs if ref.aip_id in gone]
@@ -206,12 +230,33 @@ class _Run:
             self.bytes += sum(one.ref.bytes for one in copied)
             self._left -= len(copied)
             given.progress(self.copied, self.copied + max(0, self._left))
-        if silent is not None:
-            raise silent
+        if ends is not None:
+            raise ends
         return ours and self._note(None)
 
+    def _away(self) -> Doubt | None:
+        """Why the store says nothing at all at present; None where it answers when it is asked for something else."""
+        try:
+            self._target.head(NOBODYS)
+        except Doubt as doubt:
+            return doubt
+        return None
+
+    def _tried(self, ref: CopyRef, others: Sequence[CopyRef]) -> Copied | NotYet | None:
+        """One bag, and note is taken of whether the store answered; None where it was not tried any more."""
+        try:
+            result = self._one(ref, others)
+        except Doubt as doubt:
+            result = self._doubted(ref, str(doubt))
+        if result is not None:
+            self._silence.heard(AuditOutcome.UNREADABLE if isinstance(result, _Doubted) else AuditOutcome.INTACT)
+        return result
+
+    def _doubted(self, ref: CopyRef, problem: str) -> _Doubted:
+        return _Doubted(ref, problem, self._given.clock() + AGAIN)
+
     def _one(self, ref: CopyRef, others: Sequence[CopyRef]) -> Copied | NotYet | None:
-        """One bag; None where it was not tried any more. Raises Doubt when the store itself does not answer."""
+        """One bag; None where it was not tried any more. Raises Doubt when the store gives no answer about it."""
         given, target = self._given, self._target
         self._budget.spend(ref.bytes, 1)
         if given.stopping():
@@ -233,7 +278,7 @@ class _Run:
         if reading.outcome is AuditOutcome.INTACT:
             return Copied(ref, source, given.clock())
         if reading.outcome is AuditOutcome.UNREADABLE:
-            raise StoreUnavailable(target.name, reading.detail)
+            return self._doubted(ref, reading.detail)
         return NotYet(ref, f"put, and read back it is {reading.outcome}: {reading.detail}", given.clock() + AGAIN)
 
     def _found(self, ref: CopyRef) -> Copied | NotYet:
@@ -244,7 +289,7 @@ class _Run:
         if reading.outcome is AuditOutcome.DAMAGED:
             told = f"something else lies under its key, and is not overwritten: {reading.detail}"
             return NotYet(ref, told, self._given.clock() + PERSON)
-        raise StoreUnavailable(self._target.name, reading.detail)
+        return self._doubted(ref, reading.detail)
 
     def _in_order(self, others: Sequence[CopyRef]) -> list[CopyRef]:
         """The copies to read from, the store that gave the last one first."""

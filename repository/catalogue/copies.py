@@ -67,7 +67,7 @@ class CopyRef:
     publisher: int | None = None
     """Whose article it is; None for one that is no holding."""
     is_lost: bool = False
-    """Whether it is known as damaged or missing: what is wrong may be inside its seal, which only a deep reading sees."""
+    """Whether it is known as damaged or missing: what is wrong may be inside its seal, where a deep reading looks."""
 
     @property
     def key(self) -> str:

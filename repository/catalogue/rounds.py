@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import and_, insert, not_, or_, select
 from sqlalchemy.orm import Session
 
 from repository.catalogue import testimony, whole
@@ -145,6 +145,24 @@ def latest(session: Session, *, before: int | None = None, limit: int = 20) -> S
     if before is not None:
         rows = rows.where(Round.id < before)
     return session.execute(rows).scalars().all()
+
+
+_KEEPS_THE_PROMISE = or_(
+    # As fixity.watch.Scope says itself: a store's name has no blank, so that one named "lost" is told apart.
+    and_(
+        Round.scope.startswith("due"), not_(Round.scope.like("due lost%")), not_(Round.scope.like("due store % lost%"))
+    ),
+    and_(Round.scope.startswith("all"), not_(Round.scope.startswith("all article "))),
+)
+
+
+def last_ended(session: Session) -> datetime | None:
+    """When the last round was carried to its end that takes up what is due, or everything; not one of an article, or of
+    what waits to be mended: these say nothing of the rounds that keep the promise."""
+    ended = select(Round.finished_at).where(
+        Round.finished_at.is_not(None), not_(Round.scope.endswith(INTERRUPTED)), _KEEPS_THE_PROMISE
+    )
+    return session.execute(ended.order_by(Round.id.desc()).limit(1)).scalar()
 
 
 def read_since(session: Session, moment: datetime, scope: str) -> int:

@@ -20,14 +20,15 @@ from sqlalchemy.orm import Session
 from watched import START
 
 from fixity import causes, telling
+from fixity.watch import Scope
 from repository import mail, webhook
-from repository.catalogue import alert_letters, alerts, canaries, inventories, tallies
+from repository.catalogue import alert_letters, alerts, canaries, copies, inventories, tallies
 from repository.catalogue.canaries import Look
 from repository.cause_words import proof
 from repository.causes import KINDS, Cause, Found, InDoubt, Question
 from repository.errors import UsageError
 from repository.mail import MailServer
-from repository.models import Aip, AlertLetter, Article, Copy
+from repository.models import Aip, AlertLetter, Article, Copy, Round
 from repository.vocabulary import AuditOutcome, CopyState, DigestState
 from repository.webhook import NotTaken, Webhook
 
@@ -222,6 +223,61 @@ def test_copies_past_their_promise_and_rounds_that_do_not_end(post: Office) -> N
     post.small.audit(due=True)
     post.look(8)
     assert post.open == []
+
+
+def _late(office: Office) -> set[tuple[str, str | None, int]]:
+    with office.small.catalogue.reading() as session:
+        found = causes.late(session, office.small.clock(), lambda _store: 90.0)
+        return {(type(one).__name__, one.subject, one.objects if isinstance(one, Cause) else 0) for one in found}
+
+
+def test_one_copy_that_cannot_be_read_does_not_hide_that_its_store_is_late(post: Office) -> None:
+    small = post.small
+    small.clock.forward(days=12)
+    with small.catalogue.writing() as session:
+        refs = [ref for ref in copies.walk(session, limit=99) if ref.store == "main"]
+        again = small.clock() + timedelta(hours=1)
+        copies.record(session, refs[0], AuditOutcome.UNREADABLE, at=small.clock(), next_due=again)
+    # Nothing else was read since then: the store may be silent, and that is the cause.
+    assert _late(post) == {("InDoubt", "main", 0), ("Cause", "second", 6)}
+    small.clock.forward(minutes=10)
+    with small.catalogue.writing() as session:
+        later = small.clock() + timedelta(days=80)
+        copies.record(session, refs[1], AuditOutcome.INTACT, at=small.clock(), next_due=later)
+    assert _late(post) == {("Cause", "main", 5), ("Cause", "second", 6)}
+
+
+@pytest.mark.parametrize(
+    ("scope", "counts"),
+    [
+        (Scope(due=True), True),
+        (Scope(due=True, store="lost"), True),
+        (Scope(due=True, store="main", deep=True, mend=False), True),
+        (Scope(due=False), True),
+        (Scope(due=False, store="main"), True),
+        (Scope(due=False, article_id="a-1"), False),
+        (Scope(due=False, article_id="a-1", store="main"), False),
+        (Scope(due=True, lost=True), False),
+        (Scope(due=True, lost=True, deep=True), False),
+        (Scope(due=True, store="main", lost=True), False),
+    ],
+    ids=str,
+)
+def test_only_a_round_of_all_that_is_due_says_that_rounds_end(plain: Office, scope: Scope, counts: bool) -> None:
+    """Also where many others have ended after it."""
+    at = START + timedelta(days=5)
+    with plain.small.catalogue.writing() as session:
+        session.add(Round(started_at=at, finished_at=at, scope=str(scope)))
+        session.flush()
+        for _ in range(60):
+            session.add(Round(started_at=at, finished_at=at, scope="all article a-2"))
+        session.add(Round(started_at=at, finished_at=at, scope="due (interrupted)"))
+        session.add(Round(started_at=at, scope="due"))
+    with plain.small.catalogue.reading() as session:
+        found = list(causes.no_round(session, at, timedelta(hours=36)))
+        later = list(causes.no_round(session, at + timedelta(days=2), timedelta(hours=36)))
+    assert [one.detail["variant"] for one in found] == ([] if counts else ["never"])
+    assert [one.detail["variant"] for one in later] == (["" if counts else "never"])
 
 
 def test_no_cause_is_looked_for_by_reading_all_copies_of_a_store(plain: Office) -> None:

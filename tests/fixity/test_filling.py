@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +21,9 @@ from fixity.budget import Budget
 from fixity.filling import Filling, fill
 from repository.catalogue import disposals, recount
 from repository.catalogue import filling as rows
+from repository.errors import StoreUnavailable
 from repository.models import Aip, Copy, Disposal, Lacking, StoreEntry, Tally
-from repository.storage import Store
+from repository.storage import ByteStream, Store, StoredObject
 from repository.vocabulary import CopyState, EventType, bag_key
 
 BAGS = 5
@@ -210,6 +212,109 @@ def test_a_store_that_falls_silent_holds_it_up_and_loses_nothing(small: Miniatur
     told = progress(small)
     assert (told.whole, told.held_up, told.problems) == (True, None, 0)
     assert all(small.whole("third", bag) for bag in small.bags)
+
+
+def test_a_silent_store_is_no_problem_of_the_bags(small: Miniature) -> None:
+    third = added(small)
+    third.silent = True
+    done = filled(small)
+    assert (done.copied, done.problems, done.exit_status) == (0, 0, 3)
+    assert "connection refused" in done.held_up
+    third.silent = False
+    assert filled(small).copied == BAGS
+
+
+class Refusing(FaultyStore):
+    """Answers everything, but these keys: by ``how``, when they are asked for, put, or read."""
+
+    def __init__(self, name: str, root: Path, how: str, bad: Collection[str]) -> None:
+        super().__init__(name, root)
+        self.how, self.bad = how, set(bad)
+
+    def _refused(self, how: str, key: str) -> None:
+        if how == self.how and key in self.bad:
+            raise StoreUnavailable(self.name, f"{key} answered 500 InternalError")
+
+    @contextmanager
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[ByteStream]:
+        self._refused("read", key)
+        with super().open(key, offset, length) as stream:
+            yield stream
+
+    def head(self, key: str) -> StoredObject | None:
+        self._refused("head", key)
+        return super().head(key)
+
+    def put(self, key: str, source: Path, sha256: str) -> Any:
+        self._refused("put", key)
+        return super().put(key, source, sha256)
+
+
+def refusing(small: Miniature, how: str, *numbers: int) -> Refusing:
+    bad = [bag_key(bag.article_id, bag.version) for bag in (small.bags[number] for number in numbers)]
+    store = Refusing("third", small.home.parent / "stores" / "third", how, bad)
+    store.prepare()
+    small.stores["third"] = store
+    return store
+
+
+@pytest.mark.parametrize("number", [0, BAGS - 1])
+@pytest.mark.parametrize("how", ["head", "put", "read"])
+def test_one_bag_that_the_new_store_does_not_take_or_give_waits_and_the_rest_goes_on(
+    small: Miniature, monkeypatch: pytest.MonkeyPatch, how: str, number: int
+) -> None:
+    monkeypatch.setattr(filling, "LOOKED_AT", 2)  # the last one is alone in its group
+    monkeypatch.setattr(filling, "AT_ONCE", 2)
+    third = refusing(small, how, number)
+    done = filled(small)
+    assert (done.copied, done.left, done.problems, done.held_up, done.exit_status) == (BAGS - 1, 1, 1, None, 4)
+    with small.catalogue.reading() as session:
+        ((lacking, aip),) = rows.problems(session, "third", limit=9)
+        assert (aip.article_id, "500 InternalError" in lacking.problem) == (small.bags[number].article_id, True)
+        assert session.get_one(StoreEntry, "third").reached == BAGS
+    third.bad.clear()
+    assert filled(small).copied == 0
+    small.clock.forward(hours=1, seconds=1)  # what was put and not read back is found and read
+    assert filled(small).copied == 1
+    assert (progress(small).whole, progress(small).problems) == (True, 0)
+    assert all(small.whole("third", bag) for bag in small.bags)
+
+
+def test_what_a_killed_run_has_put_and_cannot_be_read_waits_too(small: Miniature) -> None:
+    third = refusing(small, "read", 1)
+    bag = small.bags[1]
+    third.put(bag_key(bag.article_id, bag.version), bag.path, bag.seal)
+    done = filled(small)
+    assert (done.copied, done.problems, done.held_up) == (BAGS - 1, 1, None)
+
+
+def test_many_bags_in_a_row_that_it_does_not_take_end_the_run_and_not_the_next_one(
+    small: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a store that is full is not tried for each bag; and a folder of it that cannot be read bars none behind it."""
+    for number in range(BAGS, BAGS + 2):
+        add_bag(small, tmp_path / "more", number, due=START, verified=START - timedelta(days=80))
+    monkeypatch.setattr(filling, "AT_ONCE", BAGS)
+    refusing(small, "put", *range(BAGS))
+    done = filled(small)
+    assert (done.copied, done.problems, done.exit_status) == (0, BAGS, 3)
+    assert "500 InternalError" in done.held_up
+    done = filled(small)
+    assert (done.copied, done.problems, done.held_up, done.exit_status) == (2, BAGS, None, 4)
+
+
+def test_bags_that_wait_are_not_tried_before_their_time_where_nothing_is_settled(small: Miniature) -> None:
+    refusing(small, "head", 0)
+    with small.catalogue.writing() as session:
+        for aip in session.execute(select(Aip)).scalars():
+            aip.registered_at = small.clock()
+    filled(small)
+    with small.catalogue.reading() as session:
+        before = rows.problems(session, "third", limit=9)[0][0].next_try
+    small.clock.forward(minutes=1)
+    filled(small)
+    with small.catalogue.reading() as session:
+        assert rows.problems(session, "third", limit=9)[0][0].next_try == before
 
 
 def test_what_the_store_garbles_is_not_called_whole(small: Miniature) -> None:
