@@ -160,7 +160,9 @@ def test_a_store_that_comes_back_in_the_middle_of_a_round_was_never_damaged(smal
 
     store._refuse = back_after_the_first  # type: ignore[method-assign]
     refused = store.happened["refused"]
-    report = run_round(replace(small.watch, canaries=small.home / "canaries", readers=1), Scope(due=False, store="main"))
+    report = run_round(
+        replace(small.watch, canaries=small.home / "canaries", readers=1), Scope(due=False, store="main")
+    )
     assert store.happened["refused"] == refused + 1, "one was asked for before it was back"
     assert (report.damaged, report.unreadable, report.mended) == (0, 0, 0)
     assert {small.copy("main", bag).state for bag in small.bags} == {CopyState.INTACT}
