@@ -139,7 +139,8 @@ def _source(one: FeedSettings, settings: Settings) -> AbstractContextManager[Sou
         return SftpSource(one.name, account)
     from ingest.feeds.https import HttpsSource
 
-    return HttpsSource(one.name, one.url, user=one.user, password=one.secret(), ca_file=one.ca_file)
+    most = settings.ingest.max_delivery_bytes
+    return HttpsSource(one.name, one.url, user=one.user, password=one.secret(), ca_file=one.ca_file, max_bytes=most)
 
 
 def _repository(one: FeedSettings, settings: Settings) -> OaiSource:

@@ -105,20 +105,24 @@ class Content:
         else:
             files = [link for link in links if _FILE.search(urlsplit(link).path)]
             pages = [link for link in links if link not in files]
-        self._take(files, found, target)
+        self._take(_few(files), found, target)
+        lost = list(found.failures)
         if not found.any and not found.failures:
-            self._take(pages, found, target)
-            named = dict.fromkeys(name for url, page in found.pages for name in _named_in(url, page))
+            self._take(list(dict.fromkeys(pages))[:_MOST_LINKS], found, target)
+            named = [name for url, page in found.pages for name in _named_in(url, page)]
+            pages_lost = len(found.failures)
             if not found.any:
-                self._take(list(named), found, target)
-        if found.failures and (files or not found.any):
-            raise NotAsPromised(found.failures[0])
+                self._take(_few(named), found, target)
+            # A page that cannot be had is no file; what a page names is one, and is not left out for good.
+            lost = found.failures[pages_lost:]
+        if lost or (found.failures and not found.any):
+            raise NotAsPromised((lost or found.failures)[0])
         if not found.any and (led := sorted(set(found.elsewhere) - _RESOLVERS)):
             raise NotAsPromised(f"its links lead to {', '.join(led[:3])}: not among content_hosts")
         return found
 
     def _take(self, links: Sequence[str], found: Found, target: Path) -> None:
-        for link in list(dict.fromkeys(links))[:_MOST_LINKS]:
+        for link in links:
             try:
                 if not self._asking.may_be_asked(link):
                     continue
@@ -157,6 +161,14 @@ class Content:
             file.unlink()
             return
         found.digests.add(digest)
+
+
+def _few(links: Sequence[str]) -> list[str]:
+    """These files, each once. Raises NotAsPromised for more than are fetched: none is left out in silence."""
+    few = list(dict.fromkeys(links))
+    if len(few) > _MOST_LINKS:
+        raise NotAsPromised(f"it names {len(few)} files, and no more than {_MOST_LINKS} are fetched for a record")
+    return few
 
 
 def _is_full_text(file: Path, head: bytes) -> bool:

@@ -32,8 +32,11 @@ class HttpsSource(Source):
 
     own_clock = False
 
-    def __init__(self, feed: str, url: str, *, user: str | None, password: str | None, ca_file: Path | None) -> None:
+    def __init__(
+        self, feed: str, url: str, *, user: str | None, password: str | None, ca_file: Path | None, max_bytes: int
+    ) -> None:
         self._feed = feed
+        self._max_bytes = max_bytes
         self._url = url if url.endswith("/") else f"{url}/"
         parts = urlsplit(self._url)
         self._root = parts.path
@@ -88,7 +91,15 @@ class HttpsSource(Source):
                 raise NotAsListed("the file was replaced")
             if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 raise FeedFailed(self._feed, f"{offered.name}: another range than was asked for")
-            append(answer.read1, target, have if answer.status == 206 else 0, offered.bytes)
+            begin = have if answer.status == 206 else 0
+            if offered.bytes is not None:
+                append(answer.read1, target, begin, offered.bytes)
+                return
+            try:  # a server that told no length might never end
+                append(answer.read1, target, begin, self._max_bytes)
+            except NotAsListed as error:
+                target.unlink()
+                raise NotAsPromised(f"it has more than the {self._max_bytes} bytes that are allowed") from error
 
     def remove(self, offered: Offered) -> None:
         """Nothing can be taken away from a web server; the settings say keep."""

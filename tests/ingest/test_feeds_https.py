@@ -132,7 +132,9 @@ def look(web: WebServer, catalogue: Catalogue, home: Path, **more: Any) -> tuple
         publisher="Örnek Yayınevi",
         kind="https",
         place=url,
-        open=lambda: HttpsSource("ornek", url, user=None, password=None, ca_file=ca_file),
+        open=lambda: HttpsSource(
+            "ornek", url, user=None, password=None, ca_file=ca_file, max_bytes=more.get("max_bytes", 1 << 30)
+        ),
         next_after=lambda at: at + timedelta(hours=1),
         quiet_seconds=0,
     )
@@ -300,3 +302,15 @@ def test_a_name_that_leads_inward_the_second_time_is_told_nothing(
         pytest.fail("it was asked")
     assert given == ["93.184.216.34", "127.0.0.1"], "the fault happened"
     assert web.asked == []
+
+
+def test_a_server_that_tells_no_length_gives_no_more_than_is_allowed(
+    web: WebServer, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    web.length_at_head = False
+    web.files |= {"/out/a.zip": bytes(3_000), "/out/b.zip": b"an issue"}
+    web.index["/out/"] = ("application/json", b'["a.zip", "b.zip"]')
+    arrived, problem = look(web, catalogue, tmp_path, max_bytes=2_000)
+    assert [one.file_names for one in arrived] == [("b.zip",)]
+    assert problem == "a.zip: it has more than the 2000 bytes that are allowed"
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and file.stat().st_size == 3_000]

@@ -500,6 +500,28 @@ def test_a_page_leads_to_the_file_that_it_names_for_machines(playing: Playing, h
     assert packed(arrived)["record.pdf"] == PDF
 
 
+def test_a_record_waits_for_all_the_files_that_its_page_names(playing: Playing, harvester: Harvester) -> None:
+    names = "".join(f'<meta name="citation_pdf_url" content="/download/{word}.pdf">' for word in ("tr", "en"))
+    playing.files |= {
+        "/view/1": ("text/html", f"<html><head>{names}</head><body>x</body></html>".encode()),
+        "/download/tr.pdf": ("application/pdf", PDF),
+    }
+    playing.records["oai:x:1"] = Record((playing.at("/view/1"),))
+    assert harvester.look() == []
+    assert "/download/en.pdf was answered 404" in harvester.problem
+    playing.files["/download/en.pdf"] = ("application/pdf", PDF + b" in English")
+    (arrived,) = harvester.look()
+    assert sorted(name for name in packed(arrived) if name.endswith(".pdf")) == ["record-2.pdf", "record.pdf"]
+
+
+def test_a_record_of_more_files_than_are_fetched_is_told(playing: Playing, harvester: Harvester) -> None:
+    paths = [f"/{number}.pdf" for number in range(41)]
+    playing.files |= {path: ("application/pdf", PDF + path.encode()) for path in paths}
+    playing.records["oai:x:1"] = Record(tuple(map(playing.at, paths)))
+    assert harvester.look() == []
+    assert "it names 41 files, and no more than 40 are fetched" in harvester.problem
+
+
 def test_a_rule_makes_the_address_of_the_file(playing: Playing, catalogue: Catalogue, tmp_path: Path) -> None:
     rule = Rule.read(r"(.+)/article/view/(\d+)/(\d+) => \1/article/viewFile/\2/\3")
     harvester = Harvester(playing, catalogue, tmp_path, rules=(rule,))
