@@ -17,7 +17,9 @@ from typing import Any
 
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException
+from procrastinate.jobs import Job as Laid
 from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
 from procrastinate.schema import SchemaManager
 from psycopg_pool import PoolTimeout
 from sqlalchemy import text
@@ -37,6 +39,8 @@ _SILENT_SECONDS = 30.0
 """A worker that gave no sign for so long has fallen: what it was doing is given to another."""
 _SIGN_SECONDS = 10.0
 _AGAIN_SECONDS = 2.0
+_TOLD_AGAIN_SECONDS = (0.2, 1.0, 5.0, 20.0)
+"""When it is tried again to write down that a job is done."""
 _KEPT_HOURS = 72
 """How long a job that failed through a fault of the program is kept to be looked at."""
 
@@ -201,9 +205,30 @@ class Lanes:
         # Each lane listens on a connection of its own.
         connector = PsycopgConnector(kwargs={**PATIENCE, **parameters}, min_size=1, max_size=2 * number + 3, timeout=30)
         app = App(connector=connector)
+        app.job_manager = _Lasting(connector)
         for name, act in self._acts.items():
             app.task(name=name)(partial(_done, name, act))
         return app
+
+
+class _Lasting(JobManager):
+    """That a job is done is written down though a connection falls meanwhile.
+
+    Else a worker that lives would be doing it for ever, and whatever is about the same thing would wait for it.
+    Where it cannot be written at all the worker gives no sign either, and has fallen.
+    """
+
+    async def finish_job(self, job: Laid, status: Status, delete_job: bool) -> None:
+        """As the library's own. Raises ConnectorException in the end."""
+        for seconds in _TOLD_AGAIN_SECONDS:
+            try:
+                await super().finish_job(job, status, delete_job)
+            except ConnectorException as error:
+                log.warning("that %s is done could not be written down: %s", job.call_string, error.__cause__ or error)
+                await asyncio.sleep(seconds)
+            else:
+                return
+        await super().finish_job(job, status, delete_job)
 
 
 async def _lane(app: App, name: str, queues: Sequence[str]) -> None:

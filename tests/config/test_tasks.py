@@ -165,6 +165,40 @@ def test_a_lane_whose_connection_is_cut_goes_on(catalogue: Catalogue) -> None:
             until(lambda number=number: len(done) >= number)
 
 
+def test_that_a_job_is_done_is_written_down_though_its_connection_falls(catalogue: Catalogue) -> None:
+    began, go_on, calls = threading.Event(), threading.Event(), []
+
+    def delivery(identifier: str) -> None:
+        calls.append(identifier)
+        began.set()
+        assert go_on.wait(LONG)
+        if len(calls) == 1:
+            raise StoreUnavailable("ankara", "it does not answer")
+
+    def lay() -> None:
+        tasks.defer(catalogue, "delivery", Queue.MEND, identifier="d1", lock="delivery:d1")
+
+    with working(catalogue, delivery=delivery):
+        lay()
+        assert began.wait(LONG)
+        with catalogue.engine.connect() as holder, catalogue.engine.connect() as killer:
+            holder.execute(text("SELECT 1 FROM procrastinate_jobs FOR UPDATE"))
+            go_on.set()
+            waiting = "datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%finish_job%'"
+            cut = text(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {waiting}")
+
+            def is_cut() -> bool:
+                found = killer.execute(cut).scalar_one()
+                killer.rollback()  # what a transaction sees of the others stays as it was
+                return bool(found)
+
+            until(is_cut)
+            holder.rollback()
+        lay()
+        until(lambda: len(calls) == 2)
+        until(lambda: lying(catalogue) == {})
+
+
 def test_what_a_killed_worker_was_doing_is_taken_up_by_another(
     catalogue: Catalogue, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
