@@ -92,22 +92,24 @@ def run_clock(
     *,
     lock: Lock | None,
     stop: threading.Event | None = None,
+    over: threading.Event | None = None,
     stand_by_seconds: float = STAND_BY_SECONDS,
     standing_by: Callable[[], object] = lambda: None,
 ) -> None:
     """Tick until SIGTERM, SIGINT or ``stop``; return when the jobs that were busy have ended.
 
     With ``lock`` only one clock ticks at a time: another stands by, calls ``standing_by`` at each look, and takes its
-    place when it is gone. One that has lost its lock stands by too. Give the jobs ``stop.is_set`` to ask, so that long
-    ones end early.
+    place when it is gone. One that has lost its lock stands by too. ``over`` is set as long as it does not tick: give
+    the jobs ``over.is_set`` to ask, so that long ones end early; it stands by, and ticks again, when they have ended.
     """
-    stop = stop or threading.Event()
+    stop, over = stop or threading.Event(), over or threading.Event()
     waiting = _guarded(Job("standing by", stand_by_seconds, standing_by))
     with _stopped_by_signals(stop):
         while not stop.is_set():
             with lock() if lock else nullcontext(Hold()) as held:
                 if held is not None:
-                    _tick(jobs, stop, held)
+                    over.clear()
+                    _tick(jobs, stop, held, over)
             if stop.is_set():
                 return
             if held is not None:
@@ -122,7 +124,7 @@ def run_clock(
 def tick_beside(jobs: Sequence[Job]) -> threading.Event:
     """Tick in a thread of its own beside whatever this process does, until it ends or the event is set."""
     stop = threading.Event()
-    threading.Thread(target=_tick, args=(jobs, stop, Hold()), name="clock", daemon=True).start()
+    threading.Thread(target=_tick, args=(jobs, stop, Hold(), threading.Event()), name="clock", daemon=True).start()
     return stop
 
 
@@ -158,7 +160,7 @@ def _guarded(job: Job) -> Callable[[], None]:
     return act
 
 
-def _tick(jobs: Sequence[Job], stop: threading.Event, held: Hold) -> None:
+def _tick(jobs: Sequence[Job], stop: threading.Event, held: Hold, over: threading.Event) -> None:
     clock = build_clock(jobs)
     clock.start()
     log.info("the clock is ticking: %s", ", ".join(f"{job.name} every {job.seconds:g} s" for job in jobs))
@@ -166,6 +168,7 @@ def _tick(jobs: Sequence[Job], stop: threading.Event, held: Hold) -> None:
         while not stop.wait(SET_RIGHT_SECONDS) and not held.is_lost():
             set_right(clock, jobs, datetime.now(UTC))
     finally:
+        over.set()
         clock.shutdown(wait=True)
 
 

@@ -117,11 +117,11 @@ def clock(asked: Asked) -> None:
     """
     asked = replace(asked, staying=True)
     with asked.archive() as archive:
-        stop = threading.Event()
+        over = threading.Event()
         run_clock(
-            [*timetable.of_clock(archive, stop), *timetable.signs_of_life(archive, "clock")],
+            [*timetable.of_clock(archive, over), *timetable.signs_of_life(archive, "clock")],
             lock=clock_lock(archive.catalogue, archive.home),
-            stop=stop,
+            over=over,
             standing_by=archive.lookout(STANDBY).beat,
         )
 

@@ -9,9 +9,13 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -172,6 +176,39 @@ def test_a_clock_whose_lock_is_lost_lets_another_take_its_place(
             thread.join(LONG)
         for catalogue in catalogues:
             catalogue.close()
+
+
+def test_a_clock_whose_lock_is_lost_ends_what_takes_long_and_ticks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "SET_RIGHT_SECONDS", 0.02)
+    stop, over, lost = threading.Event(), threading.Event(), threading.Event()
+    terms: list[str] = []
+
+    @contextmanager
+    def lock() -> Iterator[Any]:
+        yield SimpleNamespace(is_lost=lost.is_set)
+        lost.clear()
+
+    def for_days() -> None:
+        terms.append("begun")
+        assert over.wait(LONG), "nobody told it to end"
+        terms.append("ended")
+
+    def clock() -> None:
+        stood = partial(terms.append, "stood by")
+        jobs = [Job("filling", 0.01, for_days)]
+        run_clock(jobs, lock=lock, stop=stop, over=over, stand_by_seconds=0.02, standing_by=stood)
+
+    thread = threading.Thread(target=clock)
+    thread.start()
+    try:
+        until(lambda: terms == ["begun"])
+        lost.set()
+        until(lambda: terms.count("begun") == 2)
+        assert terms == ["begun", "ended", "stood by", "begun"]
+    finally:
+        stop.set()
+        thread.join(LONG)
+    assert terms[-1] == "ended"
 
 
 def test_a_lock_on_a_file_ends_with_its_process(tmp_path: Path) -> None:
