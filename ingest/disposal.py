@@ -143,6 +143,13 @@ def _turn(work: Deaccession, what: Due, store: Store) -> str:
             return "a copy is being read at the moment"
     gone: list[dict[str, Any]] = []
     for place, bag in enumerate(what.bags):
+        # Somebody may stop it at any moment: then nothing more is given up, and what is gone already is missed.
+        with work.catalogue.reading() as session:
+            stands = disposal_turns.stands(session, what)
+        if not stands:
+            with work.catalogue.writing() as session:
+                disposal_turns.deleted(session, what, what.bags[:place], gone, work.clock(), work.agent)
+            return "it was stopped"
         try:
             gone.append(_given_up(store, bag_key(what.article_id, bag.version), bag.seal))
         except (WouldOverwrite, HeldByStore) as no:

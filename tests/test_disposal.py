@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from builders import build_bag
 from deliveries import Published
 from installation import Installation, folder_store_table
 from sqlalchemy import insert, select, text
@@ -26,13 +27,14 @@ from ingest.deaccession import Deaccession, Word
 from ingest.rebuild import Rebuilding, rebuild
 from repository.access import staff
 from repository.bags import Bag
-from repository.catalogue import Catalogue, copies, disposals, holdings, tallies
+from repository.catalogue import Catalogue, copies, disposals, holdings, registration, tallies, titles
+from repository.catalogue.registration import Sealed
 from repository.errors import NotNow, StoreUnavailable
 from repository.models import Copy, Disposal, Event
 from repository.notice import NoticeKind
 from repository.promise import Promise, Promises
 from repository.storage import Store
-from repository.vocabulary import bag_key, utc_now
+from repository.vocabulary import ArticleRecord, bag_key, utc_now
 
 WHY = Word("Ayşe Yılmaz", "Mahkeme kararı.", "tr")
 ASKS = Word("ayse", "Mahkeme kararı 2026/12: bütünüyle yok edilsin.", "tr")
@@ -198,6 +200,53 @@ def test_stopped_in_the_middle_what_went_comes_back_from_what_is_left(small: Min
     kinds = [notices.read(store, f"{key}").kind for store, key in _notices(small)]
     assert kinds.count(NoticeKind.CANCELLATION) == (3 if done else 0)
     deaccession.restore(work_of(small), small.bags[0].article_id, WHY)
+
+
+def test_stopped_while_a_store_deletes_no_further_version_goes(
+    small: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = of_two_versions(small, tmp_path)
+    number = approved(small)
+    small.clock.forward(days=30)
+    store, gone = small.stores["main"], []
+    dispose = store.dispose
+
+    def stopped_after_the_first(key: str, sha256: str) -> None:
+        dispose(key, sha256)
+        gone.append(key)
+        disposal.cancel(work_of(small), number, WHY)
+
+    monkeypatch.setattr(store, "dispose", stopped_after_the_first)
+    assert run(small)[0] == ("main", "it was stopped")
+    assert gone == [bag_key(small.bags[0].article_id, 1)]
+    assert small.path("main", second).exists()
+    small.tallied()
+    report = small.audit(due=True)
+    assert (report.missing, report.mended) == (1, 1)
+    assert small.audit().intact == 12
+
+
+def of_two_versions(small: Miniature, folder: Path) -> Bag:
+    """The first article has a second version in every store, which is returned."""
+    article = small.bags[0].article_id
+    second = build_bag(folder / "second", article_id=article, version=2, payload={"makale.pdf": b"%PDF-1.7 second"})
+    record = ArticleRecord(title="Makale 0", doi="10.5555/nobet.0", issn_print="9999-0016")
+    for store in small.stores.values():
+        store.put(bag_key(article, 2), second.path, second.seal)
+    sealed = Sealed(article, 2, second.seal, second.bytes, second.payload_digest, "2026-09-02", second.files, {})
+    verified = dict.fromkeys(small.stores, small.clock())
+    with small.catalogue.writing() as session:
+        registration.register(
+            session,
+            titles.publisher_named(session, "Örnek Yayınevi"),
+            record,
+            replace(sealed, verified=verified),
+            at=small.clock(),
+            agent="test",
+            delivery_id=None,
+            promises=small.watch.promises,
+        )
+    return second
 
 
 def _notices(small: Miniature) -> list[tuple[Store, str]]:

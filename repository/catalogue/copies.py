@@ -220,6 +220,16 @@ def take_back(session: Session, refs: Iterable[tuple[int, int]], store: str, sta
     tallies.step(session, steps)
 
 
+def missed(session: Session, refs: Iterable[tuple[int, int]], store: str, at: datetime) -> None:
+    """These copies are known not to be in ``store``: missing, and due at once. Who reads one now writes nothing."""
+    refs = list(refs)
+    for copy in _locked_in(session, [aip_id for aip_id, _ in refs], store):
+        copy.lease = copy.lease_until = None
+    session.flush()
+    give_up(session, refs, store, at)
+    take_back(session, refs, store, CopyState.MISSING, at)
+
+
 def kept(session: Session) -> dict[tuple[str, str], tallies.Count]:
     """``{(store, shown state): Count}`` of the copies that the archive promises: without those that were given up."""
     found = tallies.of(session, "copies")

@@ -77,6 +77,12 @@ def begin(session: Session, what: Due, at: datetime) -> bool:
     return True
 
 
+def stands(session: Session, what: Due) -> bool:
+    """Whether it is still approved: nobody has stopped it since its turn began."""
+    state = session.execute(select(Disposal.state).where(Disposal.id == what.id)).scalar()
+    return bool(state == DisposalState.APPROVED)
+
+
 def deleted(
     session: Session,
     what: Due,
@@ -85,8 +91,13 @@ def deleted(
     at: datetime,
     agent: str,
 ) -> None:
-    """These bags are gone from the store, which said so: an event each."""
+    """These bags are gone from the store, which said so: an event each.
+
+    Where somebody stopped the disposal meanwhile their copies are the archive's again: they are missed.
+    """
     row = disposals.locked(session, what.id)
+    if row.state == DisposalState.CANCELLED and what.store is not None:
+        copies.missed(session, disposals.refs(bags), what.store, at)
     for bag, detail in zip(bags, details, strict=True):
         testimony.witness(
             session,

@@ -293,10 +293,11 @@ def ours(home: Path, path: str) -> bool:
             \. | (ankara|izmir)(/\.incoming(/[\w.-]+)? | /\.mahfuz-store[\w.]*)?
             | (ankara|izmir)(/[0-9a-f]{2}){0,2}(/[0-9a-f]{32}(/v\d+\.tar)?)?
             | mahfuz\.sqlite(-wal|-shm|-journal)? | (secret|migrate\.lock|schema\.lock)
-            | identity(\.[0-9a-f]{16}\.part(\.\d+\.part)?)?
+            | identity(\.[0-9a-f]{16}\.part(\.\d+\.[0-9a-f]{16}\.part)?)?
             | locks(/([0-9a-f]{32}|journals-\d\d)\.lock)?
-            | deliveries(/\.incoming(/\w+(/\d+|/about\.json(\.\d+\.part)?)?)? | /[0-9a-f]{32}(/about\.json)?)?
-            | receipts(/[0-9a-f]{2}(/[0-9a-f]{32}\.json(\.\d+\.part)?)?)?
+            | deliveries(/\.incoming(/\w+(/\d+|/about\.json(\.\d+\.[0-9a-f]{16}\.part)?)?)?
+              | /[0-9a-f]{32}(/about\.json)?)?
+            | receipts(/[0-9a-f]{2}(/[0-9a-f]{32}\.json(\.\d+\.[0-9a-f]{16}\.part)?)?)?
             | staging(/[0-9a-f]{32}(/.*)?)?
             """,
             inside,
