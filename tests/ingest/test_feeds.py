@@ -612,7 +612,8 @@ def test_of_a_set_that_was_cut_off_what_is_whole_is_not_fetched_again(
         server.bytes_read.clear()
         (arrived,) = look(of_server(server), catalogue, home)
         assert sorted(file.read_bytes() for file in arrived.files) == sorted(contents.values())
-        assert sum(server.bytes_read) == 4_500_000 - have
+        # What the cut line had asked for may still be counted: less than one file of it.
+        assert sum(server.bytes_read) - (4_500_000 - have) < 1_500_000, "no whole file is fetched again"
 
 
 def test_a_remote_file_is_brought_when_it_was_the_same_at_two_looks(
